@@ -1,0 +1,2 @@
+//! The attributes of ekiden.
+#![forbid(unsafe_code)]

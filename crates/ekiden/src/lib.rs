@@ -1,0 +1,2 @@
+//! A network application framework.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! HTTP/1.1 as services.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! A protocol is a codec and a dispatch rule.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! One file per program.
+#![forbid(unsafe_code)]
