@@ -1,2 +1,4 @@
 //! A protocol is a codec and a dispatch rule.
 #![forbid(unsafe_code)]
+
+pub mod pipeline;

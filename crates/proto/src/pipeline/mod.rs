@@ -1,0 +1,7 @@
+//! Pipelined dispatch: many requests in flight, replies leave in request order.
+//!
+//! Slow calls hold back the fast ones behind them; that is the price of a wire format without request ids.
+
+mod order;
+
+pub use order::{Order, Ticket};
