@@ -3,9 +3,53 @@
 //! One trait, [`Service`], is what every client and every server is. A middleware is a struct around a
 //! service that is a service itself, so it is written once and used on either side of any protocol.
 //!
-//! This crate knows no runtime, no clock, no protocol and no other crate.
+//! ```text
+//!   your code ── req ──► Timeout ── req ──► MapReq ── req ──► client, or handler
+//!             ◄─ resp ──         ◄─ resp ──        ◄─ resp ──
+//! ```
+//!
+//! A small service is a closure, and small changes to one are methods:
+//!
+//! ```
+//! use ekiden_service::{Refused, Service, ServiceExt, service_fn};
+//!
+//! # fn block_on(f: impl Future<Output = ()>) {
+//! #     assert!(std::pin::pin!(f).poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready());
+//! # }
+//! # block_on(async {
+//! let greet = service_fn(async |name: String| Ok::<_, Refused>(format!("hello, {name}")));
+//! let shout = greet.map_resp(|text| text.to_uppercase());
+//!
+//! assert_eq!(shout.call("Ada".to_owned()).await.unwrap(), "HELLO, ADA");
+//! # });
+//! ```
+//!
+//! What a service answers when it cannot answer stays typed, and every such error says whose fault it was and
+//! whether the request was begun: see [`Failure`].
+//!
+//! # What generic code may not ask
+//!
+//! The future of a call has no name, so no bound can say that it is `Send` or `'static`. To spawn a call, clone
+//! the service into an async block; to store one, box it.
+//!
+//! This crate knows no runtime, no clock, no protocol and no other crate. Methods that need a clock, such as
+//! `timeout`, are in `ekiden-middleware`.
 #![forbid(unsafe_code)]
 
 mod service;
+mod service_fn;
+mod ext;
+mod map;
+mod and_then;
+mod boxed;
+mod failure;
+mod refused;
 
+pub use and_then::AndThen;
+pub use boxed::BoxService;
+pub use ext::ServiceExt;
+pub use failure::{Begun, Failure, Fault};
+pub use map::{MapErr, MapReq, MapResp};
+pub use refused::Refused;
 pub use service::{Service, Status};
+pub use service_fn::{ServiceFn, service_fn};
