@@ -17,6 +17,7 @@ impl<S, F> AndThen<S, F> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, F, Resp> Service for AndThen<S, F>
 where
     S: Service,

@@ -38,6 +38,7 @@ impl<Req, Resp, Error> BoxService<Req, Resp, Error> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<Req, Resp, Error> Service for BoxService<Req, Resp, Error> {
     type Req = Req;
     type Resp = Resp;

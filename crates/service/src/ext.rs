@@ -99,4 +99,6 @@ pub trait ServiceExt: Service + Sized {
     }
 }
 
+// Or a message would speak of `Service` where the reader wrote `ServiceExt`.
+#[diagnostic::do_not_recommend]
 impl<S: Service> ServiceExt for S {}

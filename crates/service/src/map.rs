@@ -23,6 +23,7 @@ impl<S, F, Req> MapReq<S, F, Req> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, F, Req> Service for MapReq<S, F, Req>
 where
     S: Service,
@@ -54,6 +55,7 @@ impl<S, F> MapResp<S, F> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, F, Resp> Service for MapResp<S, F>
 where
     S: Service,
@@ -85,6 +87,7 @@ impl<S, F> MapErr<S, F> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, F, Error> Service for MapErr<S, F>
 where
     S: Service,

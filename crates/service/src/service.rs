@@ -65,6 +65,9 @@ pub enum Status {
     Open,
 }
 
+// `do_not_recommend`, here and at all other services of this crate: or the compiler ends each "is not a service"
+// with a list of the services that it knows, which drowns the note that helps.
+#[diagnostic::do_not_recommend]
 impl<S: Service + ?Sized> Service for &S {
     type Req = S::Req;
     type Resp = S::Resp;
@@ -79,6 +82,7 @@ impl<S: Service + ?Sized> Service for &S {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Service + ?Sized> Service for Box<S> {
     type Req = S::Req;
     type Resp = S::Resp;
@@ -93,6 +97,7 @@ impl<S: Service + ?Sized> Service for Box<S> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Service + ?Sized> Service for Rc<S> {
     type Req = S::Req;
     type Resp = S::Resp;
@@ -107,6 +112,7 @@ impl<S: Service + ?Sized> Service for Rc<S> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Service + ?Sized> Service for Arc<S> {
     type Req = S::Req;
     type Resp = S::Resp;
