@@ -1,2 +1,7 @@
 //! One event loop per core, where using a source is asking for it.
 #![forbid(unsafe_code)]
+
+#[allow(dead_code, reason = "the loop that uses it comes next")]
+mod time {
+    pub(crate) mod wheel;
+}
