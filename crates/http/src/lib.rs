@@ -1,2 +1,9 @@
 //! HTTP/1.1 as services.
 #![forbid(unsafe_code)]
+#![allow(dead_code, unused_imports, reason = "the server and the client are on their way")]
+
+mod body;
+mod error;
+
+pub use body::{Body, OnUpgrade, Upgraded};
+pub use error::Error;
