@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code, unused_imports, reason = "the server and the client are on their way")]
 
+pub mod head;
 mod body;
 mod error;
 

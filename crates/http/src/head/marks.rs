@@ -1,0 +1,245 @@
+//! Marks: what the few fields say that HTTP/1.1 itself reads.
+//!
+//! They are gathered once, while the head is parsed, so that nobody searches for them again. They only say what
+//! was found; [`framing`](crate::h1::framing) and the state machines decide what follows from it.
+
+use super::target;
+
+/// What was found in one head.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Marks {
+    pub(crate) length: Length,
+    pub(crate) coding: Coding,
+    pub(crate) host: Host,
+    pub(crate) expectation: Expectation,
+    /// `Connection` lists `close`.
+    pub(crate) close: bool,
+    /// `Connection` lists `keep-alive`.
+    pub(crate) keep_alive: bool,
+    /// `Connection` lists `upgrade`, and there is an `Upgrade` field.
+    connection_upgrade: bool,
+    upgrade: bool,
+}
+
+/// `Content-Length`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Length {
+    #[default]
+    Absent,
+    Once(u64),
+    Twice,
+    Invalid,
+}
+
+/// `Transfer-Encoding`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Coding {
+    #[default]
+    Absent,
+    /// `chunked`, once and alone.
+    Chunked,
+    /// Some other coding, with `chunked` last.
+    Unknown,
+    Invalid,
+}
+
+/// `Host`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Host {
+    #[default]
+    Absent,
+    Once,
+    Twice,
+    Invalid,
+}
+
+/// `Expect`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Expectation {
+    #[default]
+    Absent,
+    Continue,
+    Unknown,
+}
+
+impl Marks {
+    pub(super) fn gather(fields: &[httparse::Header<'_>]) -> Self {
+        let mut marks = Self::default();
+        for field in fields {
+            // The length decides for almost every field that it is none of these.
+            match field.name.len() {
+                4 if is(field, "host") => marks.host = marks.host.and(field.value),
+                6 if is(field, "expect") => marks.expectation = marks.expectation.and(field.value),
+                7 if is(field, "upgrade") => marks.upgrade = true,
+                10 if is(field, "connection") => marks.read_connection(field.value),
+                14 if is(field, "content-length") => marks.length = marks.length.and(field.value),
+                17 if is(field, "transfer-encoding") => marks.coding = marks.coding.and(field.value),
+                _ => {}
+            }
+        }
+        marks
+    }
+
+    /// Whether the sender offers (or, in a response, makes) a change of protocol (RFC 9110, 7.8).
+    pub(crate) fn is_upgrade(&self) -> bool {
+        self.upgrade && self.connection_upgrade
+    }
+
+    fn read_connection(&mut self, value: &[u8]) {
+        for option in list(value) {
+            match option.len() {
+                5 if option.eq_ignore_ascii_case(b"close") => self.close = true,
+                10 if option.eq_ignore_ascii_case(b"keep-alive") => self.keep_alive = true,
+                7 if option.eq_ignore_ascii_case(b"upgrade") => self.connection_upgrade = true,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Length {
+    fn and(self, value: &[u8]) -> Self {
+        match (self, decimal(value)) {
+            (Self::Absent, Some(length)) => Self::Once(length),
+            (Self::Absent, None) => Self::Invalid,
+            // RFC 9112, 6.3 would let equal ones pass. A sender that repeats itself is broken or tries something.
+            _ => Self::Twice,
+        }
+    }
+}
+
+impl Coding {
+    fn and(self, value: &[u8]) -> Self {
+        if self != Self::Absent {
+            return Self::Invalid;
+        }
+        let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+        let mut codings = list(value).rev();
+        match codings.next() {
+            Some(last) if is_chunked(last) => match codings.next() {
+                None => Self::Chunked,
+                Some(before) if before.is_empty() || is_chunked(before) || codings.any(is_chunked) => {
+                    Self::Invalid
+                }
+                Some(_) => Self::Unknown,
+            },
+            _ => Self::Invalid,
+        }
+    }
+}
+
+impl Host {
+    fn and(self, value: &[u8]) -> Self {
+        match self {
+            Self::Absent if target::is_host(value) => Self::Once,
+            Self::Absent => Self::Invalid,
+            _ => Self::Twice,
+        }
+    }
+}
+
+impl Expectation {
+    fn and(self, value: &[u8]) -> Self {
+        match self {
+            Self::Unknown => Self::Unknown,
+            _ if value.eq_ignore_ascii_case(b"100-continue") => Self::Continue,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+fn is(field: &httparse::Header<'_>, name: &str) -> bool {
+    field.name.eq_ignore_ascii_case(name)
+}
+
+/// The members of a comma-separated list, without the space around them.
+fn list(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// Digits and nothing else, not even a sign; `None` also if it does not fit.
+fn decimal(value: &[u8]) -> Option<u64> {
+    if value.is_empty() {
+        return None;
+    }
+    value.iter().try_fold(0u64, |number, &byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number.checked_mul(10)?.checked_add(digit.into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gather(text: &str) -> Marks {
+        let mut fields = [httparse::EMPTY_HEADER; 8];
+        let text = format!("{text}\r\n\r\n");
+        let (_, fields) = httparse::parse_headers(text.as_bytes(), &mut fields).unwrap().unwrap();
+        Marks::gather(fields)
+    }
+
+    #[test]
+    fn a_length_is_digits_once() {
+        for (value, expect) in [
+            ("0", Length::Once(0)),
+            ("007", Length::Once(7)),
+            ("18446744073709551615", Length::Once(u64::MAX)),
+            ("18446744073709551616", Length::Invalid),
+            ("99999999999999999999999999999999", Length::Invalid),
+            ("", Length::Invalid),
+            ("+1", Length::Invalid),
+            ("-1", Length::Invalid),
+            ("1 1", Length::Invalid),
+            ("1, 1", Length::Invalid),
+            ("0x1", Length::Invalid),
+            ("1\r\nContent-Length: 1", Length::Twice),
+            ("x\r\nContent-Length: 1", Length::Twice),
+        ] {
+            assert_eq!(gather(&format!("content-length: {value}")).length, expect, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_coding_is_chunked_alone() {
+        for (value, expect) in [
+            ("chunked", Coding::Chunked),
+            ("  ChunkeD  ", Coding::Chunked),
+            ("gzip, chunked", Coding::Unknown),
+            ("gzip", Coding::Invalid),
+            ("identity", Coding::Invalid),
+            ("", Coding::Invalid),
+            ("chunked, chunked", Coding::Invalid),
+            ("chunked, gzip, chunked", Coding::Invalid),
+            ("chunked, identity", Coding::Invalid),
+            (", chunked", Coding::Invalid),
+            ("chunked,", Coding::Invalid),
+            ("chunked;q=1", Coding::Invalid),
+            ("xchunked", Coding::Invalid),
+            ("chunked\r\nTransfer-Encoding: chunked", Coding::Invalid),
+            ("gzip\r\nTransfer-Encoding: chunked", Coding::Invalid),
+        ] {
+            assert_eq!(gather(&format!("transfer-encoding: {value}")).coding, expect, "{value}");
+        }
+    }
+
+    #[test]
+    fn connection_is_a_list() {
+        let marks = gather("Connection: foo, Keep-Alive\r\nconnection: ,upgrade,\r\nUpgrade: websocket");
+        assert!(marks.keep_alive && !marks.close && marks.is_upgrade());
+        assert!(gather("Connection: CLOSE").close);
+        assert!(!gather("Connection: closed").close);
+        assert!(!gather("Connection: upgrade").is_upgrade());
+        assert!(!gather("Upgrade: websocket").is_upgrade());
+    }
+
+    #[test]
+    fn an_expectation_is_100_continue() {
+        assert_eq!(gather("Expect: 100-Continue").expectation, Expectation::Continue);
+        assert_eq!(gather("Expect: 100-continue, 200-ok").expectation, Expectation::Unknown);
+        assert_eq!(gather("Expect: x\r\nExpect: 100-continue").expectation, Expectation::Unknown);
+    }
+}
