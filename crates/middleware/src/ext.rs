@@ -1,0 +1,30 @@
+//! The methods that add a middleware to a service: [`MiddlewareExt`]. Each makes the struct of another file.
+
+use ekiden_service::{Refused, Service};
+
+use crate::ConcurrencyLimit;
+
+/// Methods that put a middleware around a service.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a service, so no middleware fits around it",
+    label = "this must be a `Service`: an asynchronous function from request to response",
+    note = "make one from a closure with `service_fn(async |req| …)`, or implement `Service` with `async fn call(&self, req)`"
+)]
+pub trait MiddlewareExt: Service + Sized {
+    /// Runs at most `in_flight_max` calls at once, keeps at most `queue_max` more waiting in their order, and
+    /// refuses the rest: see [`ConcurrencyLimit`].
+    ///
+    /// # Panics
+    ///
+    /// If `in_flight_max` is zero.
+    fn concurrency_limit(self, in_flight_max: usize, queue_max: usize) -> ConcurrencyLimit<Self>
+    where
+        Self::Error: From<Refused>,
+    {
+        ConcurrencyLimit::new(self, in_flight_max, queue_max)
+    }
+}
+
+// Or a message would speak of `Service` where the reader wrote `MiddlewareExt`.
+#[diagnostic::do_not_recommend]
+impl<S: Service> MiddlewareExt for S {}
