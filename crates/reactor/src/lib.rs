@@ -5,3 +5,9 @@
 mod time {
     pub(crate) mod wheel;
 }
+
+#[allow(dead_code, reason = "the sources and channels that use it come next")]
+mod waiters;
+
+#[cfg(test)]
+mod woken;

@@ -339,36 +339,13 @@ fn tick_at_or_after(deadline: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::sync::{Arc, Mutex};
-    use std::task::Wake;
 
     use proptest::prelude::*;
 
     use super::*;
+    use crate::woken::Woken;
 
     const YEAR_NS: u64 = 365 * 24 * 3600 * 1_000_000_000;
-
-    /// Wakers that write their number down.
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<usize>>>);
-
-    struct Entry(usize, Log);
-
-    impl Wake for Entry {
-        fn wake(self: Arc<Self>) {
-            self.1.0.lock().unwrap().push(self.0);
-        }
-    }
-
-    impl Log {
-        fn waker(&self, number: usize) -> Waker {
-            Arc::new(Entry(number, self.clone())).into()
-        }
-
-        fn take(&self) -> Vec<usize> {
-            std::mem::take(&mut self.0.lock().unwrap())
-        }
-    }
 
     fn set(wheel: &mut Wheel, deadline: u64, waker: &Waker) -> Key {
         let key = wheel.insert(deadline);
@@ -393,7 +370,7 @@ mod tests {
     /// Timers set at `start` for these deadlines fire one by one, each in its own tick, and no tick is woken
     /// for in vain.
     fn check_exact(start: u64, deadlines: &[u64]) {
-        let (mut wheel, log) = (Wheel::new(), Log::default());
+        let (mut wheel, log) = (Wheel::new(), Woken::default());
         wheel.advance(start, usize::MAX, Waker::wake);
         for (number, &deadline) in deadlines.iter().enumerate() {
             set(&mut wheel, deadline, &log.waker(number));
@@ -436,7 +413,7 @@ mod tests {
     #[test]
     fn a_lone_timer_wakes_the_loop_once_however_far_away() {
         for deadline in [TICK_NS, 1_500_000_000, 30_000_000_000, YEAR_NS, 500 * YEAR_NS] {
-            let (mut wheel, log) = (Wheel::new(), Log::default());
+            let (mut wheel, log) = (Wheel::new(), Woken::default());
             set(&mut wheel, deadline, &log.waker(7));
             assert_eq!(run_until(&mut wheel, u64::MAX), 1);
             assert_eq!(log.take(), [7]);
@@ -445,7 +422,7 @@ mod tests {
 
     #[test]
     fn timers_far_apart_wake_the_loop_once_each() {
-        let (mut wheel, log) = (Wheel::new(), Log::default());
+        let (mut wheel, log) = (Wheel::new(), Woken::default());
         for number in 0..7 {
             set(&mut wheel, (5 << (6 * number)) / 3 * TICK_NS, &log.waker(number));
         }
@@ -467,7 +444,7 @@ mod tests {
     #[test]
     fn a_timer_pushed_out_by_every_request_wakes_the_loop_once_a_period() {
         const PERIOD: u64 = 30_000_000_000;
-        let (mut wheel, log) = (Wheel::new(), Log::default());
+        let (mut wheel, log) = (Wheel::new(), Woken::default());
         let key = set(&mut wheel, PERIOD, &log.waker(0));
         let mut wakeups = 0;
         for request in 1..=100_000 {
@@ -485,7 +462,7 @@ mod tests {
 
     #[test]
     fn timers_that_are_always_cancelled_wake_the_loop_once_a_period() {
-        let (mut wheel, log) = (Wheel::new(), Log::default());
+        let (mut wheel, log) = (Wheel::new(), Woken::default());
         let waker = log.waker(0);
         let _far = set(&mut wheel, YEAR_NS, &waker);
         let mut wakeups = 0;
@@ -501,7 +478,7 @@ mod tests {
     #[test]
     fn a_jump_costs_nothing_by_itself() {
         // Ticking through a single one of these years would take a minute.
-        let (mut wheel, log) = (Wheel::new(), Log::default());
+        let (mut wheel, log) = (Wheel::new(), Woken::default());
         for year in 1..=500 {
             let now = year * YEAR_NS;
             set(&mut wheel, now - 1, &log.waker(0));
@@ -513,7 +490,7 @@ mod tests {
 
     #[test]
     fn what_lies_beyond_the_end_of_the_clock_never_fires_and_never_spins() {
-        let (mut wheel, log) = (Wheel::new(), Log::default());
+        let (mut wheel, log) = (Wheel::new(), Woken::default());
         let key = set(&mut wheel, u64::MAX, &log.waker(0));
         assert_eq!(wheel.next_deadline(), None);
         set(&mut wheel, u64::MAX / TICK_NS * TICK_NS, &log.waker(1));
@@ -527,7 +504,7 @@ mod tests {
 
     #[test]
     fn one_tick_fires_in_the_order_it_was_set() {
-        let (mut wheel, log) = (Wheel::new(), Log::default());
+        let (mut wheel, log) = (Wheel::new(), Woken::default());
         for number in 0..10 {
             set(&mut wheel, 100 * TICK_NS, &log.waker(number));
         }
@@ -541,7 +518,7 @@ mod tests {
 
     #[test]
     fn a_turn_that_is_cut_short_goes_on_in_the_next() {
-        let (mut wheel, log) = (Wheel::new(), Log::default());
+        let (mut wheel, log) = (Wheel::new(), Woken::default());
         let keys: Vec<Key> =
             (0..100).map(|n| set(&mut wheel, (5000 + n as u64 / 10) * TICK_NS, &log.waker(n))).collect();
         let now = 6000 * TICK_NS;
@@ -559,7 +536,7 @@ mod tests {
 
     #[test]
     fn a_key_names_nothing_after_its_timer_is_gone() {
-        let (mut wheel, log) = (Wheel::new(), Log::default());
+        let (mut wheel, log) = (Wheel::new(), Woken::default());
         let old = wheel.insert(TICK_NS);
         assert!(wheel.remove(old).is_none());
         let new = set(&mut wheel, TICK_NS, &log.waker(0));
@@ -572,7 +549,7 @@ mod tests {
 
     #[test]
     fn a_replaced_waker_comes_back() {
-        let (mut wheel, log) = (Wheel::new(), Log::default());
+        let (mut wheel, log) = (Wheel::new(), Woken::default());
         let (first, second) = (log.waker(1), log.waker(2));
         let key = set(&mut wheel, TICK_NS, &first);
         assert!(matches!(wheel.poll(key, &first), Answer::Waiting { replaced: None }));
@@ -625,7 +602,7 @@ mod tests {
     }
 
     impl Model {
-        fn advance(&mut self, wheel: &mut Wheel, log: &Log, now: u64, limit: usize) {
+        fn advance(&mut self, wheel: &mut Wheel, log: &Woken, now: u64, limit: usize) {
             self.now = now;
             loop {
                 wheel.advance(now, limit, Waker::wake);
@@ -672,65 +649,69 @@ mod tests {
         }
     }
 
+    fn agree(operations: Vec<Operation>) {
+        let (mut wheel, mut model, log) = (Wheel::new(), Model::default(), Woken::default());
+        for operation in operations {
+            match operation {
+                Operation::Insert(by) => {
+                    let deadline = model.now.saturating_add(by);
+                    let number = model.next_number;
+                    model.next_number += 1;
+                    let key = wheel.insert(deadline);
+                    if let Answer::Waiting { replaced } = wheel.poll(key, &log.waker(number)) {
+                        assert!(replaced.is_none());
+                    }
+                    model.note(&wheel, number, key, deadline);
+                }
+                Operation::Remove(index) if !model.waiting.is_empty() => {
+                    let number = *model.waiting.keys().nth(index.index(model.waiting.len())).unwrap();
+                    let (key, _) = model.waiting.remove(&number).unwrap();
+                    assert!(wheel.remove(key).is_some());
+                }
+                Operation::Remove(_) => {
+                    for key in model.fired.drain(..) {
+                        assert!(wheel.remove(key).is_none());
+                    }
+                }
+                Operation::Reset(index, by) if !model.waiting.is_empty() => {
+                    let number = *model.waiting.keys().nth(index.index(model.waiting.len())).unwrap();
+                    let key = model.waiting[&number].0;
+                    let deadline = model.now.saturating_add(by);
+                    assert_eq!(wheel.reset(key, deadline).is_some(), wheel.is_fired(key));
+                    model.note(&wheel, number, key, deadline);
+                }
+                Operation::Reset(_, by) => {
+                    let Some(key) = model.fired.pop() else { continue };
+                    let number = model.next_number;
+                    model.next_number += 1;
+                    let deadline = model.now.saturating_add(by);
+                    assert!(wheel.reset(key, deadline).is_none());
+                    if let Answer::Waiting { replaced } = wheel.poll(key, &log.waker(number)) {
+                        assert!(replaced.is_none());
+                    }
+                    model.note(&wheel, number, key, deadline);
+                }
+                Operation::Advance(by, limit) => {
+                    let now = model.now.saturating_add(by);
+                    model.advance(&mut wheel, &log, now, limit);
+                }
+                Operation::Sleep => {
+                    if let Some(next) = wheel.next_deadline() {
+                        let now = next.max(model.now);
+                        model.advance(&mut wheel, &log, now, usize::MAX);
+                    }
+                }
+            }
+            model.check(&wheel);
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(1_000))]
 
         #[test]
         fn the_wheel_agrees_with_a_sorted_map(operations in prop::collection::vec(operation(), 1..80)) {
-            let (mut wheel, mut model, log) = (Wheel::new(), Model::default(), Log::default());
-            for operation in operations {
-                match operation {
-                    Operation::Insert(by) => {
-                        let deadline = model.now.saturating_add(by);
-                        let number = model.next_number;
-                        model.next_number += 1;
-                        let key = wheel.insert(deadline);
-                        if let Answer::Waiting { replaced } = wheel.poll(key, &log.waker(number)) {
-                            assert!(replaced.is_none());
-                        }
-                        model.note(&wheel, number, key, deadline);
-                    }
-                    Operation::Remove(index) if !model.waiting.is_empty() => {
-                        let number = *model.waiting.keys().nth(index.index(model.waiting.len())).unwrap();
-                        let (key, _) = model.waiting.remove(&number).unwrap();
-                        assert!(wheel.remove(key).is_some());
-                    }
-                    Operation::Remove(_) => {
-                        for key in model.fired.drain(..) {
-                            assert!(wheel.remove(key).is_none());
-                        }
-                    }
-                    Operation::Reset(index, by) if !model.waiting.is_empty() => {
-                        let number = *model.waiting.keys().nth(index.index(model.waiting.len())).unwrap();
-                        let key = model.waiting[&number].0;
-                        let deadline = model.now.saturating_add(by);
-                        assert_eq!(wheel.reset(key, deadline).is_some(), wheel.is_fired(key));
-                        model.note(&wheel, number, key, deadline);
-                    }
-                    Operation::Reset(_, by) => {
-                        let Some(key) = model.fired.pop() else { continue };
-                        let number = model.next_number;
-                        model.next_number += 1;
-                        let deadline = model.now.saturating_add(by);
-                        assert!(wheel.reset(key, deadline).is_none());
-                        if let Answer::Waiting { replaced } = wheel.poll(key, &log.waker(number)) {
-                            assert!(replaced.is_none());
-                        }
-                        model.note(&wheel, number, key, deadline);
-                    }
-                    Operation::Advance(by, limit) => {
-                        let now = model.now.saturating_add(by);
-                        model.advance(&mut wheel, &log, now, limit);
-                    }
-                    Operation::Sleep => {
-                        if let Some(next) = wheel.next_deadline() {
-                            let now = next.max(model.now);
-                            model.advance(&mut wheel, &log, now, usize::MAX);
-                        }
-                    }
-                }
-                model.check(&wheel);
-            }
+            agree(operations);
         }
     }
 }

@@ -1,0 +1,602 @@
+//! Those who wait for an event: a [`Waiter`] where there can be only one, [`Waiters`] where there can be many.
+//!
+//! Pure tables: they call no waker and drop none. Waking or dropping a waker can run code that comes back for
+//! whatever holds the table (a foreign executor may poll right there, the last waker of a task drops its
+//! future), so every waker that leaves is handed to the caller, to be used when nothing is borrowed or locked:
+//!
+//! ```text
+//!   let taken = table.borrow_mut().waiters.take_all();
+//!   let kept = taken.wake();                                  // nothing is borrowed
+//!   drop(table.borrow_mut().waiters.give_back(kept));         // one core: no counting of references
+//! ```
+//!
+//! The last line is what makes waiting cheap on one core. A task waits for the same socket again and again, so
+//! the first place, which is inline, keeps the waker between two waits: registering it again is a comparison
+//! and two stores, with no atomic increment and no allocation. The price is that a table may keep the memory
+//! of one finished task until somebody else waits. Between threads, or when it does not matter, the wakers are
+//! consumed and nothing is given back.
+//!
+//! There are two ways to wait. A *keyed* wait belongs to a future: it has its own entry, which the future
+//! removes when it is dropped, so that a lost `select` branch leaves nothing behind. A *shared* wait belongs to
+//! a task (`poll_*` functions, ticks): registering the same waker twice is one entry, and it stays until woken.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+/// The place of the only one who can wait.
+#[derive(Debug, Default)]
+pub(crate) struct Waiter {
+    waker: Option<Waker>,
+    waiting: bool,
+}
+
+impl Waiter {
+    /// Waits. Drop the waker that was replaced when nothing is borrowed.
+    #[must_use = "dropping a waker can come back to whoever holds this"]
+    pub(crate) fn register(&mut self, waker: &Waker) -> Option<Waker> {
+        self.waiting = true;
+        keep(&mut self.waker, waker)
+    }
+
+    /// Waits no longer; the waker stays for the next time.
+    pub(crate) fn disarm(&mut self) {
+        self.waiting = false;
+    }
+
+    /// The one to wake, if there is one. It is no longer waiting.
+    #[must_use = "it must be woken"]
+    pub(crate) fn take(&mut self) -> Option<Waker> {
+        if std::mem::take(&mut self.waiting) { self.waker.take() } else { None }
+    }
+
+    /// Keeps a waker that was taken and woken by reference, for the next time. Returns it if the place has been
+    /// taken.
+    #[must_use = "dropping a waker can come back to whoever holds this"]
+    pub(crate) fn give_back(&mut self, waker: Waker) -> Option<Waker> {
+        give_back(&mut self.waker, waker)
+    }
+
+    /// Takes whatever waker is here, waiting or not, to be dropped when nothing is borrowed.
+    #[must_use = "dropping a waker can come back to whoever holds this"]
+    pub(crate) fn clear(&mut self) -> Option<Waker> {
+        self.waiting = false;
+        self.waker.take()
+    }
+}
+
+/// Names a keyed wait in one table. Never reused, so a stale one is harmless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(u64);
+
+/// How far a keyed wait has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It waits.
+    Waiting,
+    /// [`Waiters::take_one`] chose it: whatever it waited for is its own, to use or to pass on.
+    Come,
+    /// There is no such wait: it was removed, or woken together with all others.
+    Gone,
+}
+
+/// Those who wait for one event, first come, first served. The first is inline and costs no allocation.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    first: Entry,
+    more: Option<Box<More>>,
+    next_key: u64,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// Present while the state is `Shared` or `Keyed`; in the first place also between waits.
+    waker: Option<Waker>,
+    key: u64,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// Nobody's.
+    #[default]
+    Free,
+    Shared,
+    Keyed,
+    /// A keyed wait that `take_one` chose.
+    Chosen,
+}
+
+/// All but the first, in the order of their keys.
+#[derive(Debug, Default)]
+struct More {
+    entries: VecDeque<Entry>,
+    /// How many of the entries are free. Such holes are closed when they are the majority, so that removing
+    /// one of many costs no more, in the long run, than finding it.
+    holes: usize,
+    /// None of so many entries at the front waits: choosing need not walk past the chosen again.
+    settled: usize,
+}
+
+/// Everybody who waited, on the way to being woken.
+#[derive(Debug)]
+#[must_use = "they must be woken"]
+pub(crate) struct Taken {
+    first: Option<Waker>,
+    more: Option<Box<More>>,
+}
+
+impl Waiters {
+    /// A shared wait: wakes this task once when the event comes. Drop the waker that was replaced when nothing
+    /// is borrowed.
+    #[must_use = "dropping a waker can come back to whoever holds this"]
+    pub(crate) fn register(&mut self, waker: &Waker) -> Option<Waker> {
+        let same = |entry: &Entry| {
+            entry.state == State::Shared && entry.waker.as_ref().is_some_and(|known| known.will_wake(waker))
+        };
+        if same(&self.first) || self.more.as_ref().is_some_and(|more| more.entries.iter().any(same)) {
+            return None;
+        }
+        self.insert(waker, State::Shared).1
+    }
+
+    /// A keyed wait: begins one, or goes on with that of `key`, in its place in the queue. One whose turn had
+    /// come gives it up and queues anew. Drop the waker that was replaced when nothing is borrowed.
+    #[must_use = "dropping a waker can come back to whoever holds this"]
+    pub(crate) fn poll(&mut self, key: &mut Option<Key>, waker: &Waker) -> Option<Waker> {
+        if let Some(entry) = key.and_then(|key| self.find(key)).filter(|entry| entry.state == State::Keyed) {
+            return keep(&mut entry.waker, waker);
+        }
+        if let Some(chosen) = *key {
+            drop(self.remove(chosen)); // a chosen one has no waker left to drop
+        }
+        let (new, replaced) = self.insert(waker, State::Keyed);
+        *key = Some(new);
+        replaced
+    }
+
+    /// How far a keyed wait has come.
+    pub(crate) fn turn(&mut self, key: Key) -> Turn {
+        self.find(key).map_or(Turn::Gone, |entry| entry.turn())
+    }
+
+    /// Ends a keyed wait and says how far it had come. Drop the waker when nothing is borrowed.
+    #[must_use = "one whose turn has come passes it on; dropping a waker can come back to whoever holds this"]
+    pub(crate) fn remove(&mut self, key: Key) -> (Turn, Option<Waker>) {
+        let in_first = self.first.key == key.0;
+        let Some(entry) = self.find(key) else { return (Turn::Gone, None) };
+        let turn = entry.turn();
+        entry.state = State::Free;
+        if in_first {
+            return (turn, None);
+        }
+        let waker = entry.waker.take();
+        self.close_holes();
+        (turn, waker)
+    }
+
+    /// Chooses the one who has waited longest. A keyed wait keeps its place, so that it can be asked for its
+    /// turn; a shared one ends.
+    #[must_use = "it must be woken"]
+    pub(crate) fn take_one(&mut self) -> Option<(Waker, Option<Key>)> {
+        let oldest_of_more = self.more.as_mut().and_then(|more| more.oldest_waiting());
+        let entry = match oldest_of_more {
+            Some(entry) if !self.first.is_waiting() || entry.key < self.first.key => entry,
+            _ if self.first.is_waiting() => &mut self.first,
+            _ => return None,
+        };
+        let waker = entry.waker.take()?;
+        if entry.state == State::Keyed {
+            entry.state = State::Chosen;
+            return Some((waker, Some(Key(entry.key))));
+        }
+        entry.state = State::Free;
+        if entry.key != self.first.key {
+            self.close_holes();
+        }
+        Some((waker, None))
+    }
+
+    /// Takes everybody, and forgets all keys.
+    pub(crate) fn take_all(&mut self) -> Taken {
+        let first = if self.first.is_waiting() { self.first.waker.take() } else { None };
+        self.first.state = State::Free;
+        Taken { first, more: self.more.take() }
+    }
+
+    /// Keeps the waker of the first place, which was woken by reference, for the next time. Returns it if
+    /// another is there.
+    #[must_use = "dropping a waker can come back to whoever holds this"]
+    pub(crate) fn give_back(&mut self, waker: Option<Waker>) -> Option<Waker> {
+        give_back(&mut self.first.waker, waker?)
+    }
+
+    /// Whether anybody waits who has not been chosen.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.first.is_waiting()
+            || self
+                .more
+                .as_ref()
+                .is_some_and(|more| more.entries.range(more.settled..).any(Entry::is_waiting))
+    }
+
+    fn insert(&mut self, waker: &Waker, state: State) -> (Key, Option<Waker>) {
+        // Counting from one: a new table's first place has the key 0, which is nobody's.
+        self.next_key += 1;
+        let key = self.next_key;
+        if self.first.state == State::Free {
+            (self.first.key, self.first.state) = (key, state);
+            return (Key(key), keep(&mut self.first.waker, waker));
+        }
+        let more = self.more.get_or_insert_default();
+        more.entries.push_back(Entry { waker: Some(waker.clone()), key, state });
+        (Key(key), None)
+    }
+
+    fn find(&mut self, key: Key) -> Option<&mut Entry> {
+        let entry = if self.first.key == key.0 {
+            &mut self.first
+        } else {
+            let more = self.more.as_mut()?;
+            let index = more.entries.binary_search_by_key(&key.0, |entry| entry.key).ok()?;
+            &mut more.entries[index]
+        };
+        Some(entry).filter(|entry| matches!(entry.state, State::Keyed | State::Chosen))
+    }
+
+    fn close_holes(&mut self) {
+        if let Some(more) = &mut self.more {
+            more.close_holes();
+        }
+    }
+}
+
+impl More {
+    fn oldest_waiting(&mut self) -> Option<&mut Entry> {
+        let settled = self.entries.range(self.settled..).position(Entry::is_waiting);
+        self.settled = settled.map_or(self.entries.len(), |ahead| self.settled + ahead);
+        self.entries.get_mut(self.settled)
+    }
+
+    /// One more entry has become free.
+    fn close_holes(&mut self) {
+        self.holes += 1;
+        while self.entries.front().is_some_and(|entry| entry.state == State::Free) {
+            self.entries.pop_front();
+            self.holes -= 1;
+            self.settled = self.settled.saturating_sub(1);
+        }
+        if self.holes > self.entries.len() / 2 {
+            self.entries.retain(|entry| entry.state != State::Free);
+            (self.holes, self.settled) = (0, 0);
+        }
+    }
+}
+
+impl Entry {
+    fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Shared | State::Keyed)
+    }
+
+    fn turn(&self) -> Turn {
+        match self.state {
+            State::Keyed => Turn::Waiting,
+            State::Chosen => Turn::Come,
+            State::Free | State::Shared => Turn::Gone,
+        }
+    }
+}
+
+impl Taken {
+    /// Wakes them all and returns the waker of the first place for
+    /// [`Waiters::give_back`].
+    #[must_use = "give it back or drop it when nothing is borrowed"]
+    pub(crate) fn wake(self) -> Option<Waker> {
+        if let Some(first) = &self.first {
+            first.wake_by_ref();
+        }
+        for waker in self.more.into_iter().flat_map(|more| more.entries).filter_map(|entry| entry.waker) {
+            waker.wake();
+        }
+        self.first
+    }
+}
+
+/// Stores a waker unless it is there already, and returns the one it replaced.
+fn keep(place: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
+    match place {
+        Some(known) if known.will_wake(waker) => None,
+        _ => place.replace(waker.clone()),
+    }
+}
+
+fn give_back(place: &mut Option<Waker>, waker: Waker) -> Option<Waker> {
+    if place.is_some() {
+        return Some(waker);
+    }
+    *place = Some(waker);
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::woken::Woken;
+
+    /// Plays a schedule of words and returns who was woken. `a`…`z` is a keyed wait of that task, `A`…`Z` a
+    /// shared one of the task of the same letter, `-a` drops the wait, `one` and `all` wake and give back.
+    fn play(schedule: &str) -> String {
+        let (mut waiters, woken) = (Waiters::default(), Woken::default());
+        let wakers: Vec<Waker> = (0..26).map(|number| woken.waker(number)).collect();
+        let mut keys = [None; 26];
+        for word in schedule.split_whitespace() {
+            match word.as_bytes() {
+                b"one" => {
+                    let Some((waker, _)) = waiters.take_one() else { continue };
+                    waker.wake_by_ref();
+                    drop(waiters.give_back(Some(waker)));
+                }
+                b"all" => {
+                    let kept = waiters.take_all().wake();
+                    drop(waiters.give_back(kept));
+                }
+                [b'-', task] => drop(waiters.remove(keys[usize::from(task - b'a')].expect("waits"))),
+                [task @ b'a'..=b'z'] => {
+                    let task = usize::from(task - b'a');
+                    drop(waiters.poll(&mut keys[task], &wakers[task]));
+                }
+                [task @ b'A'..=b'Z'] => drop(waiters.register(&wakers[usize::from(task - b'A')])),
+                other => panic!("what is {other:?}?"),
+            }
+        }
+        woken.take().into_iter().map(|number| char::from(b'a' + number as u8)).collect()
+    }
+
+    #[track_caller]
+    fn check(schedule: &str, expected: &str) {
+        assert_eq!(play(schedule), expected, "{schedule}");
+    }
+
+    #[test]
+    fn all_are_woken_once() {
+        check("all a all all", "a");
+        check("a b c all all", "abc");
+        check("a all a all", "aa");
+        check("A B C all all", "abc");
+    }
+
+    #[test]
+    fn one_is_woken_in_the_order_they_came() {
+        check("one a b c one one one one", "abc");
+        check("a b one c one one", "abc");
+        check("a b one -a c one one", "abc");
+        check("A B one C one one", "abc");
+    }
+
+    #[test]
+    fn a_dropped_wait_takes_its_entry_with_it() {
+        check("a -a all", "");
+        check("a b c d -b -d all", "ac");
+        check("a b c d -a one -b one one", "bcd");
+        check("a b c d e f -c -d -e -b one one one", "af");
+    }
+
+    #[test]
+    fn polling_again_keeps_the_place_in_the_queue() {
+        check("a b c a b a one one one", "abc");
+        check("a b one a one one", "aba");
+    }
+
+    #[test]
+    fn a_task_that_registers_twice_is_woken_once() {
+        check("A A all", "a");
+        check("B A A B A all", "ba");
+        check("a A A all", "aa");
+    }
+
+    #[test]
+    fn two_waits_of_one_task_are_two() {
+        let (mut waiters, woken) = (Waiters::default(), Woken::default());
+        let (waker, mut first, mut second) = (woken.waker(0), None, None);
+        assert!(waiters.poll(&mut first, &waker).is_none());
+        assert!(waiters.poll(&mut second, &waker).is_none());
+        assert_eq!(waiters.remove(first.unwrap()).0, Turn::Waiting);
+        drop(waiters.take_all().wake());
+        assert_eq!(woken.take(), [0]);
+    }
+
+    #[test]
+    fn a_turn_that_has_come_is_seen_by_whoever_ends_the_wait() {
+        let (mut waiters, woken) = (Waiters::default(), Woken::default());
+        let mut keys = [None; 3];
+        for (number, key) in keys.iter_mut().enumerate() {
+            assert!(waiters.poll(key, &woken.waker(number)).is_none());
+        }
+        let [first, second, third] = keys.map(Option::unwrap);
+        assert_eq!(waiters.take_one().and_then(|(_, key)| key), Some(first));
+        assert_eq!(waiters.take_one().and_then(|(_, key)| key), Some(second));
+        assert_eq!(
+            [first, second, third].map(|key| waiters.turn(key)),
+            [Turn::Come, Turn::Come, Turn::Waiting]
+        );
+        assert_eq!(
+            [first, second, third].map(|key| waiters.remove(key).0),
+            [Turn::Come, Turn::Come, Turn::Waiting]
+        );
+        assert_eq!([first, second, third].map(|key| waiters.remove(key).0), [Turn::Gone; 3]);
+        assert!(!waiters.is_waiting());
+    }
+
+    #[test]
+    fn one_whose_turn_had_come_may_queue_anew() {
+        let (mut waiters, woken) = (Waiters::default(), Woken::default());
+        let (waker, mut key) = (woken.waker(0), None);
+        assert!(waiters.poll(&mut key, &waker).is_none());
+        let chosen = waiters.take_one().and_then(|(_, key)| key).expect("waits");
+        assert!(waiters.poll(&mut key, &waker).is_none());
+        assert_eq!(waiters.turn(chosen), Turn::Gone);
+        assert_eq!(waiters.turn(key.unwrap()), Turn::Waiting);
+    }
+
+    #[test]
+    fn waiting_again_clones_no_waker() {
+        let (mut waiters, mut waiter, woken) = (Waiters::default(), Waiter::default(), Woken::default());
+        let waker = woken.waker(0);
+        for _ in 0..3 {
+            assert!(waiters.register(&waker).is_none());
+            let kept = waiters.take_all().wake();
+            assert!(kept.as_ref().is_some_and(|kept| kept.will_wake(&waker)));
+            assert!(waiters.give_back(kept).is_none());
+            assert!(waiter.register(&waker).is_none());
+            let kept = waiter.take().expect("waits");
+            assert!(waiter.take().is_none());
+            assert!(waiter.give_back(kept).is_none());
+            assert!(waiter.take().is_none());
+        }
+        let other = woken.waker(1);
+        assert!(waiters.register(&other).is_some_and(|replaced| replaced.will_wake(&waker)));
+        assert!(waiters.give_back(Some(waker.clone())).is_some_and(|late| late.will_wake(&waker)));
+        assert!(waiter.register(&other).is_some_and(|replaced| replaced.will_wake(&waker)));
+        assert!(waiter.give_back(waker.clone()).is_some_and(|late| late.will_wake(&waker)));
+        assert!(waiter.clear().is_some_and(|cleared| cleared.will_wake(&other)));
+        assert!(waiter.take().is_none());
+    }
+
+    #[test]
+    fn holes_do_not_pile_up_behind_one_who_stays() {
+        let (mut waiters, woken) = (Waiters::default(), Woken::default());
+        let waker = woken.waker(0);
+        let (mut first, mut stays) = (None, None);
+        assert!(waiters.poll(&mut first, &waker).is_none());
+        assert!(waiters.poll(&mut stays, &waker).is_none());
+        for _ in 0..1_000 {
+            let mut key = None;
+            assert!(waiters.poll(&mut key, &waker).is_none());
+            drop(waiters.remove(key.unwrap()));
+        }
+        assert!(waiters.more.is_some_and(|more| more.entries.len() <= 3));
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Operation {
+        Register(usize),
+        Wait(usize),
+        PollAgain(prop::sample::Index, usize),
+        Remove(prop::sample::Index),
+        WakeOne { give_back: bool },
+        WakeAll { give_back: bool },
+    }
+
+    fn operation() -> impl Strategy<Value = Operation> {
+        let index = any::<prop::sample::Index>;
+        prop_oneof![
+            2 => (0_usize..4).prop_map(Operation::Register),
+            6 => (0_usize..4).prop_map(Operation::Wait),
+            2 => (index(), 0_usize..4).prop_map(|(index, task)| Operation::PollAgain(index, task)),
+            4 => index().prop_map(Operation::Remove),
+            4 => any::<bool>().prop_map(|give_back| Operation::WakeOne { give_back }),
+            1 => any::<bool>().prop_map(|give_back| Operation::WakeAll { give_back }),
+        ]
+    }
+
+    /// What the table promises, kept the slow way.
+    #[derive(Clone, Copy, Debug)]
+    struct Wait {
+        key: Option<Key>,
+        task: usize,
+        chosen: bool,
+    }
+
+    fn agree(operations: Vec<Operation>) {
+        let (mut waiters, woken) = (Waiters::default(), Woken::default());
+        let wakers: Vec<Waker> = (0..4).map(|number| woken.waker(number)).collect();
+        let mut queue: Vec<Wait> = Vec::new();
+        for operation in operations {
+            match operation {
+                Operation::Register(task) => {
+                    drop(waiters.register(&wakers[task]));
+                    if !queue.iter().any(|wait| wait.key.is_none() && wait.task == task) {
+                        queue.push(Wait { key: None, task, chosen: false });
+                    }
+                }
+                Operation::Wait(task) => {
+                    let mut key = None;
+                    drop(waiters.poll(&mut key, &wakers[task]));
+                    queue.push(Wait { key, task, chosen: false });
+                }
+                Operation::PollAgain(index, task) => {
+                    let mut keyed: Vec<&mut Wait> =
+                        queue.iter_mut().filter(|wait| wait.key.is_some() && !wait.chosen).collect();
+                    if keyed.is_empty() {
+                        continue;
+                    }
+                    let at = index.index(keyed.len());
+                    let wait = &mut keyed[at];
+                    let mut key = wait.key;
+                    drop(waiters.poll(&mut key, &wakers[task]));
+                    assert_eq!(key, wait.key);
+                    wait.task = task;
+                }
+                Operation::Remove(index) => {
+                    let keyed: Vec<usize> = (0..queue.len()).filter(|&at| queue[at].key.is_some()).collect();
+                    if keyed.is_empty() {
+                        continue;
+                    }
+                    let wait = queue.remove(keyed[index.index(keyed.len())]);
+                    let expected = if wait.chosen { Turn::Come } else { Turn::Waiting };
+                    assert_eq!(waiters.turn(wait.key.unwrap()), expected);
+                    assert_eq!(waiters.remove(wait.key.unwrap()).0, expected);
+                    assert_eq!(waiters.remove(wait.key.unwrap()).0, Turn::Gone);
+                }
+                Operation::WakeOne { give_back } => {
+                    let next = queue.iter().position(|wait| !wait.chosen);
+                    let taken = waiters.take_one();
+                    assert_eq!(taken.is_some(), next.is_some());
+                    let (Some(next), Some((waker, key))) = (next, taken) else { continue };
+                    assert_eq!(key, queue[next].key);
+                    waker.wake_by_ref();
+                    assert_eq!(woken.take(), [queue[next].task]);
+                    if give_back {
+                        drop(waiters.give_back(Some(waker)))
+                    }
+                    if key.is_some() {
+                        queue[next].chosen = true
+                    } else {
+                        queue.remove(next);
+                    }
+                }
+                Operation::WakeAll { give_back } => {
+                    let kept = waiters.take_all().wake();
+                    if give_back {
+                        drop(waiters.give_back(kept))
+                    }
+                    let mut expected: Vec<usize> =
+                        queue.drain(..).filter(|wait| !wait.chosen).map(|wait| wait.task).collect();
+                    let mut all = woken.take();
+                    expected.sort_unstable();
+                    all.sort_unstable();
+                    assert_eq!(all, expected);
+                }
+            }
+            assert_eq!(waiters.is_waiting(), queue.iter().any(|wait| !wait.chosen));
+        }
+        // Nobody's waker is kept but one, in the first place.
+        for wait in queue {
+            if let Some(key) = wait.key {
+                drop(waiters.remove(key))
+            }
+        }
+        drop((waiters.take_all(), wakers));
+        assert!(woken.wakers() <= 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn the_table_agrees_with_a_plain_queue(operations in prop::collection::vec(operation(), 1..60)) {
+            agree(operations);
+        }
+    }
+}
