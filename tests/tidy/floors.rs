@@ -1,0 +1,293 @@
+//! Who may know whom: the arrows between our crates, the homes of outside crates, and what a floor has never heard of.
+//!
+//! The tables are ARCHITECTURE.md's own, so that page cannot go stale.
+
+use crate::repository::{File, Package, Repository, identifiers};
+use crate::{keep, notices};
+
+#[test]
+fn the_arrows_hold() {
+    keep(
+        wrong_arrows,
+        "move the code to the floor that may know both, or turn the dependency round with a trait below; a new arrow \
+         is a decision: argue for it in the commit that adds it to \"Which crate may use which\" in ARCHITECTURE.md",
+    );
+}
+
+#[test]
+fn a_wrong_arrow_is_noticed() {
+    let house = || {
+        Repository::with("ARCHITECTURE.md", ARROWS).and_package("ekiden-top", "crates/top", &["ekiden-low"])
+    };
+    let upward = house().and_package("ekiden-low", "crates/low", &["ekiden-top"]);
+    notices(wrong_arrows, upward, "ekiden-low uses ekiden-top");
+    let with_stranger =
+        house().and_package("ekiden-low", "crates/low", &[]).and_package("ekiden-new", "crates/new", &[]);
+    notices(wrong_arrows, with_stranger, "ekiden-new is in no row");
+    notices(wrong_arrows, house(), "ekiden-low is no package");
+    notices(
+        wrong_arrows,
+        house().and_package("ekiden-low", "crates/moved", &[]),
+        "ekiden-low is in crates/moved",
+    );
+}
+
+#[cfg(test)]
+const ARROWS: &str = "## Which crate may use which
+
+| crate | home | of ours it may use |
+|---|---|---|
+| `ekiden-top` | `crates/top` | `ekiden-low` |
+| `ekiden-low` | `crates/low` | |
+";
+
+fn wrong_arrows(repository: &Repository) -> Vec<String> {
+    let table = repository.table("Which crate may use which");
+    let row = |name: &str| table.iter().find(|row| row[0].iter().any(|known| known == name));
+    let mut complaints = Vec::new();
+    for package in &repository.packages {
+        let Some(row) = row(&package.name) else {
+            complaints.push(format!("{} is in no row of the table", package.name));
+            continue;
+        };
+        if row[1] != [package.home.clone()] {
+            complaints.push(format!("{} is in {}, not where the table says", package.name, package.home));
+        }
+        let ours = package.dependencies.iter().filter(|dependency| is_ours(repository, &dependency.name));
+        let wrong = ours.filter(|dependency| !row[2].contains(&dependency.name));
+        complaints.extend(wrong.map(|dependency| format!("{} uses {}", package.name, dependency.name)));
+    }
+    let is_gone = |name: &&String| repository.packages.iter().all(|package| package.name != **name);
+    let gone = table.iter().flat_map(|row| &row[0]).filter(is_gone);
+    complaints.extend(gone.map(|name| format!("{name} is no package of the workspace")));
+    complaints
+}
+
+#[test]
+fn the_service_floor_has_no_dependency() {
+    keep(
+        dependencies_of_service,
+        "`Service` is the trait that everybody outside must be able to implement: put what needs another crate into \
+         middleware or proto",
+    );
+}
+
+#[test]
+fn a_dependency_of_the_service_floor_is_noticed() {
+    let planted = Repository::default().and_package("ekiden-service", "crates/service", &["bytes"]);
+    notices(dependencies_of_service, planted, "bytes");
+}
+
+fn dependencies_of_service(repository: &Repository) -> Vec<String> {
+    let service = repository.packages.iter().find(|package| package.name == "ekiden-service");
+    let used = service.map_or(&[][..], |package| &package.dependencies).iter();
+    used.filter(|used| !used.is_for_tests).map(|used| format!("ekiden-service uses {}", used.name)).collect()
+}
+
+#[test]
+fn outside_crates_are_named_only_at_home() {
+    keep(
+        strays,
+        "ask the module that has it for what you need, or move the code there; a new dependency gets its row in \
+         \"Where each outside crate is named\" of ARCHITECTURE.md",
+    );
+}
+
+#[test]
+fn a_stray_is_noticed() {
+    let house = |path, text| {
+        Repository::with("ARCHITECTURE.md", HOMES)
+            .and_package("ekiden-low", "crates/low", &["mio"])
+            .and(path, text)
+    };
+    notices(strays, house("crates/low/src/a.rs", "\nuse mio::Poll;\n"), "crates/low/src/a.rs:2: names mio");
+    notices(
+        strays,
+        house("crates/low/src/a.rs", "fn a(p: &mio::Poll) {}"),
+        "crates/low/src/a.rs:1: names mio",
+    );
+    notices(
+        strays,
+        house("crates/low/src/b.rs", "fn a() {}").and_package("ekiden-new", "crates/new", &["new"]),
+        "new",
+    );
+    let allowed = "// mio::Poll\nuse crate::mio::Poll;\nlet mio = 1;\n#[cfg(test)]\nmod tests {\n    use mio::Poll;\n}\n";
+    assert_eq!(strays(&house("crates/low/src/a.rs", allowed)), [""; 0]);
+    assert_eq!(strays(&house("crates/low/src/os/a.rs", "use mio::Poll;")), [""; 0]);
+}
+
+#[cfg(test)]
+const HOMES: &str = "## Where each outside crate is named
+
+| outside crate | named only in |
+|---|---|
+| `mio` | `crates/low/src/os` |
+";
+
+fn strays(repository: &Repository) -> Vec<String> {
+    let table = repository.table("Where each outside crate is named");
+    let mut complaints: Vec<_> = homeless(repository, &table);
+    for row in &table {
+        let is_outside = |file: &&File| !row[1].iter().any(|home| file.is_in(home));
+        let published = repository.packages.iter().filter(|package| package.is_published);
+        let files = published.flat_map(|package| sources_of(repository, package));
+        for file in files.filter(is_outside) {
+            let named = file.production().filter(|(_, line)| row[0].iter().any(|name| names(line, name)));
+            let home = row[1].join(" or ");
+            complaints.extend(
+                named.map(|(at, _)| format!("{}:{at}: names {}, whose home is {home}", file.path, row[0][0])),
+            );
+        }
+    }
+    complaints
+}
+
+/// Dependencies of what is published that are in no row, and rows that nothing depends on.
+fn homeless(repository: &Repository, table: &[Vec<Vec<String>>]) -> Vec<String> {
+    let published = repository.packages.iter().filter(|package| package.is_published);
+    let used = published.flat_map(|package| &package.dependencies).filter(|used| !used.is_for_tests);
+    let mut outside: Vec<_> = used.map(|used| &used.name).filter(|name| !is_ours(repository, name)).collect();
+    outside.sort();
+    outside.dedup();
+    let known: Vec<_> = table.iter().flat_map(|row| &row[0]).collect();
+    let homeless =
+        outside.iter().filter(|name| !known.contains(name)).map(|name| format!("{name} has no home"));
+    let unused = known
+        .iter()
+        .filter(|name| !outside.contains(name))
+        .map(|name| format!("{name} has a home, and no user"));
+    homeless.chain(unused).collect()
+}
+
+/// Whether a line of code begins a path with the crate's name.
+fn names(line: &str, krate: &str) -> bool {
+    let krate = krate.replace('-', "_");
+    let begins_path = |before: &str, after: &str| !before.ends_with("::") && after.starts_with("::");
+    let is_imported = |before: &str| before.trim_end().ends_with("use") && !before.ends_with("::");
+    identifiers(line)
+        .any(|(before, word, after)| word == krate && (begins_path(before, after) || is_imported(before)))
+}
+
+#[test]
+fn a_protocol_is_named_only_in_its_own_crate() {
+    keep(
+        protocols_below,
+        "a floor below the protocols serves all of them: say it in its own terms (frame, reply, connection), or move \
+         the code into the protocol's crate",
+    );
+}
+
+#[test]
+fn a_protocol_named_below_is_noticed() {
+    let planted = |text| Repository::with("crates/proto/src/a.rs", text);
+    notices(protocols_below, planted("struct HttpCodec;"), "HttpCodec");
+    notices(protocols_below, planted("fn is_redis_push() {}"), "is_redis_push");
+    assert_eq!(protocols_below(&planted("// as http does\nfn throttle() {}")), [""; 0]);
+}
+
+fn protocols_below(repository: &Repository) -> Vec<String> {
+    const PROTOCOLS: [&str; 8] = ["http", "http1", "http2", "h1", "h2", "redis", "grpc", "rpc"];
+    const BELOW: [&str; 4] = ["crates/service", "crates/reactor", "crates/middleware", "crates/proto"];
+    let is_protocol = |word: &str| words(word).iter().any(|part| PROTOCOLS.contains(&part.as_str()));
+    BELOW.iter().flat_map(|floor| named(repository, floor, is_protocol)).collect()
+}
+
+#[test]
+fn the_reactor_has_no_idea_what_a_request_is() {
+    keep(
+        requests_in_reactor,
+        "the reactor runs tasks and owns sockets, timers and channels; what asks and answers belongs to proto or above",
+    );
+}
+
+#[test]
+fn a_request_in_the_reactor_is_noticed() {
+    let planted = |text| Repository::with("crates/reactor/src/a.rs", text);
+    notices(requests_in_reactor, planted("fn a(request: Request) {}"), "Request");
+    assert_eq!(requests_in_reactor(&planted("fn request_shutdown() {}")), [""; 0]);
+}
+
+fn requests_in_reactor(repository: &Repository) -> Vec<String> {
+    const ABOVE: [&str; 7] = ["Service", "Request", "Response", "Req", "Resp", "Codec", "Middleware"];
+    named(repository, "crates/reactor", |word| ABOVE.contains(&word))
+}
+
+#[test]
+fn state_machines_own_no_socket_and_read_no_clock() {
+    keep(
+        impure,
+        "tell the state machine what happened and when, and let it answer what to do: the driver beside it owns the \
+         socket and reads the clock (\"Pure places\" in ARCHITECTURE.md)",
+    );
+}
+
+#[test]
+fn a_state_machine_with_a_socket_is_noticed() {
+    let planted = |text| {
+        Repository::with("ARCHITECTURE.md", "## Pure places\n\n| place |\n|---|\n| `a/b.rs` |\n")
+            .and("a/b.rs", text)
+    };
+    notices(impure, planted("use ekiden_reactor::net::TcpStream;"), "ekiden_reactor");
+    notices(impure, planted("async fn a() {}"), "async");
+    notices(impure, planted("fn a(now: Instant) { now.elapsed() }"), "elapsed");
+    notices(
+        impure,
+        Repository::with("ARCHITECTURE.md", "## Pure places\n\n| place |\n|---|\n| `a/b.rs` |\n"),
+        "a/b.rs",
+    );
+    assert_eq!(impure(&planted("fn handle(frame: Frame) {}")), [""; 0]);
+}
+
+fn impure(repository: &Repository) -> Vec<String> {
+    const WORLD: [&str; 9] = [
+        "ekiden_reactor",
+        "futures_io",
+        "AsyncRead",
+        "AsyncWrite",
+        "TcpStream",
+        "async",
+        "await",
+        "elapsed",
+        "wall_clock",
+    ];
+    let places: Vec<_> = repository.table("Pure places").into_iter().flatten().flatten().collect();
+    let gone =
+        places.iter().filter(|place| !repository.holds(place)).map(|place| format!("{place} is not there"));
+    let impure = places.iter().flat_map(|place| named(repository, place, |word| WORLD.contains(&word)));
+    gone.chain(impure).collect()
+}
+
+/// Where the production code below a folder has an identifier of that kind.
+fn named(repository: &Repository, folder: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut places = Vec::new();
+    for file in repository.rust_in(folder) {
+        for (at, line) in file.production() {
+            let word = identifiers(&line).map(|(_, word, _)| word).find(|word| is_wanted(word));
+            places.extend(word.map(|word| format!("{}:{at}: names {word}", file.path)));
+        }
+    }
+    places
+}
+
+/// The parts of an identifier in lower case: `HttpCodec` and `http_codec` are both "http", "codec".
+fn words(identifier: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for c in identifier.chars() {
+        if c == '_' || c.is_uppercase() {
+            words.push(String::new());
+        }
+        let last = words.last_mut().expect("there is one from the start");
+        last.extend(c.to_lowercase().filter(|c| *c != '_'));
+    }
+    words
+}
+
+fn is_ours(repository: &Repository, name: &str) -> bool {
+    repository.packages.iter().any(|package| package.name == name)
+}
+
+/// The files of a package that its users get.
+fn sources_of<'a>(repository: &'a Repository, package: &Package) -> Vec<&'a File> {
+    let folder = format!("{}/src", package.home);
+    repository.files.iter().filter(|file| file.path.ends_with(".rs") && file.is_in(&folder)).collect()
+}

@@ -1,0 +1,246 @@
+//! What every source file owes its reader: an introduction, a readable length, a place in the build, tests that do not
+//! wait by sleeping.
+
+use crate::repository::{File, Repository, identifiers};
+use crate::{keep, notices};
+
+#[test]
+fn every_module_introduces_itself() {
+    keep(silent_modules, "open the file with `//!`: what it is, who it talks to, and what it never does");
+}
+
+#[test]
+fn a_silent_module_is_noticed() {
+    notices(
+        silent_modules,
+        Repository::with("crates/x/src/a.rs", "use std::io;\n//! Late.\n"),
+        "crates/x/src/a.rs",
+    );
+    notices(silent_modules, Repository::with("crates/x/src/a.rs", ""), "crates/x/src/a.rs");
+    let first =
+        Repository::with("crates/x/src/a.rs", "//! A.\n").and("crates/x/tests/ui/b.rs", "fn main() {}");
+    assert_eq!(silent_modules(&first), [""; 0]);
+}
+
+fn silent_modules(repository: &Repository) -> Vec<String> {
+    let spoken = |file: &&File| is_compiler_case(file) || file.text.starts_with("//! ");
+    let silent = repository.rust_in("").filter(|file| !spoken(file));
+    silent.map(|file| format!("{} does not say what it is", file.path)).collect()
+}
+
+#[test]
+fn every_crate_forbids_unsafe() {
+    keep(
+        unguarded_crates,
+        "write `#![forbid(unsafe_code)]` below the introduction of the crate's first file, and `[lints] workspace = \
+         true` in its manifest",
+    );
+}
+
+#[test]
+fn an_unguarded_crate_is_noticed() {
+    let house = |manifest, root| {
+        let planted = Repository::with("crates/x/Cargo.toml", manifest).and("crates/x/src/lib.rs", root);
+        planted.and_package("x", "crates/x", &[])
+    };
+    let (linted, guarded) = ("[lints]\nworkspace = true\n", "//! X.\n#![forbid(unsafe_code)]\n");
+    notices(unguarded_crates, house(linted, "//! X.\n// #![forbid(unsafe_code)]\n"), "crates/x/src/lib.rs");
+    notices(unguarded_crates, house("", guarded), "crates/x/Cargo.toml");
+    assert_eq!(unguarded_crates(&house(linted, guarded)), [""; 0]);
+}
+
+fn unguarded_crates(repository: &Repository) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for package in &repository.packages {
+        let manifest = format!("{}/Cargo.toml", package.home);
+        if !repository.text(&manifest).contains("[lints]\nworkspace = true") {
+            complaints.push(format!("{manifest} does not take the workspace's lints"));
+        }
+        // Test programs and examples are held by the lint alone; a library says it where its readers look.
+        let roots = package
+            .targets
+            .iter()
+            .filter(|target| ["lib", "proc-macro", "bin"].contains(&target.kind.as_str()));
+        let open = roots.filter(|target| {
+            !repository.text(&target.root).lines().any(|line| line == "#![forbid(unsafe_code)]")
+        });
+        complaints.extend(open.map(|target| format!("{} does not forbid unsafe code", target.root)));
+    }
+    complaints
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    keep(
+        long_files,
+        "look for the second idea inside it (a second state machine, a table, a helper's tests), and give it a file",
+    );
+}
+
+#[test]
+fn a_long_file_is_noticed() {
+    let lines = |count| Repository::with("crates/x/src/a.rs", &"//! A line.\n".repeat(count));
+    notices(long_files, lines(901), "crates/x/src/a.rs has 901 lines");
+    assert_eq!(long_files(&lines(900)), [""; 0]);
+}
+
+fn long_files(repository: &Repository) -> Vec<String> {
+    const LINES_MAX: usize = 900;
+    let lengths = repository.rust_in("").map(|file| (file, file.text.lines().count()));
+    lengths
+        .filter(|(_, lines)| *lines > LINES_MAX)
+        .map(|(file, lines)| format!("{} has {lines} lines", file.path))
+        .collect()
+}
+
+#[test]
+fn no_test_waits_by_sleeping() {
+    keep(
+        sleeping_tests,
+        "wait for what you wait for: a channel, a join handle, a line that the program writes; where time itself is \
+         tested, turn the clock with `driver::hand::Hand`",
+    );
+}
+
+#[test]
+fn a_sleeping_test_is_noticed() {
+    let in_tests = |text| Repository::with("crates/x/tests/a.rs", text);
+    notices(sleeping_tests, in_tests("fn a() {\n    thread::sleep(d);\n}"), "crates/x/tests/a.rs:2");
+    notices(sleeping_tests, in_tests("async fn a() {\n    sleep(d).await;\n}"), "crates/x/tests/a.rs:2");
+    let at_the_bottom = "fn a() { sleep(d) }\n\n#[cfg(test)]\nmod tests {\n    fn b() { sleep(d) }\n}\n";
+    notices(sleeping_tests, Repository::with("crates/x/src/a.rs", at_the_bottom), "crates/x/src/a.rs:5");
+    assert_eq!(sleeping_tests(&in_tests("use hand::Hand;\nasync fn a() { sleep(d).await }")), [""; 0]);
+    assert_eq!(sleeping_tests(&in_tests("fn a() { asleep(d); let sleep = 1; }")), [""; 0]);
+}
+
+/// Calls of anything named sleep. With the clock in hand a sleep is what is tested, unless it is the thread's.
+fn sleeping_tests(repository: &Repository) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for file in repository.rust_in("").filter(|file| !is_compiler_case(file)) {
+        let has_hand = file.code().any(|(_, line)| identifiers(&line).any(|(_, word, _)| word == "Hand"));
+        for (at, line) in file.tests() {
+            let is_threads = |before: &str| before.ends_with("thread::");
+            let sleeps = |(before, word, after): (&str, &str, &str)| {
+                let is_sleep =
+                    ["sleep", "sleep_until", "park_timeout"].contains(&word) && after.starts_with('(');
+                is_sleep && !before.ends_with("fn ") && (!has_hand || is_threads(before))
+            };
+            if identifiers(&line).any(sleeps) {
+                complaints.push(format!("{}:{at}: sleeps", file.path));
+            }
+        }
+    }
+    complaints
+}
+
+#[test]
+fn no_file_is_forgotten() {
+    keep(
+        forgotten_files,
+        "name the file with `mod` in its parent (a test file in its package's manifest, or in a test program's first \
+         file), or delete it: what is not built is not tested",
+    );
+}
+
+#[test]
+fn a_forgotten_file_is_noticed() {
+    let house = |root| {
+        let planted = Repository::with("crates/x/src/lib.rs", root).and("crates/x/src/a/mod.rs", "mod b;");
+        planted
+            .and("crates/x/src/a/b.rs", "#[path = \"odd.rs\"]\nmod c;")
+            .and("crates/x/src/a/odd.rs", "")
+            .and_package("x", "crates/x", &[])
+    };
+    assert_eq!(forgotten_files(&house("pub mod a;")), [""; 0]);
+    notices(forgotten_files, house("pub(crate) mod a;").and("crates/x/src/d.rs", ""), "crates/x/src/d.rs");
+    assert_eq!(
+        forgotten_files(&house("mod a;\nmod d {\n    mod e;\n}").and("crates/x/src/d/e.rs", "")),
+        [""; 0]
+    );
+    notices(forgotten_files, house("mod a;").and("crates/x/tests/e.rs", ""), "crates/x/tests/e.rs");
+    notices(forgotten_files, house("mod a;").and("crates/x/tests/ui/f.rs", ""), "crates/x/tests/ui/f.rs");
+    let with_cases = house("mod a;\n#[cfg(test)] const CASES: &str = \"tests/ui/*.rs\";")
+        .and("crates/x/tests/ui/f.rs", "");
+    assert_eq!(forgotten_files(&with_cases), [""; 0]);
+}
+
+fn forgotten_files(repository: &Repository) -> Vec<String> {
+    let roots = roots(repository);
+    let mut pending = roots.clone();
+    let mut reached: Vec<String> = Vec::new();
+    while let Some(path) = pending.pop() {
+        let Some(file) = repository.files.iter().find(|file| file.path == path) else { continue };
+        if !reached.contains(&path) {
+            pending.extend(children(file, roots.contains(&path)));
+            reached.push(path);
+        }
+    }
+    let forgotten = repository.rust_in("").filter(|file| !reached.contains(&file.path));
+    let forgotten = forgotten.filter(|file| !is_compiler_case(file) || !is_named_by_folder(file, repository));
+    forgotten.map(|file| format!("{} is in no crate", file.path)).collect()
+}
+
+/// The first files of all crates: cargo's targets, and those of packages outside the workspace by their manifests.
+fn roots(repository: &Repository) -> Vec<String> {
+    let members =
+        repository.packages.iter().flat_map(|package| &package.targets).map(|target| target.root.clone());
+    let is_member =
+        |home: &str| home.is_empty() || repository.packages.iter().any(|package| package.home == home);
+    let manifests =
+        repository.files.iter().filter_map(|file| Some((file.path.strip_suffix("Cargo.toml")?, &file.text)));
+    let outsiders =
+        manifests.filter(|(home, _)| !is_member(home.trim_end_matches('/'))).flat_map(|(home, text)| {
+            let paths = text.lines().filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix('"'));
+            paths.chain(["src/main.rs", "src/lib.rs"]).map(move |path| format!("{home}{path}"))
+        });
+    members.chain(outsiders).collect()
+}
+
+/// The files that a file's `mod` lines may mean. Those that do not exist are not followed.
+fn children(file: &File, is_root: bool) -> Vec<String> {
+    let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+    let stem = name.trim_end_matches(".rs");
+    let nest = if is_root || stem == "mod" { folder.to_string() } else { format!("{folder}/{stem}") };
+    let mut children = Vec::new();
+    let mut path_before = None;
+    let mut inline = nest.clone();
+    for line in file.text.lines().map(str::trim) {
+        if let Some(path) = line.strip_prefix("#[path = \"").and_then(|rest| rest.strip_suffix("\"]")) {
+            path_before = Some(plain(&format!("{folder}/{path}")));
+            continue;
+        }
+        // A module written in its parent has its children in a folder all the same.
+        if let Some((_, name)) = line.strip_suffix(" {").and_then(|line| line.rsplit_once("mod ")) {
+            inline = format!("{nest}/{name}");
+        }
+        if let Some((_, name)) = line.strip_suffix(';').and_then(|line| line.rsplit_once("mod ")) {
+            let places =
+                [&nest, &inline].map(|nest| [format!("{nest}/{name}.rs"), format!("{nest}/{name}/mod.rs")]);
+            children.extend(path_before.take().map_or(places.concat(), |path| vec![path]));
+        }
+    }
+    children
+}
+
+/// A path without `..`.
+fn plain(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            ".." => parts.truncate(parts.len().saturating_sub(1)),
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// Whether the file is a case for the compiler's messages: compiled by name from a test, and meant to fail.
+fn is_compiler_case(file: &File) -> bool {
+    file.path.contains("/tests/ui/")
+}
+
+/// Whether a test of the same package names the folder that the case is in.
+fn is_named_by_folder(file: &File, repository: &Repository) -> bool {
+    let Some((package, _)) = file.path.split_once("/tests/ui/") else { return false };
+    repository.rust_in(package).any(|other| !is_compiler_case(other) && other.text.contains("tests/ui/"))
+}
