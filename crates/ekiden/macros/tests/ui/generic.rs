@@ -1,0 +1,6 @@
+#[ekiden_macros::test]
+async fn adds<T: Default>() {
+    drop(T::default());
+}
+
+fn main() {}
