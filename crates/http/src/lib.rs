@@ -5,6 +5,7 @@
 pub mod head;
 mod body;
 mod error;
+mod h1;
 
 pub use body::{Body, OnUpgrade, Upgraded};
 pub use error::Error;

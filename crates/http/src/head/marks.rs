@@ -158,7 +158,7 @@ fn list(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 }
 
 /// Digits and nothing else, not even a sign; `None` also if it does not fit.
-fn decimal(value: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
     }

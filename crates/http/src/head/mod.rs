@@ -29,7 +29,7 @@ pub use refusal::Refusal;
 pub use request::RequestHead;
 pub use response::ResponseHead;
 
-pub(crate) use marks::{Coding, Expectation, Length, Marks};
+pub(crate) use marks::{Coding, Expectation, Length, Marks, decimal};
 pub(crate) use reader::HeadReader;
 
 /// How much of a head is accepted.

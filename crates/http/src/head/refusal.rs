@@ -48,6 +48,8 @@ pub enum Refusal {
     CodingInvalid,
     /// A `transfer-encoding` in HTTP/1.0, which has none.
     CodingInHttp10,
+    /// A `CONNECT` with a body (RFC 9110, 9.3.6).
+    ContentInConnect,
     /// An `Expect` for something else than `100-continue` (RFC 9110, 10.1.1).
     Expectation,
     /// A chunk's size is not hexadecimal digits, or too large for 64 bits.
@@ -96,6 +98,7 @@ impl Refusal {
             Self::CodingUnknown => "unknown transfer coding",
             Self::CodingInvalid => "invalid transfer-encoding",
             Self::CodingInHttp10 => "transfer-encoding in HTTP/1.0",
+            Self::ContentInConnect => "a connect has no content",
             Self::Expectation => "unknown expectation",
             Self::ChunkSize => "invalid chunk size",
             Self::ChunkExtension => "invalid chunk extension",

@@ -1,0 +1,509 @@
+//! Heads as bytes, and how a body goes out.
+//!
+//! What a user's fields say about framing is never put on the wire as it is: a `content-length` must agree with
+//! the body, a `transfer-encoding` is ours to write, `connection` is understood and written anew. That no value
+//! can smuggle a line in is the promise of `http`'s types.
+
+use super::chunked;
+use super::framing::has_no_content;
+use super::outbox::Outbox;
+use crate::head::decimal;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use std::fmt;
+
+/// What must be known to write the head of a response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Response<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: &'a HeaderMap,
+    /// The exact length of the body, if it is known.
+    pub(crate) length: Option<u64>,
+    /// The method of the request.
+    pub(crate) method: &'a Method,
+    /// The request came in HTTP/1.0, which has no chunks and closes unless told.
+    pub(crate) is_http10: bool,
+    /// No other response follows on this connection.
+    pub(crate) is_last: bool,
+    /// As in [RFC 9110, 5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).
+    pub(crate) date: &'a [u8],
+}
+
+/// Why a message cannot be sent: whoever made it was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Invalid {
+    /// 1xx is not an answer.
+    Informational,
+    /// A `content-length` that is none, or that disagrees with the body.
+    Length,
+    /// A transfer coding besides `chunked`.
+    Coding,
+    /// The body has more bytes than its `content-length` said.
+    BodyTooLong,
+    /// The body has fewer.
+    BodyTooShort,
+    /// No host, neither in the URI nor in the fields, or more than one.
+    Host,
+}
+
+/// How a body goes out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outgoing {
+    /// Not at all: nothing may follow this head.
+    Nothing,
+    /// So many bytes are still to go.
+    Length(u64),
+    Chunked,
+    /// Until the connection closes.
+    ToClose,
+}
+
+/// Writes the head of a response, and says how its body goes out.
+///
+/// Nothing is written if it is refused.
+pub(crate) fn response(out: &mut Vec<u8>, response: &Response<'_>) -> Result<Outgoing, Invalid> {
+    let Response { status, headers, .. } = *response;
+    let is_switch = status == StatusCode::SWITCHING_PROTOCOLS;
+    if status.is_informational() && !is_switch {
+        return Err(Invalid::Informational);
+    }
+    let declared = declared_length(headers)?;
+    let outgoing = response_framing(response, declared)?;
+
+    status_line(out, status);
+    let mut has_date = false;
+    for (name, value) in headers {
+        match ours(name) {
+            Some(Ours::Date) => has_date = true,
+            Some(_) => continue,
+            None => {}
+        }
+        field(out, name.as_str(), value.as_bytes());
+    }
+    if !has_date {
+        field(out, "date", response.date);
+    }
+    match outgoing {
+        Outgoing::Length(length) => length_field(out, length),
+        Outgoing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Outgoing::Nothing => announced_length(out, response, declared),
+        Outgoing::ToClose => {}
+    }
+    out.extend_from_slice(match (is_switch, response.is_last, response.is_http10) {
+        (true, _, _) => b"connection: upgrade\r\n\r\n",
+        (false, true, _) => b"connection: close\r\n\r\n",
+        (false, false, true) => b"connection: keep-alive\r\n\r\n",
+        (false, false, false) => b"\r\n",
+    });
+    Ok(outgoing)
+}
+
+/// Writes the head of a request, and says how its body goes out. `length` is the body's, if it is known.
+///
+/// The target is the URI's path and query, or its authority for CONNECT; `host` comes from the fields, or else
+/// from the URI. Nothing is written if it is refused.
+pub(crate) fn request(
+    out: &mut Vec<u8>,
+    head: &http::request::Parts,
+    length: Option<u64>,
+) -> Result<Outgoing, Invalid> {
+    let host = host_of(head)?;
+    let outgoing = match (agreed_length(declared_length(&head.headers)?, length)?, &head.method) {
+        (None, _) => Outgoing::Chunked,
+        // An empty body says so only where one is expected (RFC 9110, 8.6).
+        (Some(0), &Method::POST | &Method::PUT | &Method::PATCH) => Outgoing::Length(0),
+        (Some(0), _) => Outgoing::Nothing,
+        (Some(length), _) => Outgoing::Length(length),
+    };
+    out.extend_from_slice(head.method.as_str().as_bytes());
+    out.extend_from_slice(b" ");
+    target(out, &head.method, &head.uri);
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    field(out, "host", host);
+    for (name, value) in &head.headers {
+        match ours(name) {
+            None | Some(Ours::Connection | Ours::Date) if name != header::HOST => {
+                field(out, name.as_str(), value.as_bytes());
+            }
+            _ => {}
+        }
+    }
+    match outgoing {
+        Outgoing::Length(length) => length_field(out, length),
+        Outgoing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Outgoing::Nothing | Outgoing::ToClose => {}
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(outgoing)
+}
+
+impl Outgoing {
+    /// Adds a piece of the body.
+    pub(crate) fn put(&mut self, outbox: &mut Outbox, piece: Bytes) -> Result<(), Invalid> {
+        if piece.is_empty() {
+            return Ok(());
+        }
+        match self {
+            Self::Nothing => {}
+            Self::Length(left) => {
+                *left = left.checked_sub(piece.len() as u64).ok_or(Invalid::BodyTooLong)?;
+                outbox.push(piece);
+            }
+            Self::Chunked => {
+                chunked::encode_size(outbox.gather(), piece.len());
+                outbox.push(piece);
+                chunked::encode_end_of_chunk(outbox.gather());
+            }
+            Self::ToClose => outbox.push(piece),
+        }
+        Ok(())
+    }
+
+    /// Adds the end of the body. Trailers go with chunks only.
+    pub(crate) fn end(self, outbox: &mut Outbox, trailers: Option<&HeaderMap>) -> Result<(), Invalid> {
+        match self {
+            Self::Length(1..) => return Err(Invalid::BodyTooShort),
+            Self::Chunked => chunked::encode_end(outbox.gather(), trailers),
+            Self::Nothing | Self::Length(0) | Self::ToClose => {}
+        }
+        Ok(())
+    }
+
+    /// Whether nothing of the body is to go: then it need not be asked for.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self, Self::Nothing | Self::Length(0))
+    }
+}
+
+/// Writes one line.
+pub(super) fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The interim answer that asks for the body.
+pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+fn response_framing(response: &Response<'_>, declared: Option<u64>) -> Result<Outgoing, Invalid> {
+    if has_no_content(response.method, response.status) {
+        return Ok(Outgoing::Nothing);
+    }
+    match agreed_length(declared, response.length)? {
+        Some(length) => Ok(Outgoing::Length(length)),
+        None if response.is_http10 => Ok(Outgoing::ToClose),
+        None => Ok(Outgoing::Chunked),
+    }
+}
+
+/// For a response without its body, the length that the body would have (RFC 9110, 8.6).
+fn announced_length(out: &mut Vec<u8>, response: &Response<'_>, declared: Option<u64>) {
+    let is_head = *response.method == Method::HEAD && !response.status.is_informational();
+    match (declared, response.length) {
+        _ if response.status == StatusCode::NO_CONTENT => {}
+        (Some(length), _) if is_head || response.status == StatusCode::NOT_MODIFIED => {
+            length_field(out, length);
+        }
+        // An empty body behind HEAD is no promise that the one behind GET is empty.
+        (None, Some(length @ 1..)) if is_head => length_field(out, length),
+        _ => {}
+    }
+}
+
+/// What a user's `content-length` says.
+fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Invalid> {
+    let mut declared = None;
+    for value in headers.get_all(header::CONTENT_LENGTH) {
+        if declared.replace(decimal(value.as_bytes()).ok_or(Invalid::Length)?).is_some() {
+            return Err(Invalid::Length);
+        }
+    }
+    // Chunks are ours to make, so saying that there are some is idle; another coding would be a lie.
+    let is_chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if headers.get_all(header::TRANSFER_ENCODING).iter().all(is_chunked) {
+        Ok(declared)
+    } else {
+        Err(Invalid::Coding)
+    }
+}
+
+fn agreed_length(declared: Option<u64>, known: Option<u64>) -> Result<Option<u64>, Invalid> {
+    match (declared, known) {
+        (Some(declared), Some(known)) if declared != known => Err(Invalid::Length),
+        (declared, known) => Ok(declared.or(known)),
+    }
+}
+
+/// The fields that are not copied as they are.
+enum Ours {
+    Date,
+    Connection,
+    Framing,
+}
+
+fn ours(name: &HeaderName) -> Option<Ours> {
+    // The length decides for almost every field that it is none of these.
+    match name.as_str().len() {
+        4 if name == header::DATE => Some(Ours::Date),
+        10 if name == header::CONNECTION || name.as_str() == "keep-alive" => Some(Ours::Connection),
+        14 if name == header::CONTENT_LENGTH => Some(Ours::Framing),
+        17 if name == header::TRANSFER_ENCODING => Some(Ours::Framing),
+        _ => None,
+    }
+}
+
+fn host_of(head: &http::request::Parts) -> Result<&[u8], Invalid> {
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next(), head.uri.authority()) {
+        (Some(host), None, _) => Ok(host.as_bytes()),
+        (None, None, Some(authority)) => {
+            // A name and a password in front are for nobody's eyes (RFC 9110, 4.2.4).
+            Ok(authority.as_str().rsplit('@').next().unwrap_or_default().as_bytes())
+        }
+        _ => Err(Invalid::Host),
+    }
+}
+
+fn target(out: &mut Vec<u8>, method: &Method, uri: &Uri) {
+    match (uri.authority(), uri.path_and_query()) {
+        (Some(authority), _) if *method == Method::CONNECT => {
+            out.extend_from_slice(authority.as_str().as_bytes());
+        }
+        (_, path) => {
+            let path = path.map_or("", |path| path.as_str());
+            if !path.starts_with('/') && path != "*" {
+                out.extend_from_slice(b"/");
+            }
+            out.extend_from_slice(path.as_bytes());
+        }
+    }
+}
+
+fn length_field(out: &mut Vec<u8>, length: u64) {
+    out.extend_from_slice(b"content-length: ");
+    decimal_digits(out, length);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn decimal_digits(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// The line of a status; the common ones lie ready.
+fn status_line(out: &mut Vec<u8>, status: StatusCode) {
+    let line: &[u8] = match status {
+        StatusCode::OK => b"HTTP/1.1 200 OK\r\n",
+        StatusCode::CREATED => b"HTTP/1.1 201 Created\r\n",
+        StatusCode::NO_CONTENT => b"HTTP/1.1 204 No Content\r\n",
+        StatusCode::FOUND => b"HTTP/1.1 302 Found\r\n",
+        StatusCode::NOT_MODIFIED => b"HTTP/1.1 304 Not Modified\r\n",
+        StatusCode::BAD_REQUEST => b"HTTP/1.1 400 Bad Request\r\n",
+        StatusCode::NOT_FOUND => b"HTTP/1.1 404 Not Found\r\n",
+        StatusCode::INTERNAL_SERVER_ERROR => b"HTTP/1.1 500 Internal Server Error\r\n",
+        _ => {
+            out.extend_from_slice(b"HTTP/1.1 ");
+            out.extend_from_slice(status.as_str().as_bytes());
+            // The space belongs there even if no reason follows (RFC 9112, 4).
+            out.extend_from_slice(b" ");
+            out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+            b"\r\n"
+        }
+    };
+    out.extend_from_slice(line);
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Informational => "an informational status is no answer",
+            Self::Length => "the content-length disagrees with the body",
+            Self::Coding => "an unknown transfer coding",
+            Self::BodyTooLong => "the body is longer than its content-length",
+            Self::BodyTooShort => "the body is shorter than its content-length",
+            Self::Host => "not exactly one host",
+        })
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Headers from lines.
+    fn headers(lines: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines.lines() {
+            let (name, value) = line.split_once(": ").unwrap();
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            );
+        }
+        headers
+    }
+
+    /// What is written for a response: "method[/1.0] status length lines" and the lines that follow the status.
+    fn check(asked: &str, status: u16, length: Option<u64>, lines: &str, expect: &str) {
+        let (method, is_http10) = asked.strip_suffix("/1.0").map_or((asked, false), |method| (method, true));
+        let parts = Response {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: &headers(lines),
+            length,
+            method: &Method::from_bytes(method.as_bytes()).unwrap(),
+            is_http10,
+            is_last: lines == "connection: close",
+            date: b"now",
+        };
+        let mut out = Vec::new();
+        let told = match response(&mut out, &parts) {
+            Ok(outgoing) => {
+                let text = String::from_utf8(out).unwrap();
+                let (line, rest) = text.split_once("\r\n").unwrap();
+                assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{line}");
+                let lines = rest.strip_suffix("\r\n").unwrap().replace("date: now\r\n", "");
+                format!("{}{outgoing:?}", lines.replace("\r\n", "; "))
+            }
+            Err(invalid) => format!("{invalid:?}"),
+        };
+        assert_eq!(told, expect, "{asked} {status} {length:?} {lines}");
+    }
+
+    #[test]
+    fn a_body_of_a_length_says_it() {
+        check("GET", 200, Some(5), "", "content-length: 5; Length(5)");
+        check("GET", 200, Some(0), "", "content-length: 0; Length(0)");
+        check("GET", 200, Some(u64::MAX), "", &format!("content-length: {0}; Length({0})", u64::MAX));
+        check("GET", 404, Some(5), "a: b\na: c", "a: b; a: c; content-length: 5; Length(5)");
+        check("GET", 200, Some(5), "content-length: 5", "content-length: 5; Length(5)");
+        check("GET", 200, None, "content-length: 5", "content-length: 5; Length(5)");
+    }
+
+    #[test]
+    fn a_body_of_unknown_length_is_chunked_or_closes() {
+        check("GET", 200, None, "", "transfer-encoding: chunked; Chunked");
+        check("GET", 200, None, "transfer-encoding: chunked", "transfer-encoding: chunked; Chunked");
+        check("GET/1.0", 200, None, "", "connection: keep-alive; ToClose");
+    }
+
+    #[test]
+    fn what_a_user_says_of_framing_must_be_true() {
+        check("GET", 200, Some(5), "content-length: 6", "Length");
+        check("GET", 200, Some(5), "content-length: x", "Length");
+        check("GET", 200, Some(5), "content-length: 5\ncontent-length: 5", "Length");
+        check("GET", 200, Some(5), "transfer-encoding: gzip, chunked", "Coding");
+        check("GET", 200, Some(5), "transfer-encoding: chunked", "content-length: 5; Length(5)");
+        check("GET", 100, Some(0), "", "Informational");
+        check("GET", 103, Some(0), "", "Informational");
+    }
+
+    #[test]
+    fn some_responses_have_no_body() {
+        check("HEAD", 200, Some(5), "", "content-length: 5; Nothing");
+        check("HEAD", 200, Some(0), "", "Nothing");
+        check("HEAD", 200, Some(0), "content-length: 5", "content-length: 5; Nothing");
+        check("HEAD", 200, None, "", "Nothing");
+        check("GET", 204, Some(5), "content-length: 5", "Nothing");
+        check("GET", 304, Some(0), "content-length: 5", "content-length: 5; Nothing");
+        check("GET", 304, Some(0), "", "Nothing");
+        check("CONNECT", 200, Some(0), "", "Nothing");
+        check("CONNECT", 407, Some(0), "", "content-length: 0; Length(0)");
+        check("GET", 101, Some(0), "upgrade: x", "upgrade: x; connection: upgrade; Nothing");
+    }
+
+    #[test]
+    fn connection_is_ours_to_say() {
+        check("GET", 200, Some(0), "connection: close", "content-length: 0; connection: close; Length(0)");
+        check("GET/1.0", 200, Some(0), "", "content-length: 0; connection: keep-alive; Length(0)");
+        check("GET", 200, Some(0), "connection: x\nkeep-alive: timeout=5", "content-length: 0; Length(0)");
+    }
+
+    #[test]
+    fn every_status_has_a_line() {
+        for code in 100..=999 {
+            let mut out = Vec::new();
+            let status = StatusCode::from_u16(code).unwrap();
+            status_line(&mut out, status);
+            let reason = status.canonical_reason().unwrap_or_default();
+            assert_eq!(String::from_utf8(out).unwrap(), format!("HTTP/1.1 {code} {reason}\r\n"));
+        }
+    }
+
+    /// What is written for a request, after its first line, which is given.
+    fn check_request(method: &str, uri: &str, length: Option<u64>, lines: &str, expect: &str) {
+        let (mut head, ()) = http::Request::builder().method(method).uri(uri).body(()).unwrap().into_parts();
+        head.headers = headers(lines);
+        let mut out = Vec::new();
+        let told = match request(&mut out, &head, length) {
+            Ok(outgoing) => {
+                let text = String::from_utf8(out).unwrap();
+                format!("{}{outgoing:?}", text.strip_suffix("\r\n").unwrap().replace("\r\n", "; "))
+            }
+            Err(invalid) => format!("{invalid:?}"),
+        };
+        assert_eq!(told, expect);
+    }
+
+    #[test]
+    fn a_request_names_its_target_and_host() {
+        check_request("GET", "http://a:1/b?c", Some(0), "", "GET /b?c HTTP/1.1; host: a:1; Nothing");
+        check_request("GET", "http://a", Some(0), "", "GET / HTTP/1.1; host: a; Nothing");
+        check_request("GET", "http://a?b", Some(0), "", "GET /?b HTTP/1.1; host: a; Nothing");
+        check_request("GET", "/b", Some(0), "host: c\nd: e", "GET /b HTTP/1.1; host: c; d: e; Nothing");
+        check_request("GET", "http://u:p@a/b", Some(0), "", "GET /b HTTP/1.1; host: a; Nothing");
+        check_request("CONNECT", "a:1", Some(0), "", "CONNECT a:1 HTTP/1.1; host: a:1; Nothing");
+        check_request("OPTIONS", "*", Some(0), "host: a", "OPTIONS * HTTP/1.1; host: a; Nothing");
+        check_request("GET", "/b", Some(0), "", "Host");
+        check_request("GET", "http://a/", Some(0), "host: a\nhost: b", "Host");
+    }
+
+    #[test]
+    fn a_request_frames_its_body() {
+        let line = "POST / HTTP/1.1; host: a; ";
+        check_request("POST", "http://a", Some(0), "", &format!("{line}content-length: 0; Length(0)"));
+        check_request("POST", "http://a", Some(5), "", &format!("{line}content-length: 5; Length(5)"));
+        check_request("POST", "http://a", None, "", &format!("{line}transfer-encoding: chunked; Chunked"));
+        check_request(
+            "POST",
+            "http://a",
+            None,
+            "content-length: 5",
+            &format!("{line}content-length: 5; Length(5)"),
+        );
+        check_request("POST", "http://a", Some(4), "content-length: 5", "Length");
+        check_request("POST", "http://a", Some(4), "transfer-encoding: gzip", "Coding");
+    }
+
+    #[test]
+    fn a_body_keeps_its_word() {
+        /// Puts pieces of these lengths, then the end.
+        fn put(mut outgoing: Outgoing, pieces: &[usize]) -> Result<String, Invalid> {
+            let mut outbox = Outbox::default();
+            for &length in pieces {
+                outgoing.put(&mut outbox, Bytes::from(vec![b'x'; length]))?;
+            }
+            outgoing.end(&mut outbox, None)?;
+            Ok(outbox.single().unwrap_or_default().escape_ascii().to_string())
+        }
+        assert_eq!(put(Outgoing::Length(5), &[2, 0, 3]).unwrap(), "xxxxx");
+        assert_eq!(put(Outgoing::Length(5), &[2, 4]), Err(Invalid::BodyTooLong));
+        assert_eq!(put(Outgoing::Length(5), &[2, 2]), Err(Invalid::BodyTooShort));
+        let chunks = r"2\r\nxx\r\nB\r\nxxxxxxxxxxx\r\n0\r\n\r\n";
+        assert_eq!(put(Outgoing::Chunked, &[2, 0, 11]).unwrap(), chunks);
+        assert_eq!(put(Outgoing::ToClose, &[2, 3]).unwrap(), "xxxxx");
+        assert_eq!(put(Outgoing::Nothing, &[2, 3]).unwrap(), "");
+    }
+}
