@@ -2,4 +2,11 @@
 #![forbid(unsafe_code)]
 
 pub mod codec;
+mod transport;
+mod spare;
+mod buffer;
+#[cfg(test)]
+mod wire;
 pub mod pipeline;
+
+pub use transport::{NextFrame, Parts, ReadError, SendError, Transport};

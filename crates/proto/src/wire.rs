@@ -1,0 +1,127 @@
+//! A byte stream for tests, with both ends in the test's hand: [`Wire`].
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+/// What the code under test holds is a clone of what the test holds.
+#[derive(Clone)]
+pub(crate) struct Wire(Rc<RefCell<State>>);
+
+#[derive(Default)]
+struct State {
+    incoming: VecDeque<u8>,
+    incoming_end: Option<io::ErrorKind>,
+    is_ended: bool,
+    outgoing: Vec<u8>,
+    room: usize,
+    broken: Option<io::ErrorKind>,
+    is_closed: bool,
+    reads: usize,
+    writes: usize,
+    wakers: Vec<Waker>,
+}
+
+impl Wire {
+    /// A wire that takes whatever is written.
+    pub(crate) fn new() -> Self {
+        Self(Rc::new(RefCell::new(State { room: usize::MAX, ..State::default() })))
+    }
+
+    /// The peer sends bytes.
+    pub(crate) fn send(&self, bytes: impl AsRef<[u8]>) {
+        self.change(|state| state.incoming.extend(bytes.as_ref()));
+    }
+
+    /// The peer sends no more.
+    pub(crate) fn end(&self) {
+        self.change(|state| state.is_ended = true);
+    }
+
+    /// The connection breaks, in both directions.
+    pub(crate) fn reset(&self) {
+        self.change(|state| {
+            state.incoming_end = Some(io::ErrorKind::ConnectionReset);
+            state.broken = Some(io::ErrorKind::BrokenPipe);
+        });
+    }
+
+    /// From now on the peer takes so many bytes and no more.
+    pub(crate) fn set_room(&self, bytes: usize) {
+        self.change(|state| state.room = bytes);
+    }
+
+    /// Takes what was written.
+    pub(crate) fn take_written(&self) -> String {
+        String::from_utf8(self.take_bytes()).unwrap()
+    }
+
+    /// Takes what was written.
+    pub(crate) fn take_bytes(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.borrow_mut().outgoing)
+    }
+
+    /// How many reads found something, and how many writes did.
+    pub(crate) fn calls(&self) -> (usize, usize) {
+        let state = self.0.borrow();
+        (state.reads, state.writes)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.0.borrow_mut();
+        change(&mut state);
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut state = self.0.borrow_mut();
+        if !state.incoming.is_empty() {
+            state.reads += 1;
+            return Poll::Ready(io::Read::read(&mut state.incoming, buf));
+        }
+        if let Some(kind) = state.incoming_end {
+            return Poll::Ready(Err(kind.into()));
+        }
+        if state.is_ended {
+            return Poll::Ready(Ok(0));
+        }
+        state.wakers.push(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let mut state = self.0.borrow_mut();
+        if let Some(kind) = state.broken {
+            return Poll::Ready(Err(kind.into()));
+        }
+        if state.room == 0 {
+            state.wakers.push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let bytes = buf.len().min(state.room);
+        state.outgoing.extend_from_slice(&buf[..bytes]);
+        state.room -= bytes;
+        state.writes += 1;
+        Poll::Ready(Ok(bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.borrow_mut().is_closed = true;
+        Poll::Ready(Ok(()))
+    }
+}
