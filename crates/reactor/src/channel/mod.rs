@@ -1,0 +1,1 @@
+//! Channels between the tasks of one core.

@@ -1,0 +1,155 @@
+//! The core: what the loop, the tasks and the sources of one reactor share.
+//!
+//! It is current on a thread while its reactor runs there, and that is how `spawn`, `sleep` and the sockets find it.
+//! Being current is a scope that can be swapped: a simulation runs many reactors on one thread.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+
+use slab::Slab;
+
+use crate::buffer::Buffers;
+use crate::driver::{Driver, Token};
+use crate::inbox::Inbox;
+use crate::interest::Interest;
+use crate::notice::Hook;
+use crate::shutdown::ShutdownState;
+use crate::task::TaskTable;
+use crate::time::Instant;
+use crate::time::wheel::Wheel;
+
+/// One reactor's state.
+pub(crate) struct Core {
+    /// Where a waker is at home; a thread may run many reactors, so a thread's id would not do.
+    pub(crate) id: ReactorId,
+    pub(crate) tasks: TaskTable,
+    pub(crate) timers: RefCell<Wheel>,
+    sources: RefCell<Slab<Rc<Interest>>>,
+    pub(crate) driver: Box<dyn Driver>,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) buffers: Buffers,
+    pub(crate) shutdown: ShutdownState,
+    pub(crate) on_notice: Hook,
+    /// When this turn of the loop began.
+    pub(crate) turn: Cell<Instant>,
+    /// Holds the wakers of timers that fire, for a moment: kept so that firing allocates nothing.
+    pub(crate) due: Cell<Vec<Waker>>,
+    /// Whether the loop runs.
+    pub(crate) running: Cell<bool>,
+}
+
+/// Names a reactor among all of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReactorId(u64);
+
+impl Core {
+    pub(crate) fn new(driver: Box<dyn Driver>, on_notice: Hook) -> Rc<Self> {
+        static IDS: AtomicU64 = AtomicU64::new(1);
+        let id = ReactorId(IDS.fetch_add(1, Ordering::Relaxed));
+        let inbox = Arc::new(Inbox::new(driver.unparker()));
+        let turn = Cell::new(driver.now());
+        Rc::new(Self {
+            id,
+            tasks: TaskTable::new(id, inbox.clone()),
+            timers: RefCell::new(Wheel::new()),
+            sources: RefCell::default(),
+            driver,
+            inbox,
+            buffers: Buffers::default(),
+            shutdown: ShutdownState::default(),
+            on_notice,
+            turn,
+            due: Cell::default(),
+            running: Cell::new(false),
+        })
+    }
+
+    /// Makes this core the current one of the thread until the guard is dropped.
+    pub(crate) fn enter(self: &Rc<Self>) -> Entered {
+        Entered { before: CURRENT.replace(Some(self.clone())) }
+    }
+
+    /// A token under which the driver reports the readiness of a new source.
+    pub(crate) fn add_source(&self) -> (Token, Rc<Interest>) {
+        let interest = Rc::new(Interest::default());
+        let token = Token(self.sources.borrow_mut().insert(interest.clone()));
+        (token, interest)
+    }
+
+    pub(crate) fn remove_source(&self, token: Token) {
+        let gone = self.sources.borrow_mut().try_remove(token.0);
+        drop(gone); // outside the borrow: it holds wakers, which may drop anything
+    }
+
+    pub(crate) fn source(&self, token: Token) -> Option<Rc<Interest>> {
+        self.sources.borrow().get(token.0).cloned()
+    }
+}
+
+/// Puts back the core that was current before.
+pub(crate) struct Entered {
+    before: Option<Rc<Core>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let inner = CURRENT.replace(self.before.take());
+        drop(inner);
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
+}
+
+/// Calls `f` with the current core.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[track_caller]
+pub(crate) fn with<R>(f: impl FnOnce(&Rc<Core>) -> R) -> R {
+    // The borrow is held while `f` runs; only entering and leaving a reactor would be in its way, so what may run
+    // a reactor clones the core instead.
+    CURRENT.with_borrow(|core| match core {
+        Some(core) => f(core),
+        None => no_reactor(),
+    })
+}
+
+/// The current core, or `None` where no reactor runs.
+pub(crate) fn try_current() -> Option<Rc<Core>> {
+    CURRENT.try_with(|core| core.borrow().clone()).ok().flatten()
+}
+
+/// The current core.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[track_caller]
+pub(crate) fn current() -> Rc<Core> {
+    try_current().unwrap_or_else(|| no_reactor())
+}
+
+/// Calls `f` with the current core if it is the one named.
+pub(crate) fn if_current<R>(id: ReactorId, f: impl FnOnce(&Core) -> R) -> Option<R> {
+    CURRENT
+        .try_with(|core| match &*core.borrow() {
+            Some(core) if core.id == id => Some(f(core)),
+            _ => None,
+        })
+        .ok()
+        .flatten()
+}
+
+#[cold]
+#[track_caller]
+fn no_reactor() -> ! {
+    panic!(
+        "no reactor runs on this thread: call this inside `ekiden::run`, a task of it or an `#[ekiden::test]`"
+    )
+}

@@ -1,0 +1,156 @@
+//! The system, with a clock that only moves when a test says so.
+//!
+//! Sockets are real, and readiness comes as it comes; but time stands still until [`Clock::advance`]. So a test of a
+//! time-out of a minute neither waits a minute nor races with one.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use super::os::Os;
+use super::{
+    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream, Token, Unpark,
+};
+use crate::time::Instant;
+
+/// The system's driver with a clock set by hand.
+///
+/// ```
+/// use ekiden_reactor::{Config, Instant, Reactor, driver::hand::Hand, sleep, spawn, yield_now};
+/// use std::time::Duration;
+///
+/// let (hand, clock) = Hand::new()?;
+/// Reactor::with_driver(Config::default(), hand).run(async move {
+///     let an_hour = spawn(sleep(Duration::from_secs(3600)));
+///     yield_now().await;
+///     clock.advance(Duration::from_secs(3600));
+///     an_hour.await.unwrap();
+/// });
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Debug)]
+pub struct Hand {
+    os: Os,
+    clock: Clock,
+}
+
+impl Hand {
+    /// The driver, and the clock that sets it.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: too many open files.
+    pub fn new() -> io::Result<(Self, Clock)> {
+        let os = Os::new()?;
+        let clock = Clock { nanos: Arc::default(), unparker: os.unparker() };
+        Ok((Self { os, clock: clock.clone() }, clock))
+    }
+}
+
+/// Sets the time of a [`Hand`]; from any thread.
+#[derive(Clone)]
+pub struct Clock {
+    nanos: Arc<AtomicU64>,
+    unparker: Arc<dyn Unpark>,
+}
+
+impl Clock {
+    /// Moves the time forward. Timers that are due fire at the reactor's next turn.
+    pub fn advance(&self, by: Duration) {
+        let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        let forward = |now: u64| Some(now.saturating_add(nanos));
+        // The closure always answers, so this never fails.
+        drop(self.nanos.fetch_update(Ordering::SeqCst, Ordering::SeqCst, forward));
+        self.unparker.unpark();
+    }
+
+    /// What the clock shows.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        Instant::from_nanos(self.nanos.load(Ordering::SeqCst))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&self.now()).finish()
+    }
+}
+
+impl Driver for Hand {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + WALL_ORIGIN + Duration::from_nanos(self.clock.now().as_nanos())
+    }
+
+    fn entropy(&self, buf: &mut [u8]) -> io::Result<()> {
+        self.os.entropy(buf)
+    }
+
+    fn park(&self, park: Park, happened: &mut dyn FnMut(Event)) -> io::Result<()> {
+        if park.until.is_some_and(|until| until <= self.clock.now()) {
+            return self.os.park(Park::look(), happened);
+        }
+        let mut any = false;
+        let patience = Park::until(Some(self.os.now() + PATIENCE));
+        self.os.park(patience, &mut |event| {
+            any = true;
+            happened(event);
+        })?;
+        // Whoever moved the clock woke us too; so did a letter from another thread.
+        if !any && self.os.now() >= patience.until.unwrap_or(Instant::ORIGIN) {
+            let waits = match park.until {
+                Some(until) => format!("the next timer is due in {:?}", until - self.clock.now()),
+                None => "no timer is set".to_owned(),
+            };
+            return Err(io::Error::other(format!(
+                "nothing has happened for {PATIENCE:?} of real time, and {waits}"
+            )));
+        }
+        Ok(())
+    }
+
+    fn unparker(&self) -> Arc<dyn Unpark> {
+        self.os.unparker()
+    }
+
+    fn tcp_listen(&self, addr: SocketAddr, options: &ListenOptions, token: Token) -> io::Result<TcpListener> {
+        self.os.tcp_listen(addr, options, token)
+    }
+
+    fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream> {
+        self.os.tcp_connect(addr, token)
+    }
+
+    fn tcp_register(&self, stream: &mut TcpStream, token: Token) -> io::Result<()> {
+        self.os.tcp_register(stream, token)
+    }
+
+    fn lookup(&self, host: String, port: u16, done: LookupDone) {
+        self.os.lookup(host, port, done);
+    }
+
+    fn blocking(&self, job: Job) -> Result<(), Overloaded> {
+        self.os.blocking(job)
+    }
+
+    fn watch_signals(&self) -> io::Result<()> {
+        self.os.watch_signals()
+    }
+
+    fn os(&self) -> Option<&Os> {
+        Some(&self.os)
+    }
+}
+
+/// How far past 1970 the wall clock stands at first: 2030-01-01, which no test takes for the present.
+const WALL_ORIGIN: Duration = Duration::from_secs(1_893_456_000);
+
+/// How long a test may wait for real sockets before it is taken for stuck, and fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(30);

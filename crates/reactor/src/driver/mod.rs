@@ -1,0 +1,202 @@
+//! The driver: everything that a reactor asks of the world.
+//!
+//! The loop and the sources ask it for sockets, the clocks, entropy, names, blocking jobs, signals, and to park until
+//! something happens. [`os`] is the system, on mio. [`hand`] is the system with a clock that a test sets by hand.
+//! Others may stand in, such as a simulated world: the reactor above does not change.
+//!
+//! ```text
+//!   loop, sockets, timers
+//!          │ Driver
+//!    ┌─────┴──────┬──────────────┐
+//!    os          hand          yours
+//!    mio      os + a clock    anything
+//! ```
+//!
+//! A socket is the system's or a boxed other ([`TcpStream`], [`TcpListener`]), so the system's sockets cost one
+//! predictable branch and no indirect call.
+
+pub mod os;
+pub mod hand;
+mod socket;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::time::Instant;
+
+pub use socket::{ListenOptions, OtherTcpListener, OtherTcpStream, TcpListener, TcpStream};
+
+/// The world below a reactor.
+///
+/// A driver belongs to one reactor and is used on its thread only; what it hands out to others says so by `Send`.
+pub trait Driver: 'static {
+    /// Reads the monotonic clock.
+    fn now(&self) -> Instant;
+
+    /// Reads the wall clock.
+    fn wall_clock(&self) -> SystemTime;
+
+    /// Fills the buffer with random bytes, fit for secrets on the system's driver.
+    ///
+    /// # Errors
+    ///
+    /// When the source of entropy fails.
+    fn entropy(&self, buf: &mut [u8]) -> io::Result<()>;
+
+    /// Waits until something happens, and tells what.
+    ///
+    /// Returns early at any time, with or without events. With nothing that has happened and `park.until` in the
+    /// past it returns at once.
+    ///
+    /// # Errors
+    ///
+    /// When the world can no longer be asked. The reactor ends by it.
+    fn park(&self, park: Park, happened: &mut dyn FnMut(Event)) -> io::Result<()>;
+
+    /// What makes `park` return early, from any thread. A call before `park` makes the next one return at once.
+    fn unparker(&self) -> Arc<dyn Unpark>;
+
+    /// Listens for TCP connections; readiness is reported under `token`.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: the address is used, or not ours, or not permitted.
+    fn tcp_listen(&self, addr: SocketAddr, options: &ListenOptions, token: Token) -> io::Result<TcpListener>;
+
+    /// Begins a TCP connection, with `TCP_NODELAY` set. It stands, or has failed, when `token` becomes writable.
+    ///
+    /// # Errors
+    ///
+    /// Those that show at once; the others show as [`TcpStream::take_error`].
+    fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream>;
+
+    /// Takes up an accepted connection: from now on its readiness is reported under `token`.
+    ///
+    /// # Errors
+    ///
+    /// As the system's; the connection is then of no use.
+    fn tcp_register(&self, stream: &mut TcpStream, token: Token) -> io::Result<()>;
+
+    /// Looks up a name's addresses, and calls `done` on any thread when they are known.
+    ///
+    /// The answer is in the order of preference. At most some hundred are kept.
+    fn lookup(&self, host: String, port: u16, done: LookupDone);
+
+    /// Runs a job that blocks, off the core.
+    ///
+    /// # Errors
+    ///
+    /// Too many wait already: the job was not begun, and is dropped.
+    fn blocking(&self, job: Job) -> Result<(), Overloaded>;
+
+    /// Reports the signals that ask a program to end as [`Event::Signal`] from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    fn watch_signals(&self) -> io::Result<()>;
+
+    /// The system's driver, for a [`Source`](os::Source) of what only it can poll; `None` in a world without one.
+    fn os(&self) -> Option<&os::Os> {
+        None
+    }
+}
+
+/// A job for [`Driver::blocking`].
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// Told the addresses of a name; see [`Driver::lookup`].
+pub type LookupDone = Box<dyn FnOnce(io::Result<Vec<SocketAddr>>) + Send>;
+
+/// Wakes a parked driver.
+pub trait Unpark: Send + Sync {
+    /// Makes the driver's `park`, now or next, return.
+    fn unpark(&self);
+}
+
+/// How to park.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Park {
+    /// When to return at the latest; `None` for no time limit.
+    pub until: Option<Instant>,
+    /// How long to look again and again before the thread sleeps. Zero: not at all.
+    pub spin: Duration,
+}
+
+impl Park {
+    /// Returns at once with what has happened already.
+    pub(crate) fn look() -> Self {
+        Self { until: Some(Instant::ORIGIN), spin: Duration::ZERO }
+    }
+
+    pub(crate) fn until(until: Option<Instant>) -> Self {
+        Self { until, spin: Duration::ZERO }
+    }
+}
+
+/// Names a source, between the reactor and its driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub usize);
+
+/// What happened while a driver was parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A source became ready.
+    Ready(Token, Readiness),
+    /// Somebody asks the program to end.
+    Signal(Signal),
+}
+
+/// Signals that ask a program to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Signal {
+    /// `SIGINT`: ctrl-c in a terminal.
+    Interrupt,
+    /// `SIGTERM`: what `kill`, service managers and containers send.
+    Terminate,
+}
+
+/// What a source is ready for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Readiness {
+    /// Reading, or accepting.
+    pub readable: bool,
+    /// Writing, or an end of connecting.
+    pub writable: bool,
+    /// The peer will send no more, the connection failed, or there is something out of band: a short read is not
+    /// the last word, so read on until the source says that it would block.
+    pub read_on: bool,
+}
+
+impl Readiness {
+    /// Ready for what is named, with nothing out of the ordinary.
+    #[must_use]
+    pub fn new(readable: bool, writable: bool) -> Self {
+        Self { readable, writable, read_on: false }
+    }
+
+    /// The same, and a short read is not the last word.
+    #[must_use]
+    pub fn read_on(self) -> Self {
+        Self { read_on: true, ..self }
+    }
+}
+
+/// Too many blocking jobs wait: this one was not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overloaded;
+
+impl fmt::Display for Overloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "too many blocking jobs wait, this one was not begun")
+    }
+}
+
+impl std::error::Error for Overloaded {}

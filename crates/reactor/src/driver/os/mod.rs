@@ -1,0 +1,237 @@
+//! The system's driver, on mio: the only place that names it, and the only one that reads the system's clocks.
+
+mod tcp;
+mod source;
+mod signals;
+mod pool;
+
+use std::cell::{OnceCell, RefCell};
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::{Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Token, Unpark};
+use crate::time::Instant;
+use pool::Pool;
+use signals::Signals;
+
+pub use source::Source;
+pub use tcp::{TcpListener, TcpStream};
+
+/// The system: sockets by mio (epoll on Linux), its clocks, its entropy, its resolver on a pool of threads.
+pub struct Os {
+    poll: RefCell<mio::Poll>,
+    events: RefCell<mio::Events>,
+    registry: mio::Registry,
+    unparker: Arc<mio::Waker>,
+    /// What our instants count from.
+    origin: std::time::Instant,
+    signals: OnceCell<Signals>,
+    pool: Pool,
+}
+
+impl Os {
+    /// Opens the system's selector.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: too many open files.
+    pub fn new() -> io::Result<Self> {
+        let poll = mio::Poll::new()?;
+        let registry = poll.registry().try_clone()?;
+        let unparker = Arc::new(mio::Waker::new(&registry, UNPARK)?);
+        #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
+        let origin = std::time::Instant::now();
+        Ok(Self {
+            poll: RefCell::new(poll),
+            events: RefCell::new(mio::Events::with_capacity(EVENTS_PER_PARK)),
+            registry,
+            unparker,
+            origin,
+            signals: OnceCell::new(),
+            pool: Pool::new(pool::Limits::default()),
+        })
+    }
+
+    /// Registers once, for both directions, edge-triggered: from then on readiness comes without further calls.
+    fn register(&self, source: &mut impl mio::event::Source, token: Token) -> io::Result<()> {
+        self.registry.register(source, mio::Token(token.0), interest())
+    }
+
+    fn deregister(&self, source: &mut impl mio::event::Source) -> io::Result<()> {
+        self.registry.deregister(source)
+    }
+
+    /// Asks the selector once, waiting for so long; true if anything happened.
+    fn poll_once(&self, timeout: Option<Duration>, happened: &mut dyn FnMut(Event)) -> io::Result<bool> {
+        let mut events = self.events.borrow_mut();
+        match self.poll.borrow_mut().poll(&mut events, timeout) {
+            Ok(()) => {}
+            // A signal's handler ran; what it did shows in the next turn.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
+            Err(error) => return Err(error),
+        }
+        for event in events.iter() {
+            match event.token() {
+                UNPARK => {}
+                SIGNALS => {
+                    if let Some(signals) = self.signals.get() {
+                        signals.take(|signal| happened(Event::Signal(signal)));
+                    }
+                }
+                mio::Token(token) => happened(Event::Ready(Token(token), readiness(event))),
+            }
+        }
+        Ok(!events.is_empty())
+    }
+}
+
+impl Driver for Os {
+    fn now(&self) -> Instant {
+        #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
+        let since = self.origin.elapsed();
+        Instant::ORIGIN + since
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
+        SystemTime::now()
+    }
+
+    fn entropy(&self, buf: &mut [u8]) -> io::Result<()> {
+        #[expect(clippy::disallowed_methods, reason = "this is where entropy comes from")]
+        getrandom::fill(buf).map_err(io::Error::from)
+    }
+
+    fn park(&self, park: Park, happened: &mut dyn FnMut(Event)) -> io::Result<()> {
+        if park.until == Some(Instant::ORIGIN) {
+            return self.poll_once(Some(Duration::ZERO), happened).map(drop);
+        }
+        let mut left = park.until.map(|until| until.duration_since(self.now()));
+        if !park.spin.is_zero() && left != Some(Duration::ZERO) {
+            let spin_until = self.now() + park.spin;
+            loop {
+                if self.poll_once(Some(Duration::ZERO), happened)? {
+                    return Ok(());
+                }
+                let now = self.now();
+                left = park.until.map(|until| until.duration_since(now));
+                if now >= spin_until || left == Some(Duration::ZERO) {
+                    break;
+                }
+            }
+        }
+        self.poll_once(left, happened).map(drop)
+    }
+
+    fn unparker(&self) -> Arc<dyn Unpark> {
+        Arc::new(Unparker(self.unparker.clone()))
+    }
+
+    fn tcp_listen(
+        &self,
+        addr: SocketAddr,
+        options: &ListenOptions,
+        token: Token,
+    ) -> io::Result<super::TcpListener> {
+        let mut listener = tcp::listen(addr, options)?;
+        self.register(&mut listener, token)?;
+        Ok(super::TcpListener::Os(TcpListener::new(listener)))
+    }
+
+    fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<super::TcpStream> {
+        let mut stream = mio::net::TcpStream::connect(addr)?;
+        stream.set_nodelay(true)?;
+        self.register(&mut stream, token)?;
+        Ok(super::TcpStream::Os(TcpStream::new(stream)))
+    }
+
+    fn tcp_register(&self, stream: &mut super::TcpStream, token: Token) -> io::Result<()> {
+        match stream {
+            super::TcpStream::Os(stream) => self.register(stream.as_mio(), token),
+            super::TcpStream::Other(_) => Err(io::Error::other("a socket of another driver")),
+        }
+    }
+
+    fn lookup(&self, host: String, port: u16, done: LookupDone) {
+        // Handed in by a cell, so that it is still here to be told when the pool refuses the job.
+        let done = Arc::new(std::sync::Mutex::new(Some(done)));
+        let in_job = done.clone();
+        let answer = move |done: &std::sync::Mutex<Option<LookupDone>>, found| {
+            let done = done.lock().ok().and_then(|mut done| done.take());
+            if let Some(done) = done {
+                done(found);
+            }
+        };
+        let job = Box::new(move || {
+            #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
+            let found = (host.as_str(), port).to_socket_addrs();
+            answer(&in_job, found.map(|addrs| addrs.take(ADDRS_MAX).collect()));
+        });
+        if let Err(overloaded) = self.blocking(job) {
+            answer(&done, Err(io::Error::other(overloaded)));
+        }
+    }
+
+    fn blocking(&self, job: Job) -> Result<(), Overloaded> {
+        self.pool.submit(job)
+    }
+
+    fn watch_signals(&self) -> io::Result<()> {
+        if self.signals.get().is_none() {
+            let mut signals = Signals::new()?;
+            self.registry.register(signals.source(), SIGNALS, mio::Interest::READABLE)?;
+            // Nobody else can have set it in between: there is one thread.
+            drop(self.signals.set(signals));
+        }
+        Ok(())
+    }
+
+    fn os(&self) -> Option<&Os> {
+        Some(self)
+    }
+}
+
+impl fmt::Debug for Os {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Os").finish_non_exhaustive()
+    }
+}
+
+struct Unparker(Arc<mio::Waker>);
+
+impl Unpark for Unparker {
+    fn unpark(&self) {
+        // Writing to an eventfd of our own fails only when it is closed, and then nobody is parked.
+        drop(self.0.wake());
+    }
+}
+
+/// Both directions, so that nothing is ever registered again, and what is out of band, so that it is not missed.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn interest() -> mio::Interest {
+    mio::Interest::READABLE | mio::Interest::WRITABLE | mio::Interest::PRIORITY
+}
+
+/// Elsewhere nothing tells of what is out of band.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn interest() -> mio::Interest {
+    mio::Interest::READABLE | mio::Interest::WRITABLE
+}
+
+fn readiness(event: &mio::event::Event) -> Readiness {
+    let over = event.is_read_closed() || event.is_write_closed() || event.is_error();
+    let readiness = Readiness::new(event.is_readable() || over, event.is_writable() || over);
+    if over || event.is_priority() { readiness.read_on() } else { readiness }
+}
+
+const UNPARK: mio::Token = mio::Token(usize::MAX);
+const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
+
+/// What one call to the selector returns at most; more come with the next turn.
+const EVENTS_PER_PARK: usize = 1024;
+
+/// A name with more addresses than this is somebody's mistake or malice.
+const ADDRS_MAX: usize = 256;

@@ -1,0 +1,89 @@
+//! The system's TCP sockets.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+
+use super::super::{self as driver, ListenOptions};
+
+/// A TCP connection of the system.
+#[derive(Debug)]
+pub struct TcpStream(mio::net::TcpStream);
+
+/// A TCP listener of the system.
+#[derive(Debug)]
+pub struct TcpListener(mio::net::TcpListener);
+
+/// Opens a listening socket.
+pub(super) fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<mio::net::TcpListener> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(addr), socket2::Type::STREAM, None)?;
+    // So that a restarted server need not wait for the last minute's connections to be forgotten.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    // What is accepted inherits it, which saves a call per connection.
+    socket.set_tcp_nodelay(options.nodelay)?;
+    socket.bind(&addr.into())?;
+    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+    Ok(mio::net::TcpListener::from_std(socket.into()))
+}
+
+impl TcpListener {
+    pub(super) fn new(listener: mio::net::TcpListener) -> Self {
+        Self(listener)
+    }
+
+    pub(crate) fn accept(&self) -> io::Result<(driver::TcpStream, SocketAddr)> {
+        let (stream, peer) = self.0.accept()?;
+        Ok((driver::TcpStream::Os(TcpStream(stream)), peer))
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+impl TcpStream {
+    pub(super) fn new(stream: mio::net::TcpStream) -> Self {
+        Self(stream)
+    }
+
+    pub(super) fn as_mio(&mut self) -> &mut mio::net::TcpStream {
+        &mut self.0
+    }
+
+    pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        (&self.0).read(buf)
+    }
+
+    pub(crate) fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        (&self.0).write(buf)
+    }
+
+    pub(crate) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&self.0).write_vectored(bufs)
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.shutdown(how)
+    }
+
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    pub(crate) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.0.set_nodelay(nodelay)
+    }
+
+    pub(crate) fn nodelay(&self) -> io::Result<bool> {
+        self.0.nodelay()
+    }
+
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.0.take_error()
+    }
+}

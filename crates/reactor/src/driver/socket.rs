@@ -1,0 +1,149 @@
+//! The sockets of a driver: the system's, or a boxed other.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, SocketAddr};
+
+use super::os;
+
+/// A TCP connection as the driver gives it: none of its methods waits.
+///
+/// It is `Send` until it is registered with a reactor, so that an accepted connection can be placed on any core.
+#[derive(Debug)]
+pub enum TcpStream {
+    /// The system's.
+    Os(os::TcpStream),
+    /// Another driver's.
+    Other(Box<dyn OtherTcpStream>),
+}
+
+/// A TCP connection of a driver other than the system's. Each method answers at once, and
+/// [`WouldBlock`](io::ErrorKind::WouldBlock) where it would have to wait.
+#[expect(missing_docs, reason = "each method is the one of the same name of std::net::TcpStream")]
+pub trait OtherTcpStream: Send + fmt::Debug {
+    fn read(&self, buf: &mut [u8]) -> io::Result<usize>;
+    fn write(&self, buf: &[u8]) -> io::Result<usize>;
+    fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
+    fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+    fn peer_addr(&self) -> io::Result<SocketAddr>;
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+    fn set_nodelay(&self, nodelay: bool) -> io::Result<()>;
+    fn nodelay(&self) -> io::Result<bool>;
+    fn take_error(&self) -> io::Result<Option<io::Error>>;
+}
+
+/// A TCP listener as the driver gives it.
+#[derive(Debug)]
+pub enum TcpListener {
+    /// The system's.
+    Os(os::TcpListener),
+    /// Another driver's.
+    Other(Box<dyn OtherTcpListener>),
+}
+
+/// A TCP listener of a driver other than the system's; see [`OtherTcpStream`].
+#[expect(missing_docs, reason = "each method is the one of the same name of std::net::TcpListener")]
+pub trait OtherTcpListener: Send + fmt::Debug {
+    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)>;
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+}
+
+/// How to listen.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ListenOptions {
+    /// How many connections the kernel holds that were not accepted yet. 1,024: a burst of new clients waits instead
+    /// of being turned away; the system may have a lower limit of its own (`net.core.somaxconn` on Linux).
+    pub backlog: u32,
+    /// `TCP_NODELAY` on what is accepted. On: small answers leave at once, as each protocol here writes all that it
+    /// has by one call and gains nothing by waiting.
+    pub nodelay: bool,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self { backlog: 1024, nodelay: true }
+    }
+}
+
+impl TcpStream {
+    pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Os(stream) => stream.read(buf),
+            Self::Other(stream) => stream.read(buf),
+        }
+    }
+
+    pub(crate) fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Os(stream) => stream.write(buf),
+            Self::Other(stream) => stream.write(buf),
+        }
+    }
+
+    pub(crate) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Os(stream) => stream.write_vectored(bufs),
+            Self::Other(stream) => stream.write_vectored(bufs),
+        }
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Self::Os(stream) => stream.shutdown(how),
+            Self::Other(stream) => stream.shutdown(how),
+        }
+    }
+
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Os(stream) => stream.peer_addr(),
+            Self::Other(stream) => stream.peer_addr(),
+        }
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Os(stream) => stream.local_addr(),
+            Self::Other(stream) => stream.local_addr(),
+        }
+    }
+
+    pub(crate) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        match self {
+            Self::Os(stream) => stream.set_nodelay(nodelay),
+            Self::Other(stream) => stream.set_nodelay(nodelay),
+        }
+    }
+
+    pub(crate) fn nodelay(&self) -> io::Result<bool> {
+        match self {
+            Self::Os(stream) => stream.nodelay(),
+            Self::Other(stream) => stream.nodelay(),
+        }
+    }
+
+    /// Why connecting failed, once; `None` if it did not.
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        match self {
+            Self::Os(stream) => stream.take_error(),
+            Self::Other(stream) => stream.take_error(),
+        }
+    }
+}
+
+impl TcpListener {
+    pub(crate) fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        match self {
+            Self::Os(listener) => listener.accept(),
+            Self::Other(listener) => listener.accept(),
+        }
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Os(listener) => listener.local_addr(),
+            Self::Other(listener) => listener.local_addr(),
+        }
+    }
+}

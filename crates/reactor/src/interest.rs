@@ -1,0 +1,217 @@
+//! Interest: what a source is ready for, and who waits for it.
+//!
+//! A source is registered with the driver once, for both directions and edge-triggered. Its readiness is kept here
+//! until a use proves it wrong, so a wake-up costs no system call; and whoever finds the source not ready is kept
+//! here too, so that nobody ever registers interest by hand.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::core::{self, Core};
+use crate::driver::{Readiness, Token};
+use crate::task::tick::tick_waker_of;
+use crate::waiters::{Key, Waiters};
+
+/// The readiness of one source, and its waiters.
+#[derive(Default)]
+pub(crate) struct Interest {
+    read: Direction,
+    write: Direction,
+    /// A short read is not the last word: the peer has finished, or there is something out of band.
+    read_on: Cell<bool>,
+}
+
+#[derive(Default)]
+struct Direction {
+    ready: Cell<bool>,
+    waiters: RefCell<Waiters>,
+}
+
+/// Which way a source is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Read,
+    Write,
+}
+
+impl Interest {
+    /// The driver says that the source became ready.
+    pub(crate) fn handle_ready(&self, readiness: Readiness) {
+        if readiness.read_on {
+            self.read_on.set(true);
+        }
+        if readiness.readable {
+            self.read.handle_ready();
+        }
+        if readiness.writable {
+            self.write.handle_ready();
+        }
+    }
+
+    fn direction(&self, way: Way) -> &Direction {
+        match way {
+            Way::Read => &self.read,
+            Way::Write => &self.write,
+        }
+    }
+}
+
+impl Direction {
+    fn handle_ready(&self) {
+        self.ready.set(true);
+        let waiting = self.waiters.borrow_mut().take_all();
+        // The wakers end here instead of being kept for the next wait: then whoever holds a task's waker is whoever
+        // will wake it, which is how a task that waits for nothing is found out. It costs two atomics a wait.
+        drop(waiting.wake());
+    }
+}
+
+/// A source's registration with the current reactor; ends with the value.
+pub(crate) struct Registration {
+    core: Rc<Core>,
+    token: Token,
+    interest: Rc<Interest>,
+}
+
+impl Registration {
+    /// Adds a source to the current reactor. `register` tells the driver, under the token it is given.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    #[track_caller]
+    pub(crate) fn new<T>(register: impl FnOnce(&Core, Token) -> io::Result<T>) -> io::Result<(Self, T)> {
+        let core = core::current();
+        let (token, interest) = core.add_source();
+        let registration = Self { core, token, interest };
+        let source = register(&registration.core, token)?;
+        Ok((registration, source))
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Says that the source is worth a try before the driver has told so.
+    pub(crate) fn assume_ready(&self, way: Way) {
+        self.interest.direction(way).ready.set(true);
+    }
+
+    /// Says that a use took less than it could: there is no more, unless the end or something urgent is near.
+    pub(crate) fn note_short(&self, way: Way) {
+        if way == Way::Write || !self.interest.read_on.get() {
+            self.interest.direction(way).ready.set(false);
+        }
+    }
+
+    /// Uses the source; if it is not ready, the context's task is woken when it is.
+    pub(crate) fn poll_use<T>(
+        &self,
+        way: Way,
+        cost: u32,
+        cx: &Context<'_>,
+        operation: impl FnMut() -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        if !self.core.tasks.budget.spend(cost) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        match self.try_now(way, operation) {
+            Some(result) => Poll::Ready(result),
+            None => {
+                let replaced = self.waiters(way).register(cx.waker());
+                drop(replaced);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Uses the source in a future of its own, which leaves nothing behind when it is dropped.
+    pub(crate) fn use_by<T, F>(&self, way: Way, cost: u32, operation: F) -> Use<'_, F>
+    where
+        F: FnMut() -> io::Result<T> + Unpin,
+    {
+        Use { registration: self, way, cost, operation, wait: None }
+    }
+
+    /// Uses the source now; inside a tick, finding it not ready registers the task that ticks.
+    pub(crate) fn try_use<T>(
+        &self,
+        way: Way,
+        cost: u32,
+        operation: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<Option<T>> {
+        let Some(waker) = tick_waker_of(&self.core) else {
+            return self.try_now(way, operation).transpose();
+        };
+        match self.poll_use(way, cost, &Context::from_waker(&waker), operation) {
+            Poll::Ready(result) => result.map(Some),
+            Poll::Pending => Ok(None),
+        }
+    }
+
+    fn try_now<T>(&self, way: Way, mut operation: impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
+        let direction = self.interest.direction(way);
+        while direction.ready.get() {
+            match operation() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => direction.ready.set(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return Some(result),
+            }
+        }
+        None
+    }
+
+    fn waiters(&self, way: Way) -> RefMut<'_, Waiters> {
+        self.interest.direction(way).waiters.borrow_mut()
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.core.remove_source(self.token);
+    }
+}
+
+/// One use of a source, waiting until it is ready.
+pub(crate) struct Use<'a, F> {
+    registration: &'a Registration,
+    way: Way,
+    cost: u32,
+    operation: F,
+    /// Its entry among the waiters.
+    wait: Option<Key>,
+}
+
+impl<T, F: FnMut() -> io::Result<T> + Unpin> Future for Use<'_, F> {
+    type Output = io::Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if !this.registration.core.tasks.budget.spend(this.cost) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        match this.registration.try_now(this.way, &mut this.operation) {
+            Some(result) => Poll::Ready(result),
+            None => {
+                let replaced = this.registration.waiters(this.way).poll(&mut this.wait, cx.waker());
+                drop(replaced);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<F> Drop for Use<'_, F> {
+    fn drop(&mut self) {
+        if let Some(key) = self.wait {
+            let removed = self.registration.waiters(self.way).remove(key);
+            drop(removed);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Sockets: TCP, and the names of hosts.
+//!
+//! Each method that may wait has two faces over one mechanism: `async fn read` for futures, and `try_read` for tasks
+//! that tick, where `Ok(None)` is the registration of interest. Outside a tick a `try_` method is now or never.
+//! Methods take `&self`, so a socket is read and written at once without splitting it.
+
+mod addrs;
+mod tcp_listener;
+mod tcp_stream;
+
+pub use addrs::{ToAddrs, lookup_host};
+pub use tcp_listener::TcpListener;
+pub use tcp_stream::TcpStream;

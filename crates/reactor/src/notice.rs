@@ -1,0 +1,75 @@
+//! Notices: what a reactor, or what runs on it, tells the operator.
+//!
+//! A notice is about the process, not about a request: a task panicked and nobody waited for it, files have run
+//! out, a server drains. It goes to a hook that the [`Config`](crate::Config) names; by default to a line on stderr.
+
+use std::fmt;
+use std::rc::Rc;
+
+use crate::core;
+
+/// Something that the operator should know.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Notice<'a> {
+    /// How bad it is.
+    pub level: Level,
+    /// What it is about, in a word: `task`, `accept`, `drain`.
+    pub topic: &'static str,
+    /// The notice, in a line.
+    pub text: fmt::Arguments<'a>,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Level {
+    /// Something went wrong and somebody should mend it.
+    Error,
+    /// Something is not as it should be, and the program copes.
+    Warning,
+    /// Something worth knowing, seldom.
+    Info,
+}
+
+/// Where notices go.
+pub(crate) type Hook = Rc<dyn Fn(&Notice<'_>)>;
+
+/// Tells the operator, by the hook of the reactor that runs on this thread; where none runs, by a line on stderr.
+///
+/// ```
+/// use ekiden_reactor::{notice, notice::Level};
+///
+/// # ekiden_reactor::run(async {
+/// notice(Level::Warning, "cache", format_args!("{} entries were dropped", 17));
+/// # });
+/// ```
+pub fn notice(level: Level, topic: &'static str, text: fmt::Arguments<'_>) {
+    let notice = Notice { level, topic, text };
+    match core::try_current() {
+        Some(core) => (core.on_notice)(&notice),
+        None => to_stderr(&notice),
+    }
+}
+
+/// The default hook: a line on stderr.
+pub(crate) fn to_stderr(notice: &Notice<'_>) {
+    eprintln!("{notice}");
+}
+
+impl fmt::Display for Notice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let level = match self.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Info => "info",
+        };
+        write!(f, "{level}: {}: {}", self.topic, self.text)
+    }
+}
+
+impl fmt::Debug for Notice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Notice({self})")
+    }
+}

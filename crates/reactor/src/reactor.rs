@@ -1,0 +1,237 @@
+//! The reactor and its loop: run what is ready, hear what others ask, wait for the world, fire the timers.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::SystemTime;
+
+use crate::core::{self, Core};
+use crate::driver::os::Os;
+use crate::driver::{Driver, Event, Park};
+use crate::inbox::Handle;
+use crate::notice::{self, Notice};
+use crate::task::JoinError;
+use crate::time::Instant;
+
+/// Runs a future on a new reactor, on the system's driver, until it is ready.
+///
+/// Tasks that are left then are dropped. This is the way into a program; [`Reactor`] is for those who need a handle
+/// or a driver of their own.
+///
+/// # Panics
+///
+/// If the system gives no selector or takes it away, or if the future panics.
+pub fn run<F: Future>(main: F) -> F::Output {
+    match Reactor::new(Config::default()) {
+        Ok(reactor) => reactor.run(main),
+        Err(error) => panic!("the system gives no selector to wait for events: {error}"),
+    }
+}
+
+/// How a reactor behaves.
+#[non_exhaustive]
+pub struct Config {
+    /// Told what the operator should know. By default a line on stderr: it is seen by who looks, and costs nothing
+    /// to set up.
+    pub on_notice: Rc<dyn Fn(&Notice<'_>)>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { on_notice: Rc::new(notice::to_stderr) }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").finish_non_exhaustive()
+    }
+}
+
+/// One event loop, on the thread that runs it.
+///
+/// ```
+/// use ekiden_reactor::{Config, Reactor, spawn};
+///
+/// let reactor = Reactor::new(Config::default())?;
+/// let answer = reactor.run(async { spawn(async { 6 * 7 }).await });
+/// assert_eq!(answer.unwrap(), 42);
+/// # std::io::Result::Ok(())
+/// ```
+pub struct Reactor {
+    core: Rc<Core>,
+}
+
+impl Reactor {
+    /// A reactor on the system's driver.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: too many open files.
+    pub fn new(config: Config) -> io::Result<Self> {
+        Ok(Self::with_driver(config, Os::new()?))
+    }
+
+    /// A reactor in the world that a driver makes.
+    pub fn with_driver(config: Config, driver: impl Driver) -> Self {
+        Self { core: Core::new(Box::new(driver), config.on_notice) }
+    }
+
+    /// A handle by which other threads spawn tasks here.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { inbox: self.core.inbox.clone() }
+    }
+
+    /// Runs a future, and every task that is spawned here, until the future is ready.
+    ///
+    /// The other tasks are kept, and go on when the reactor is run again; they are dropped with the reactor.
+    ///
+    /// # Panics
+    ///
+    /// If the future panics, if the reactor is running already, or if the driver fails for good.
+    pub fn run<F: Future>(&self, main: F) -> F::Output {
+        let core = &*self.core;
+        let _entered = self.core.enter();
+        let _running = Running::begin(&core.running);
+        let mut main = pin!(main);
+        core.tasks.wake_main();
+        loop {
+            for _ in 0..POLLS_PER_TURN {
+                let Some(task) = core.tasks.next_ready() else { break };
+                if !task.is_main() {
+                    core.tasks.run(task);
+                } else if let Poll::Ready(output) = core.tasks.poll_main(task, |cx| main.as_mut().poll(cx)) {
+                    return output;
+                }
+            }
+            core.read_letters();
+            core.park();
+            core.fire_timers();
+        }
+    }
+}
+
+impl Core {
+    /// Does what other threads asked for.
+    fn read_letters(&self) {
+        let Some(letters) = self.inbox.take() else { return };
+        for task in letters.wakes {
+            self.tasks.wake(task);
+        }
+        for make in letters.makers {
+            // It runs a user's function, whose panic is the operator's to know: nobody here waits for it.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(make)) {
+                JoinError::panicked(payload).report(Some("a function that makes a task"), Location::caller());
+            }
+        }
+    }
+
+    /// Waits until something happens; only looks when there are tasks to run.
+    fn park(&self) {
+        let idle = !self.tasks.has_ready() && self.inbox.announce_park();
+        let park = if idle { Park::until(self.next_deadline()) } else { Park::look() };
+        let parked = self.driver.park(park, &mut |event| self.handle_event(event));
+        self.inbox.announce_running();
+        self.turn.set(self.driver.now());
+        if let Err(error) = parked {
+            panic!("the driver cannot wait for events any more: {error}");
+        }
+    }
+
+    fn handle_event(&self, event: Event) {
+        match event {
+            Event::Ready(token, readiness) => {
+                if let Some(interest) = self.source(token) {
+                    interest.handle_ready(readiness);
+                }
+            }
+            Event::Signal(_) => self.handle_signal(),
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.timers.borrow().next_deadline().map(Instant::from_nanos)
+    }
+
+    /// Wakes who waits for a moment that has come.
+    fn fire_timers(&self) {
+        let mut due = self.due.take();
+        self.timers
+            .borrow_mut()
+            .advance(self.turn.get().as_nanos(), TIMERS_PER_TURN, |waker| due.push(waker));
+        // Only now, as a waker may do anything, such as dropping another timer.
+        for waker in due.drain(..) {
+            waker.wake();
+        }
+        self.due.set(due);
+    }
+}
+
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        // Tasks first: what they own belongs to this reactor, and may speak to it while it is dropped.
+        let _entered = self.core.enter();
+        drop(self.core.inbox.close());
+        self.core.tasks.clear();
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor").field("tasks", &self.core.tasks.len()).finish_non_exhaustive()
+    }
+}
+
+/// Keeps a reactor from being run within itself.
+struct Running<'a>(&'a Cell<bool>);
+
+impl<'a> Running<'a> {
+    fn begin(running: &'a Cell<bool>) -> Self {
+        assert!(!running.replace(true), "this reactor is running already, so a task of it cannot run it");
+        Self(running)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+/// The wall clock of the reactor that runs on this thread.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[must_use]
+#[track_caller]
+pub fn wall_clock() -> SystemTime {
+    core::with(|core| core.driver.wall_clock())
+}
+
+/// Fills a buffer with random bytes, fit for secrets on the system's driver.
+///
+/// # Errors
+///
+/// When the system's source of entropy fails.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[track_caller]
+pub fn entropy(buf: &mut [u8]) -> io::Result<()> {
+    core::with(|core| core.driver.entropy(buf))
+}
+
+/// How many polls before the loop looks at the world again. At about a microsecond each, new events wait a fraction
+/// of a millisecond, and looking costs a hundredth of the work.
+const POLLS_PER_TURN: usize = 256;
+
+/// How many timers fire before the tasks they wake run. A million at once should not hold up everything else.
+const TIMERS_PER_TURN: usize = 1024;

@@ -1,0 +1,93 @@
+//! Shutdown: a source that becomes ready once, when somebody asks the program to end.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::core::{self, Core};
+use crate::latch::{Latch, Wait};
+use crate::notice::{Level, notice};
+
+/// Waits until the program is asked to end: by ctrl-c (`SIGINT`), by `SIGTERM`, or by [`request_shutdown`].
+///
+/// The first call takes over these signals; a program that never asks keeps what they do by default. After the
+/// first signal the second ends the process at once, so whoever is tired of waiting can press ctrl-c again.
+///
+/// ```no_run
+/// # ekiden_reactor::run(async {
+/// ekiden_reactor::shutdown().await;
+/// println!("finishing what is owed");
+/// # });
+/// ```
+///
+/// # Cancel safety
+///
+/// Dropping the future forgets nothing: whoever asks later is answered at once.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[track_caller]
+pub fn shutdown() -> Shutdown {
+    let core = core::current();
+    if !core.shutdown.watched.replace(true)
+        && let Err(error) = core.driver.watch_signals()
+    {
+        notice(Level::Warning, "shutdown", format_args!("cannot watch for signals: {error}"));
+    }
+    Shutdown(core.shutdown.latch.wait())
+}
+
+/// Begins the shutdown, as the first signal would.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[track_caller]
+pub fn request_shutdown() {
+    core::with(|core| core.shutdown.latch.clone()).open();
+}
+
+/// Whether the shutdown has begun.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[must_use]
+#[track_caller]
+pub fn is_shutting_down() -> bool {
+    core::with(|core| core.shutdown.latch.is_open())
+}
+
+/// A future of the shutdown's beginning; see [`shutdown`].
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct Shutdown(Wait);
+
+impl Future for Shutdown {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl fmt::Debug for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shutdown").finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct ShutdownState {
+    latch: Latch,
+    watched: Cell<bool>,
+}
+
+impl Core {
+    /// A signal came.
+    pub(crate) fn handle_signal(&self) {
+        self.shutdown.latch.open();
+    }
+}

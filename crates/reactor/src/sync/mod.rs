@@ -1,0 +1,2 @@
+//! Channels between threads.
+pub mod oneshot;

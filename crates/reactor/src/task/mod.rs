@@ -1,0 +1,94 @@
+//! Tasks: what a reactor runs. A task is any future ([`spawn`]) or any [`Task`] that ticks ([`schedule`]).
+//!
+//! ```text
+//!   spawn ──► Job (the future, its result) ◄── JoinHandle
+//!                ▲
+//!   TaskTable ── Entry ── waker: ids only, so it may travel to any thread
+//!                ▲
+//!   run queue ───┘          wake puts the entry here, unless it is there already
+//! ```
+//!
+//! In reading order: [`table`] knows all tasks and which are ready, [`job`] is one future and its result, [`tick`]
+//! makes a future of a task that ticks, [`budget`] keeps one task from using the whole turn.
+
+pub(crate) mod table;
+pub(crate) mod job;
+pub(crate) mod tick;
+pub(crate) mod budget;
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::Location;
+use std::task::Poll;
+
+use crate::core;
+
+pub use job::{JoinError, JoinHandle};
+pub use tick::{Task, Tick};
+
+pub(crate) use budget::poll_budget;
+pub(crate) use table::{TaskId, TaskTable};
+pub(crate) use tick::tick_waker;
+
+/// Spawns a future as a task on this thread's reactor.
+///
+/// The task starts at the reactor's next turn. Dropping the handle detaches it; a panic of a task that nobody waits
+/// for is reported to the operator (see [`notice`](crate::notice)) and harms no other task.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[track_caller]
+pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
+    spawn_at(future, None, Location::caller())
+}
+
+/// Like [`spawn`], with a name that notices about the task will use.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[track_caller]
+pub fn spawn_named<F: Future + 'static>(name: &'static str, future: F) -> JoinHandle<F::Output> {
+    spawn_at(future, Some(name), Location::caller())
+}
+
+/// Schedules a task that ticks on this thread's reactor.
+///
+/// It ticks for the first time at the reactor's next turn, and then whenever something that it used, and found not
+/// ready, becomes ready. An error ends it; if nobody waits for it by the handle, the operator is told.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[track_caller]
+pub fn schedule<T: Task + 'static>(task: T) -> JoinHandle<io::Result<()>> {
+    let place = Location::caller();
+    core::with(|core| core.tasks.spawn(tick::Ticking::new(task), None, place, tick::report_error))
+}
+
+pub(crate) fn spawn_at<F: Future + 'static>(
+    future: F,
+    name: Option<&'static str>,
+    place: &'static Location<'static>,
+) -> JoinHandle<F::Output> {
+    core::with(|core| core.tasks.spawn(future, name, place, |_, _| ()))
+}
+
+/// Lets the other ready tasks run before this one goes on.
+///
+/// # Cancel safety
+///
+/// Dropping it does nothing.
+pub async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

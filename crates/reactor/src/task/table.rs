@@ -1,0 +1,284 @@
+//! The task table: all tasks of a reactor, and which of them are ready to run.
+//!
+//! What travels with a waker is an id, so a waker may be cloned, used and dropped on any thread, at any time, even
+//! after the reactor has ended; the future itself never leaves the table. On its own reactor's thread a wake-up is
+//! a look into the table and a push to the run queue, with no atomic and no allocation.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::Location;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use slab::Slab;
+
+use super::budget::Budget;
+use super::job::{Job, JoinHandle, Outcome, Run};
+use super::tick::TickScope;
+use crate::core::{self, ReactorId};
+use crate::inbox::Inbox;
+use crate::notice::{Level, notice};
+
+/// All tasks of one reactor.
+pub(crate) struct TaskTable {
+    home: ReactorId,
+    inbox: Arc<Inbox>,
+    entries: RefCell<Slab<Rc<Entry>>>,
+    ready: RefCell<VecDeque<Rc<Entry>>>,
+    /// Entries whose task has ended and whose waker nobody else holds: the next spawn takes one.
+    spare: RefCell<Vec<Rc<Entry>>>,
+    /// Of the future that the reactor was asked to run; it lives on that call's stack and not in the table.
+    main: Rc<Entry>,
+    /// Whose turn it is.
+    pub(super) running: RefCell<Option<Rc<Entry>>>,
+    pub(super) tick: TickScope,
+    pub(crate) budget: Budget,
+    generations: Cell<u32>,
+}
+
+/// One task's place in the table.
+pub(crate) struct Entry {
+    pub(crate) waker: Waker,
+    id: TaskId,
+    /// Kept apart from `waker` to see whether anybody else holds one.
+    shared: Arc<TaskWaker>,
+    queued: Cell<bool>,
+    job: RefCell<Option<Rc<dyn Run>>>,
+    name: Cell<Option<&'static str>>,
+    place: Cell<&'static Location<'static>>,
+}
+
+/// A task's place in its reactor's table, and which of the tasks that had this place it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TaskId {
+    slot: u32,
+    generation: u32,
+}
+
+/// What a task's waker carries: ids.
+struct TaskWaker {
+    home: ReactorId,
+    task: TaskId,
+    inbox: Arc<Inbox>,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if core::if_current(self.home, |core| core.tasks.wake(self.task)).is_none() {
+            self.inbox.wake(self.task);
+        }
+    }
+}
+
+impl TaskTable {
+    pub(crate) fn new(home: ReactorId, inbox: Arc<Inbox>) -> Self {
+        let main = Entry::new(TaskId { slot: MAIN, generation: 0 }, home, inbox.clone(), Location::caller());
+        Self {
+            home,
+            inbox,
+            main: Rc::new(main),
+            entries: RefCell::default(),
+            ready: RefCell::default(),
+            spare: RefCell::default(),
+            running: RefCell::default(),
+            tick: TickScope::default(),
+            budget: Budget::default(),
+            generations: Cell::new(0),
+        }
+    }
+
+    /// Puts a future into the table, ready to run.
+    ///
+    /// `report` is told of a result that nobody waits for.
+    pub(crate) fn spawn<F: Future + 'static>(
+        &self,
+        future: F,
+        name: Option<&'static str>,
+        place: &'static Location<'static>,
+        report: fn(&F::Output, Outcome),
+    ) -> JoinHandle<F::Output> {
+        let job = Rc::new(Job::new(future, report));
+        let entry = self.place(job.clone(), name, place);
+        self.enqueue(&entry);
+        JoinHandle::new(job, entry)
+    }
+
+    fn place(
+        &self,
+        job: Rc<dyn Run>,
+        name: Option<&'static str>,
+        place: &'static Location<'static>,
+    ) -> Rc<Entry> {
+        let mut entries = self.entries.borrow_mut();
+        let vacant = entries.vacant_entry();
+        let slot = vacant.key();
+        let entry = match self.spare.borrow_mut().pop() {
+            // The slab hands out the slot freed last, and so do we, hence this nearly always fits.
+            Some(entry) if entry.id.slot as usize == slot => entry,
+            _ => Rc::new(Entry::new(self.next_id(slot), self.home, self.inbox.clone(), place)),
+        };
+        entry.name.set(name);
+        entry.place.set(place);
+        entry.job.replace(Some(job));
+        vacant.insert(entry.clone());
+        entry
+    }
+
+    fn next_id(&self, slot: usize) -> TaskId {
+        let slot =
+            u32::try_from(slot).ok().filter(|&slot| slot != MAIN).expect("fewer than four billion tasks");
+        let generation = self.generations.get();
+        self.generations.set(generation.wrapping_add(1));
+        TaskId { slot, generation }
+    }
+
+    /// Makes a task ready, by its id: nothing happens if it has ended or is ready already.
+    pub(crate) fn wake(&self, id: TaskId) {
+        if id.slot == MAIN {
+            return self.wake_main();
+        }
+        let entries = self.entries.borrow();
+        if let Some(entry) = entries.get(id.slot as usize)
+            && entry.id == id
+        {
+            self.enqueue(entry);
+        }
+    }
+
+    pub(crate) fn wake_main(&self) {
+        self.enqueue(&self.main);
+    }
+
+    fn enqueue(&self, entry: &Rc<Entry>) {
+        if !entry.queued.replace(true) {
+            self.ready.borrow_mut().push_back(entry.clone());
+        }
+    }
+
+    /// The next task that is ready.
+    pub(crate) fn next_ready(&self) -> Option<Rc<Entry>> {
+        self.ready.borrow_mut().pop_front()
+    }
+
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.borrow().is_empty()
+    }
+
+    /// Runs a task until it waits or ends.
+    pub(crate) fn run(&self, entry: Rc<Entry>) {
+        let Some(job) = entry.job.borrow().clone() else { return };
+        let ended = self.turn_of(&entry, |cx| job.run(cx, entry.outcome()));
+        if ended {
+            drop(job);
+            self.remove(&entry);
+        }
+    }
+
+    /// Polls the future that the reactor was asked to run.
+    pub(crate) fn poll_main<R>(&self, entry: Rc<Entry>, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        self.turn_of(&entry, poll)
+    }
+
+    fn turn_of<R>(&self, entry: &Rc<Entry>, run: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        entry.queued.set(false);
+        self.budget.refill();
+        self.running.replace(Some(entry.clone()));
+        let result = run(&mut Context::from_waker(&entry.waker));
+        self.running.replace(None);
+        result
+    }
+
+    fn remove(&self, entry: &Rc<Entry>) {
+        let job = entry.job.take();
+        self.entries.borrow_mut().try_remove(entry.id.slot as usize);
+        drop(job);
+        // A waker that is still somewhere, or a wake-up that is still queued, must never reach the next task here.
+        let mut spare = self.spare.borrow_mut();
+        if !entry.is_expected() && spare.len() < SPARE_MAX {
+            spare.push(entry.clone());
+        }
+    }
+
+    /// Ends all tasks: their futures are dropped here, on their own thread.
+    pub(crate) fn clear(&self) {
+        // A future that is dropped may spawn, so this goes on until nothing is left; a future whose drop always
+        // spawns its like would go on for ever, hence the bound. What is left then is dropped with the table.
+        for _ in 0..CLEAR_ROUNDS_MAX {
+            self.ready.borrow_mut().clear();
+            let entries = std::mem::take(&mut *self.entries.borrow_mut());
+            if entries.is_empty() {
+                return;
+            }
+            for (_, entry) in entries {
+                let job = entry.job.take();
+                if let Some(job) = job {
+                    job.cancel(entry.outcome());
+                }
+            }
+        }
+    }
+
+    /// How many tasks there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.borrow().len()
+    }
+
+    /// A tick of the running task said that it waits, and had asked nothing that was not ready.
+    ///
+    /// Something that it asked before may still hold its waker. If nothing does, it will never run again.
+    pub(super) fn report_idle_tick(&self) {
+        let running = self.running.borrow();
+        let Some(entry) = running.as_ref() else { return };
+        if !entry.is_expected() {
+            let Outcome { name, place } = entry.outcome();
+            let name = name.unwrap_or("a task");
+            let text = format_args!(
+                "{name}, scheduled at {place}, says that it waits for something, and asked nothing: it never ends"
+            );
+            notice(Level::Error, "task", text);
+        }
+    }
+}
+
+impl Entry {
+    fn new(id: TaskId, home: ReactorId, inbox: Arc<Inbox>, place: &'static Location<'static>) -> Self {
+        let shared = Arc::new(TaskWaker { home, task: id, inbox });
+        Self {
+            waker: Waker::from(shared.clone()),
+            id,
+            shared,
+            queued: Cell::new(false),
+            job: RefCell::default(),
+            name: Cell::new(None),
+            place: Cell::new(place),
+        }
+    }
+
+    pub(crate) fn is_main(&self) -> bool {
+        self.id.slot == MAIN
+    }
+
+    /// Whether a wake-up is queued, or somebody holds a waker to queue one: two are the entry's own.
+    fn is_expected(&self) -> bool {
+        self.queued.get() || Arc::strong_count(&self.shared) > 2
+    }
+
+    fn outcome(&self) -> Outcome {
+        Outcome { name: self.name.get(), place: self.place.get() }
+    }
+}
+
+/// The slot of the future that the reactor was asked to run, which has none.
+const MAIN: u32 = u32::MAX;
+
+/// Enough for a steady stream of short tasks; an entry is some hundred bytes.
+const SPARE_MAX: usize = 256;
+
+/// How often the end of a reactor drops tasks that were spawned by dropping tasks.
+const CLEAR_ROUNDS_MAX: usize = 100;

@@ -1,0 +1,135 @@
+//! Waiting for a moment.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::Instant;
+use super::wheel::{Answer, Key};
+use crate::core::{self, Core};
+use crate::task::tick::tick_waker_of;
+
+/// Waits for so long.
+///
+/// Timers have a granularity of a millisecond and never fire early.
+///
+/// # Cancel safety
+///
+/// Dropping the future cancels the timer.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    sleep_until(Instant::now() + duration)
+}
+
+/// Waits until a moment; one that has passed is ready at once.
+///
+/// # Cancel safety
+///
+/// Dropping the future cancels the timer.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[track_caller]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    let core = core::current();
+    Sleep { core, deadline, timer: None }
+}
+
+/// A future of a moment; see [`sleep`].
+///
+/// It can be [moved](Self::reset), again and again: a time-out that each request pushes out costs a store.
+#[must_use = "a sleep does nothing unless it is awaited"]
+pub struct Sleep {
+    core: Rc<Core>,
+    deadline: Instant,
+    /// In the wheel from the first time that somebody waits.
+    timer: Option<Key>,
+}
+
+impl Sleep {
+    /// When it is over.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether its moment has come, as of this turn of the loop.
+    #[must_use]
+    pub fn is_elapsed(&self) -> bool {
+        match self.timer {
+            Some(key) => self.core.timers.borrow().is_fired(key),
+            None => self.deadline <= self.core.turn.get(),
+        }
+    }
+
+    /// Moves it to another moment, whether or not it is over; who waits goes on waiting.
+    ///
+    /// Moving it to a later one is a store: the timer finds out when its old moment comes.
+    pub fn reset(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+        if let Some(key) = self.timer {
+            let replaced = self.core.timers.borrow_mut().reset(key, deadline.as_nanos());
+            drop(replaced); // outside the borrow: dropping a waker may drop anything
+        }
+    }
+
+    /// Whether its moment has come; inside a tick, `Ok(None)` registers interest in it.
+    ///
+    /// # Errors
+    ///
+    /// None; the type is that of every `try_` method, so that `?` and `let else` read alike.
+    pub fn try_elapsed(&mut self) -> io::Result<Option<()>> {
+        match tick_waker_of(&self.core) {
+            Some(waker) => Ok(self.poll_elapsed(&waker).is_ready().then_some(())),
+            None => Ok((self.deadline <= self.core.driver.now()).then_some(())),
+        }
+    }
+
+    fn poll_elapsed(&mut self, waker: &Waker) -> Poll<()> {
+        let mut timers = self.core.timers.borrow_mut();
+        let key = match self.timer {
+            Some(key) => key,
+            // In the past, or now: no need for the wheel.
+            None if self.deadline <= self.core.turn.get() => return Poll::Ready(()),
+            None => *self.timer.insert(timers.insert(self.deadline.as_nanos())),
+        };
+        let answer = timers.poll(key, waker);
+        drop(timers); // before the answer, which may hold a waker that was replaced
+        match answer {
+            Answer::Fired => Poll::Ready(()),
+            Answer::Waiting { replaced: _ } => Poll::Pending,
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_elapsed(cx.waker())
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(key) = self.timer {
+            let removed = self.core.timers.borrow_mut().remove(key);
+            drop(removed); // outside the borrow: dropping a waker may drop anything
+        }
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}

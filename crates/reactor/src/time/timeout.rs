@@ -1,0 +1,72 @@
+//! Limiting how long a future may take.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use super::{Instant, sleep_until};
+
+/// Waits for a future, but no longer than so long; then it is dropped.
+///
+/// A future that is ready when its time runs out wins. The time counts from this call.
+///
+/// # Errors
+///
+/// [`Elapsed`] when time ran out.
+///
+/// # Cancel safety
+///
+/// That of the future.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+pub fn timeout<F: Future>(duration: Duration, future: F) -> impl Future<Output = Result<F::Output, Elapsed>> {
+    timeout_at(Instant::now() + duration, future)
+}
+
+/// Waits for a future, but not beyond a moment; then it is dropped.
+///
+/// # Errors
+///
+/// [`Elapsed`] when the moment has come.
+///
+/// # Cancel safety
+///
+/// That of the future.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+pub async fn timeout_at<F: Future>(deadline: Instant, future: F) -> Result<F::Output, Elapsed> {
+    let mut future = pin!(future);
+    let mut sleep = sleep_until(deadline);
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        Pin::new(&mut sleep).poll(cx).map(|()| Err(Elapsed))
+    })
+    .await
+}
+
+/// Time ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed;
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "time ran out")
+    }
+}
+
+impl std::error::Error for Elapsed {}
+
+impl From<Elapsed> for io::Error {
+    fn from(elapsed: Elapsed) -> Self {
+        Self::new(io::ErrorKind::TimedOut, elapsed)
+    }
+}

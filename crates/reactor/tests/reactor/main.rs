@@ -1,0 +1,11 @@
+//! The reactor on real sockets and real threads, and on a clock set by hand.
+//!
+//! One binary, since each one more costs a link: a module per idea.
+
+mod tasks;
+mod ticks;
+mod tcp;
+mod time;
+mod sources;
+mod threads;
+mod notices;

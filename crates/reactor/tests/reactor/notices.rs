@@ -1,0 +1,116 @@
+//! What the operator is told, and what not.
+
+use std::cell::RefCell;
+use std::future::pending;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ekiden_reactor::{Config, Reactor, Sleep, Task, Tick, schedule, sleep, spawn, spawn_named, yield_now};
+
+/// Runs a test and returns the notices that it caused, each without the place.
+fn notices(test: impl AsyncFnOnce()) -> Vec<String> {
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let mut config = Config::default();
+    let log = told.clone();
+    config.on_notice = Rc::new(move |notice| log.borrow_mut().push(notice.to_string()));
+    Reactor::new(config).unwrap().run(test());
+    told.borrow().iter().map(without_place).collect()
+}
+
+fn without_place(line: &String) -> String {
+    let Some((before, place)) = line.split_once(file!()) else { return line.clone() };
+    let after = place.find(", ").map_or("", |end| &place[end..]);
+    format!("{before}HERE{after}")
+}
+
+#[test]
+fn a_panic_for_which_nobody_waits_is_told() {
+    let told = notices(async || {
+        drop(spawn(async { panic!("lost") }));
+        yield_now().await;
+        // Waited for at first, and then no more.
+        let named = spawn_named("the second", async { panic!("lost too") });
+        yield_now().await;
+        drop(named);
+    });
+    assert_eq!(
+        told,
+        [
+            "error: task: a task, spawned at HERE, panicked: lost",
+            "error: task: the second, spawned at HERE, panicked: lost too",
+        ]
+    );
+}
+
+#[test]
+fn a_panic_that_somebody_saw_is_not_told() {
+    let told = notices(async || {
+        let error = spawn(async { panic!("seen") }).await.map(|()| ()).unwrap_err();
+        assert!(error.is_panic());
+    });
+    assert_eq!(told, [""; 0]);
+}
+
+#[test]
+fn an_aborted_task_is_no_news() {
+    let told = notices(async || {
+        spawn(pending::<()>()).abort();
+        yield_now().await;
+    });
+    assert_eq!(told, [""; 0]);
+}
+
+/// Says the same each time.
+struct Says(fn() -> io::Result<Tick>);
+
+impl Task for Says {
+    fn tick(&mut self) -> io::Result<Tick> {
+        (self.0)()
+    }
+}
+
+#[test]
+fn a_tick_that_waits_for_nothing_is_told() {
+    let told = notices(async || {
+        drop(schedule(Says(|| Ok(Tick::WouldBlock))));
+        yield_now().await;
+    });
+    assert_eq!(
+        told,
+        [
+            "error: task: a task, scheduled at HERE, says that it waits for something, and asked nothing: it never ends"
+        ]
+    );
+}
+
+#[test]
+fn a_tick_that_waits_for_what_it_asked_before_is_not_told() {
+    /// Asks its timer the first time only.
+    struct Patient(Sleep, bool);
+    impl Task for Patient {
+        fn tick(&mut self) -> io::Result<Tick> {
+            if !std::mem::replace(&mut self.1, true) {
+                assert_eq!(self.0.try_elapsed()?, None);
+                return Ok(Tick::Yield);
+            }
+            Ok(Tick::WouldBlock)
+        }
+    }
+    let told = notices(async || {
+        drop(schedule(Patient(sleep(Duration::from_secs(60)), false)));
+        yield_now().await;
+        yield_now().await;
+    });
+    assert_eq!(told, [""; 0]);
+}
+
+#[test]
+fn an_error_of_a_tick_for_which_nobody_waits_is_told() {
+    let told = notices(async || {
+        drop(schedule(Says(|| Err(io::Error::other("no good")))));
+        yield_now().await;
+    });
+    assert_eq!(told.len(), 1);
+    assert!(told[0].ends_with("ended with an error: no good"), "{told:?}");
+}

@@ -1,0 +1,226 @@
+//! Tasks that are futures: spawned, joined, aborted, panicking.
+
+use std::cell::{Cell, RefCell};
+use std::future::{pending, poll_fn};
+use std::rc::Rc;
+use std::task::Poll;
+
+use ekiden_reactor::{Config, Reactor, run, spawn, yield_now};
+
+/// Sets a flag when it is dropped.
+struct Dropped(Rc<Cell<bool>>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.set(true);
+    }
+}
+
+#[test]
+fn a_task_gives_its_result_to_whoever_joins_it() {
+    assert_eq!(run(async { spawn(async { 6 * 7 }).await.unwrap() }), 42);
+}
+
+#[test]
+fn tasks_run_in_the_order_they_became_ready() {
+    let order = Rc::new(RefCell::new(Vec::new()));
+    run(async {
+        let tasks: Vec<_> = (0..3)
+            .map(|n| {
+                let order = order.clone();
+                spawn(async move {
+                    order.borrow_mut().push(n);
+                    yield_now().await;
+                    order.borrow_mut().push(n + 10);
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    assert_eq!(*order.borrow(), [0, 1, 2, 10, 11, 12]);
+}
+
+#[test]
+fn a_panic_reaches_the_handle_and_harms_no_other_task() {
+    run(async {
+        let other = spawn(async {
+            yield_now().await;
+            "still here"
+        });
+        let error =
+            spawn(async { panic!("as asked, {}", std::hint::black_box(1)) }).await.map(|()| ()).unwrap_err();
+        assert!(error.is_panic() && !error.is_aborted());
+        assert_eq!(error.panic_message(), Some("as asked, 1"));
+        assert_eq!(error.to_string(), "the task panicked: as asked, 1");
+        assert!(error.into_panic().unwrap().is::<String>());
+        assert_eq!(other.await.unwrap(), "still here");
+    });
+}
+
+#[test]
+fn a_panic_while_the_future_is_dropped_reaches_the_handle_too() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    run(async {
+        let bomb = spawn(async {
+            let _bomb = Bomb;
+            pending::<()>().await;
+        });
+        yield_now().await;
+        bomb.abort();
+        assert_eq!(bomb.await.unwrap_err().panic_message(), Some("in drop"));
+    });
+}
+
+#[test]
+fn abort_drops_the_future_and_the_handle_says_so() {
+    run(async {
+        let dropped = Rc::new(Cell::new(false));
+        let guard = Dropped(dropped.clone());
+        let task = spawn(async move {
+            let _guard = guard;
+            pending::<()>().await;
+        });
+        yield_now().await;
+        assert!(!dropped.get() && !task.is_finished());
+        task.abort();
+        assert!(task.await.unwrap_err().is_aborted());
+        assert!(dropped.get());
+    });
+}
+
+#[test]
+fn abort_after_the_end_changes_nothing() {
+    run(async {
+        let task = spawn(async { 1 });
+        yield_now().await;
+        assert!(task.is_finished());
+        task.abort();
+        yield_now().await;
+        assert_eq!(task.await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_handle_kept_beyond_the_end_never_aborts_the_task_that_got_the_place() {
+    run(async {
+        let first = spawn(async {});
+        yield_now().await;
+        let second = spawn(async {
+            yield_now().await;
+            "whole"
+        });
+        first.abort();
+        yield_now().await;
+        assert_eq!(second.await.unwrap(), "whole");
+    });
+}
+
+#[test]
+fn dropping_the_handle_detaches() {
+    run(async {
+        let done = Rc::new(Cell::new(false));
+        let flag = done.clone();
+        drop(spawn(async move {
+            yield_now().await;
+            flag.set(true);
+        }));
+        while !done.get() {
+            yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn a_handle_can_be_polled_by_reference_and_given_up() {
+    run(async {
+        let mut task = spawn(async {
+            yield_now().await;
+            7
+        });
+        let first = poll_fn(|cx| Poll::Ready(std::pin::Pin::new(&mut task).poll(cx).is_ready())).await;
+        assert!(!first);
+        assert_eq!(task.await.unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_reactor_that_ends_drops_its_tasks_where_they_may_still_use_it() {
+    struct Spawner(Rc<Cell<bool>>);
+    impl Drop for Spawner {
+        fn drop(&mut self) {
+            let dropped = Dropped(self.0.clone());
+            drop(spawn(async move {
+                let _dropped = dropped;
+                pending::<()>().await;
+            }));
+        }
+    }
+    let dropped = Rc::new(Cell::new(false));
+    let spawner = Spawner(dropped.clone());
+    run(async {
+        drop(spawn(async move {
+            let _spawner = spawner;
+            pending::<()>().await;
+        }));
+        yield_now().await;
+    });
+    assert!(dropped.get());
+}
+
+#[test]
+fn a_reactor_can_be_run_again_and_goes_on_with_its_tasks() {
+    let reactor = Reactor::new(Config::default()).unwrap();
+    let task = reactor.run(async {
+        spawn(async {
+            for _ in 0..3 {
+                yield_now().await;
+            }
+            "done"
+        })
+    });
+    assert_eq!(reactor.run(task).unwrap(), "done");
+}
+
+#[test]
+fn reactors_nest_on_one_thread() {
+    let outer = run(async {
+        let inner = run(async { spawn(async { 1 }).await.unwrap() });
+        spawn(async move { inner + 1 }).await.unwrap()
+    });
+    assert_eq!(outer, 2);
+}
+
+#[test]
+#[should_panic(expected = "this reactor is running already")]
+fn a_reactor_cannot_be_run_within_itself() {
+    let reactor = Rc::new(Reactor::new(Config::default()).unwrap());
+    let same = reactor.clone();
+    reactor.run(async move { same.run(async {}) });
+}
+
+#[test]
+#[should_panic(expected = "no reactor runs on this thread")]
+fn spawning_outside_a_reactor_says_what_to_do() {
+    drop(spawn(async {}));
+}
+
+#[test]
+fn a_future_that_wakes_itself_all_the_time_starves_nobody() {
+    run(async {
+        drop(spawn(async {
+            loop {
+                yield_now().await;
+            }
+        }));
+        for _ in 0..1000 {
+            yield_now().await;
+        }
+    });
+}

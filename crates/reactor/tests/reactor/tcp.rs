@@ -1,0 +1,170 @@
+//! TCP on loopback.
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::rc::Rc;
+
+use ekiden_reactor::net::{TcpListener, TcpStream, lookup_host};
+use ekiden_reactor::{run, spawn, yield_now};
+use futures_util::{AsyncReadExt, AsyncWriteExt, FutureExt};
+
+async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (server, _) = listener.accept().await.unwrap();
+    (client, server)
+}
+
+#[test]
+fn ten_megabytes_arrive_whole_in_both_directions_at_once() {
+    run(async {
+        let (client, server) = pair().await;
+        let (client, server) = (Rc::new(client), Rc::new(server));
+        let data: Rc<Vec<u8>> = Rc::new((0..10_000_000u32).map(|n| (n % 251) as u8).collect());
+        let mut tasks = Vec::new();
+        for (from, to) in [(client.clone(), server.clone()), (server, client)] {
+            let sent = data.clone();
+            tasks.push(spawn(async move {
+                from.write_all(&sent).await.unwrap();
+                from.shutdown(Shutdown::Write).unwrap();
+            }));
+            let expected = data.clone();
+            tasks.push(spawn(async move {
+                let mut got = Vec::new();
+                let mut buf = vec![0; 70_000];
+                loop {
+                    match to.read(&mut buf).await.unwrap() {
+                        0 => break,
+                        n => got.extend_from_slice(&buf[..n]),
+                    }
+                }
+                assert!(got == *expected, "{} bytes came", got.len());
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn the_traits_of_futures_io_work_on_sockets_and_references() {
+    run(async {
+        let (mut client, server) = pair().await;
+        (&server).write_all(b"hello").await.unwrap();
+        let bufs = [IoSlice::new(b", "), IoSlice::new(b"world")];
+        assert_eq!(server.write_vectored(&bufs).await.unwrap(), 7);
+        (&server).close().await.unwrap();
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "hello, world");
+    });
+}
+
+#[test]
+fn two_tasks_may_wait_for_one_socket() {
+    run(async {
+        let (client, server) = pair().await;
+        let server = Rc::new(server);
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let server = server.clone();
+                spawn(async move { server.read(&mut [0; 1]).await.unwrap() })
+            })
+            .collect();
+        yield_now().await;
+        client.write_all(b"ab").await.unwrap();
+        for reader in readers {
+            assert_eq!(reader.await.unwrap(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_lost_race_steals_no_wake_up() {
+    run(async {
+        let (client, server) = pair().await;
+        for _ in 0..3 {
+            let (mut lost, mut kept) = ([0; 1], [0; 1]);
+            let mut loser = Box::pin(server.read(&mut lost));
+            let mut winner = Box::pin(server.read(&mut kept));
+            assert!((&mut loser).now_or_never().is_none());
+            assert!((&mut winner).now_or_never().is_none());
+            drop(loser);
+            client.write_all(b"x").await.unwrap();
+            assert_eq!(winner.await.unwrap(), 1);
+        }
+    });
+}
+
+#[test]
+fn the_end_comes_after_all_bytes_even_if_reads_are_short() {
+    run(async {
+        let (client, server) = pair().await;
+        client.write_all(&[7; 1000]).await.unwrap();
+        drop(client);
+        let mut got = 0;
+        loop {
+            // Larger than what is left at last, so that the last read is a short one.
+            match server.read(&mut [0; 300]).await.unwrap() {
+                0 => break,
+                n => got += n,
+            }
+        }
+        assert_eq!(got, 1000);
+        assert_eq!(server.read(&mut [0; 300]).await.unwrap(), 0, "the end stays the end");
+    });
+}
+
+#[test]
+fn a_used_port_is_an_error_that_names_the_address() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let error = TcpListener::bind(addr).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(error.to_string().starts_with(&format!("cannot listen on {addr}: ")), "{error}");
+    });
+}
+
+#[test]
+fn a_refused_connection_is_an_error_that_names_the_address() {
+    run(async {
+        let addr = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let error = TcpStream::connect(addr).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(error.to_string().starts_with(&format!("cannot connect to {addr}: ")), "{error}");
+    });
+}
+
+#[test]
+fn names_are_looked_up() {
+    run(async {
+        let addrs = lookup_host("localhost:80").await.unwrap();
+        assert!(addrs.iter().all(|addr| addr.ip().is_loopback() && addr.port() == 80), "{addrs:?}");
+        let error = lookup_host("no-such-host.invalid:80").await.unwrap_err();
+        assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
+    });
+}
+
+#[test]
+fn small_writes_leave_at_once_on_both_ends() {
+    run(async {
+        let (client, server) = pair().await;
+        assert!(client.nodelay().unwrap() && server.nodelay().unwrap());
+        server.set_nodelay(false).unwrap();
+        assert!(!server.nodelay().unwrap());
+    });
+}
+
+#[test]
+fn a_socket_that_is_always_ready_does_not_starve_the_others() {
+    run(async {
+        let (flood, sink) = pair().await;
+        drop(spawn(async move { while flood.write(&[0; 1]).await.is_ok() {} }));
+        drop(spawn(async move { while sink.read(&mut [0; 1]).await.is_ok() {} }));
+        let (client, server) = pair().await;
+        client.write_all(b"x").await.unwrap();
+        assert_eq!(server.read(&mut [0; 1]).await.unwrap(), 1);
+    });
+}

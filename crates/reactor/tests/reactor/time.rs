@@ -1,0 +1,137 @@
+//! Time, on a clock set by hand.
+
+use std::future::pending;
+use std::time::Duration;
+
+use ekiden_reactor::driver::hand::{Clock, Hand};
+use ekiden_reactor::{
+    Config, Instant, Reactor, interval, sleep, sleep_until, spawn, timeout, wall_clock, yield_now,
+};
+use futures_util::FutureExt;
+
+fn by_hand<F: Future>(test: impl FnOnce(Clock) -> F) -> F::Output {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(test(clock))
+}
+
+const MS: Duration = Duration::from_millis(1);
+
+#[test]
+fn a_sleep_ends_at_its_moment_and_not_before() {
+    by_hand(async |clock| {
+        let mut task = spawn(sleep(1000 * MS));
+        yield_now().await;
+        clock.advance(999 * MS);
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        assert!(!task.is_finished());
+        clock.advance(MS);
+        (&mut task).await.unwrap();
+        assert_eq!(Instant::now().duration_since(Instant::ORIGIN), 1000 * MS);
+    });
+}
+
+#[test]
+fn a_sleep_that_is_over_is_ready_at_once() {
+    by_hand(async |_clock| {
+        sleep(Duration::ZERO).await;
+        sleep_until(Instant::ORIGIN).await;
+    });
+}
+
+#[test]
+fn a_sleep_can_be_moved_later_and_earlier() {
+    by_hand(async |clock| {
+        let mut sleep = sleep(10 * MS);
+        assert!((&mut sleep).now_or_never().is_none());
+        sleep.reset(Instant::now() + 100 * MS);
+        clock.advance(50 * MS);
+        yield_now().await;
+        assert!((&mut sleep).now_or_never().is_none());
+        sleep.reset(Instant::now() + 10 * MS);
+        clock.advance(10 * MS);
+        (&mut sleep).await;
+        assert!(sleep.is_elapsed());
+        sleep.reset(Instant::now() + 5 * MS);
+        assert!(!sleep.is_elapsed());
+        assert!((&mut sleep).now_or_never().is_none());
+        clock.advance(5 * MS);
+        sleep.await;
+    });
+}
+
+#[test]
+fn a_timeout_lets_what_is_quick_enough_through_and_drops_the_rest() {
+    by_hand(async |clock| {
+        assert_eq!(timeout(MS, async { 5 }).await, Ok(5));
+        let (guard, dropped) = (std::rc::Rc::new(()), std::rc::Rc::new(()));
+        let weak = std::rc::Rc::downgrade(&guard);
+        drop(dropped);
+        let task = spawn(timeout(10 * MS, async move {
+            let _guard = guard;
+            pending::<()>().await;
+        }));
+        yield_now().await;
+        clock.advance(10 * MS);
+        assert!(task.await.unwrap().is_err());
+        assert!(weak.upgrade().is_none());
+    });
+}
+
+#[test]
+fn an_interval_keeps_its_beat_and_skips_what_was_missed() {
+    by_hand(async |clock| {
+        let mut beat = interval(10 * MS);
+        let due = |n: u32| Instant::ORIGIN + n * 10 * MS;
+        assert_eq!(beat.tick().await, due(0));
+        clock.advance(12 * MS);
+        assert_eq!(beat.tick().await, due(1));
+        clock.advance(33 * MS); // 45 ms: the ticks at 20, 30 and 40 were due
+        assert_eq!(beat.tick().await, due(2));
+        assert!(beat.tick().now_or_never().is_none());
+        clock.advance(5 * MS);
+        assert_eq!(beat.tick().await, due(5));
+    });
+}
+
+#[test]
+fn the_wall_clock_goes_with_the_other() {
+    by_hand(async |clock| {
+        let before = wall_clock();
+        clock.advance(1234 * MS);
+        assert_eq!(wall_clock().duration_since(before).unwrap(), 1234 * MS);
+    });
+}
+
+#[test]
+fn a_clock_can_be_advanced_from_another_thread() {
+    by_hand(async |clock| {
+        let task = spawn(sleep(10 * MS));
+        yield_now().await;
+        #[expect(clippy::disallowed_methods, reason = "the test is about another thread")]
+        let thread = std::thread::spawn(move || clock.advance(10 * MS));
+        task.await.unwrap();
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn many_timers_fire_in_their_order() {
+    by_hand(async |clock| {
+        let fired = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        for n in (0..5000u32).rev() {
+            let fired = fired.clone();
+            drop(spawn(async move {
+                sleep_until(Instant::ORIGIN + (n + 1) * MS).await;
+                fired.borrow_mut().push(n);
+            }));
+        }
+        yield_now().await;
+        clock.advance(Duration::from_secs(10));
+        while fired.borrow().len() < 5000 {
+            yield_now().await;
+        }
+        assert!(fired.borrow().is_sorted());
+    });
+}
