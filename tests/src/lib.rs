@@ -1,4 +1,18 @@
-//! End to end, against programs we did not write.
+//! What the test programs beside this crate share: starting programs that we did not write, waiting for them, ending
+//! them.
 //!
-//! The test programs are the folders beside this one; `tidy` keeps the rules of the house.
+//! Nothing here waits by sleeping: a program is ready when it says so, and has ended when its output has. Every wait
+//! has a limit that only a hanging program meets.
 #![forbid(unsafe_code)]
+
+mod program;
+mod scratch;
+mod example;
+mod nginx;
+mod wrk;
+
+pub use example::example;
+pub use nginx::{Logged, Nginx};
+pub use program::{Program, output};
+pub use scratch::Scratch;
+pub use wrk::{Load, wrk};
