@@ -6,6 +6,7 @@ pub mod head;
 mod body;
 mod error;
 mod h1;
+pub mod client;
 
 pub use body::{Body, OnUpgrade, Upgraded};
 pub use error::Error;

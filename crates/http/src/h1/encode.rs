@@ -9,7 +9,7 @@ use super::framing::has_no_content;
 use super::outbox::Outbox;
 use crate::head::decimal;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::fmt;
 
 /// What must be known to write the head of a response.
@@ -42,8 +42,6 @@ pub(crate) enum Invalid {
     BodyTooLong,
     /// The body has fewer.
     BodyTooShort,
-    /// No host, neither in the URI nor in the fields, or more than one.
-    Host,
 }
 
 /// How a body goes out.
@@ -98,45 +96,6 @@ pub(crate) fn response(out: &mut Vec<u8>, response: &Response<'_>) -> Result<Out
     Ok(outgoing)
 }
 
-/// Writes the head of a request, and says how its body goes out. `length` is the body's, if it is known.
-///
-/// The target is the URI's path and query, or its authority for CONNECT; `host` comes from the fields, or else
-/// from the URI. Nothing is written if it is refused.
-pub(crate) fn request(
-    out: &mut Vec<u8>,
-    head: &http::request::Parts,
-    length: Option<u64>,
-) -> Result<Outgoing, Invalid> {
-    let host = host_of(head)?;
-    let outgoing = match (agreed_length(declared_length(&head.headers)?, length)?, &head.method) {
-        (None, _) => Outgoing::Chunked,
-        // An empty body says so only where one is expected (RFC 9110, 8.6).
-        (Some(0), &Method::POST | &Method::PUT | &Method::PATCH) => Outgoing::Length(0),
-        (Some(0), _) => Outgoing::Nothing,
-        (Some(length), _) => Outgoing::Length(length),
-    };
-    out.extend_from_slice(head.method.as_str().as_bytes());
-    out.extend_from_slice(b" ");
-    target(out, &head.method, &head.uri);
-    out.extend_from_slice(b" HTTP/1.1\r\n");
-    field(out, "host", host);
-    for (name, value) in &head.headers {
-        match ours(name) {
-            None | Some(Ours::Connection | Ours::Date) if name != header::HOST => {
-                field(out, name.as_str(), value.as_bytes());
-            }
-            _ => {}
-        }
-    }
-    match outgoing {
-        Outgoing::Length(length) => length_field(out, length),
-        Outgoing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        Outgoing::Nothing | Outgoing::ToClose => {}
-    }
-    out.extend_from_slice(b"\r\n");
-    Ok(outgoing)
-}
-
 impl Outgoing {
     /// Adds a piece of the body.
     pub(crate) fn put(&mut self, outbox: &mut Outbox, piece: Bytes) -> Result<(), Invalid> {
@@ -176,7 +135,7 @@ impl Outgoing {
 }
 
 /// Writes one line.
-pub(super) fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+pub(crate) fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
@@ -254,34 +213,7 @@ fn ours(name: &HeaderName) -> Option<Ours> {
     }
 }
 
-fn host_of(head: &http::request::Parts) -> Result<&[u8], Invalid> {
-    let mut hosts = head.headers.get_all(header::HOST).iter();
-    match (hosts.next(), hosts.next(), head.uri.authority()) {
-        (Some(host), None, _) => Ok(host.as_bytes()),
-        (None, None, Some(authority)) => {
-            // A name and a password in front are for nobody's eyes (RFC 9110, 4.2.4).
-            Ok(authority.as_str().rsplit('@').next().unwrap_or_default().as_bytes())
-        }
-        _ => Err(Invalid::Host),
-    }
-}
-
-fn target(out: &mut Vec<u8>, method: &Method, uri: &Uri) {
-    match (uri.authority(), uri.path_and_query()) {
-        (Some(authority), _) if *method == Method::CONNECT => {
-            out.extend_from_slice(authority.as_str().as_bytes());
-        }
-        (_, path) => {
-            let path = path.map_or("", |path| path.as_str());
-            if !path.starts_with('/') && path != "*" {
-                out.extend_from_slice(b"/");
-            }
-            out.extend_from_slice(path.as_bytes());
-        }
-    }
-}
-
-fn length_field(out: &mut Vec<u8>, length: u64) {
+pub(crate) fn length_field(out: &mut Vec<u8>, length: u64) {
     out.extend_from_slice(b"content-length: ");
     decimal_digits(out, length);
     out.extend_from_slice(b"\r\n");
@@ -332,7 +264,6 @@ impl fmt::Display for Invalid {
             Self::Coding => "an unknown transfer coding",
             Self::BodyTooLong => "the body is longer than its content-length",
             Self::BodyTooShort => "the body is shorter than its content-length",
-            Self::Host => "not exactly one host",
         })
     }
 }
@@ -440,51 +371,6 @@ mod tests {
             let reason = status.canonical_reason().unwrap_or_default();
             assert_eq!(String::from_utf8(out).unwrap(), format!("HTTP/1.1 {code} {reason}\r\n"));
         }
-    }
-
-    /// What is written for a request, after its first line, which is given.
-    fn check_request(method: &str, uri: &str, length: Option<u64>, lines: &str, expect: &str) {
-        let (mut head, ()) = http::Request::builder().method(method).uri(uri).body(()).unwrap().into_parts();
-        head.headers = headers(lines);
-        let mut out = Vec::new();
-        let told = match request(&mut out, &head, length) {
-            Ok(outgoing) => {
-                let text = String::from_utf8(out).unwrap();
-                format!("{}{outgoing:?}", text.strip_suffix("\r\n").unwrap().replace("\r\n", "; "))
-            }
-            Err(invalid) => format!("{invalid:?}"),
-        };
-        assert_eq!(told, expect);
-    }
-
-    #[test]
-    fn a_request_names_its_target_and_host() {
-        check_request("GET", "http://a:1/b?c", Some(0), "", "GET /b?c HTTP/1.1; host: a:1; Nothing");
-        check_request("GET", "http://a", Some(0), "", "GET / HTTP/1.1; host: a; Nothing");
-        check_request("GET", "http://a?b", Some(0), "", "GET /?b HTTP/1.1; host: a; Nothing");
-        check_request("GET", "/b", Some(0), "host: c\nd: e", "GET /b HTTP/1.1; host: c; d: e; Nothing");
-        check_request("GET", "http://u:p@a/b", Some(0), "", "GET /b HTTP/1.1; host: a; Nothing");
-        check_request("CONNECT", "a:1", Some(0), "", "CONNECT a:1 HTTP/1.1; host: a:1; Nothing");
-        check_request("OPTIONS", "*", Some(0), "host: a", "OPTIONS * HTTP/1.1; host: a; Nothing");
-        check_request("GET", "/b", Some(0), "", "Host");
-        check_request("GET", "http://a/", Some(0), "host: a\nhost: b", "Host");
-    }
-
-    #[test]
-    fn a_request_frames_its_body() {
-        let line = "POST / HTTP/1.1; host: a; ";
-        check_request("POST", "http://a", Some(0), "", &format!("{line}content-length: 0; Length(0)"));
-        check_request("POST", "http://a", Some(5), "", &format!("{line}content-length: 5; Length(5)"));
-        check_request("POST", "http://a", None, "", &format!("{line}transfer-encoding: chunked; Chunked"));
-        check_request(
-            "POST",
-            "http://a",
-            None,
-            "content-length: 5",
-            &format!("{line}content-length: 5; Length(5)"),
-        );
-        check_request("POST", "http://a", Some(4), "content-length: 5", "Length");
-        check_request("POST", "http://a", Some(4), "transfer-encoding: gzip", "Coding");
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! - [`chunked`]: bodies in chunks;
 //! - [`content`]: a body as it comes in, however it is framed;
 //! - [`encode`]: heads as bytes, and how a body goes out;
-//! - [`outbox`]: what is to be written, without copying what is large.
+//! - [`outbox`]: what is to be written, without copying what is large;
+//! - [`client`]: one request and its response, from the side that asks.
 
 pub(crate) mod framing;
 pub(crate) mod chunked;
 pub(crate) mod content;
 pub(crate) mod encode;
 pub(crate) mod outbox;
+pub(crate) mod client;

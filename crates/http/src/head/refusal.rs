@@ -60,6 +60,10 @@ pub enum Refusal {
     ChunkEnd,
     /// Trailers beyond the limits, or malformed.
     Trailers,
+    /// More interim responses (1xx) than any server has reason to send.
+    InterimResponses,
+    /// A change of protocol that was not offered, or before the request was complete (RFC 9110, 7.8).
+    Switch,
     /// The bytes ended before the message did.
     Unfinished,
 }
@@ -104,6 +108,8 @@ impl Refusal {
             Self::ChunkExtension => "invalid chunk extension",
             Self::ChunkEnd => "a chunk does not end where its size says",
             Self::Trailers => "invalid trailers",
+            Self::InterimResponses => "too many interim responses",
+            Self::Switch => "a change of protocol that was not offered",
             Self::Unfinished => "message cut short",
         }
     }

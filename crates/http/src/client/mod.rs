@@ -1,0 +1,5 @@
+//! client
+mod config;
+mod queue;
+mod request;
+pub use config::{Config, TargetForm};
