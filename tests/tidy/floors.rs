@@ -257,6 +257,36 @@ fn impure(repository: &Repository) -> Vec<String> {
     gone.chain(impure).collect()
 }
 
+#[test]
+fn only_the_os_driver_asks_the_system_for_time_and_chance() {
+    keep(
+        excused,
+        "ask the reactor (its clock, its entropy, its sockets, `blocking`); what only the system can answer goes \
+         through the driver, so that a simulated world can answer it too",
+    );
+}
+
+#[test]
+fn an_excuse_outside_the_os_driver_is_noticed() {
+    let planted = |path, line| Repository::with(path, &format!("{line}\nfn a() {{}}\n"));
+    let excuse = "#[expect(clippy::disallowed_methods, reason = \"in a hurry\")]";
+    notices(excused, planted("crates/proto/src/a.rs", excuse), "crates/proto/src/a.rs:1");
+    notices(
+        excused,
+        planted("crates/proto/src/a.rs", "#![allow(clippy::disallowed_types)]"),
+        "crates/proto/src/a.rs:1",
+    );
+    assert_eq!(excused(&planted("crates/reactor/src/driver/os/a.rs", excuse)), [""; 0]);
+    assert_eq!(excused(&planted("crates/proto/tests/a.rs", excuse)), [""; 0]);
+}
+
+fn excused(repository: &Repository) -> Vec<String> {
+    let files = repository.rust_in("crates").filter(|file| !file.is_in("crates/reactor/src/driver/os"));
+    let lines = files.flat_map(|file| file.production().map(move |(at, line)| (file, at, line)));
+    let excuses = lines.filter(|(_, _, line)| line.contains("clippy::disallowed_"));
+    excuses.map(|(file, at, _)| format!("{}:{at}: silences what clippy.toml forbids", file.path)).collect()
+}
+
 /// Where the production code below a folder has an identifier of that kind.
 fn named(repository: &Repository, folder: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut places = Vec::new();

@@ -29,6 +29,51 @@ fn silent_modules(repository: &Repository) -> Vec<String> {
 }
 
 #[test]
+fn every_public_async_fn_says_what_cancelling_it_loses() {
+    keep(
+        silent_about_cancelling,
+        "add `# Cancel safety` to its documentation: what happens on the wire, and to what was handed in, when the \
+         future is dropped before it is done",
+    );
+}
+
+#[test]
+fn silence_about_cancelling_is_noticed() {
+    let planted = |docs| {
+        Repository::with("crates/x/src/a.rs", &format!("impl A {{\n{docs}    pub async fn a() {{}}\n}}\n"))
+    };
+    notices(silent_about_cancelling, planted("    /// Does it.\n    #[must_use]\n"), "crates/x/src/a.rs:4");
+    notices(
+        silent_about_cancelling,
+        planted("    /// # Cancel safety\n    fn b() {}\n"),
+        "crates/x/src/a.rs:4",
+    );
+    assert_eq!(
+        silent_about_cancelling(&planted(
+            "    /// # Cancel safety\n    ///\n    /// Nothing.\n    #[must_use]\n"
+        )),
+        [""; 0]
+    );
+}
+
+fn silent_about_cancelling(repository: &Repository) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for file in repository.rust_in("crates") {
+        let lines: Vec<_> = file.text.lines().map(str::trim).collect();
+        for (at, _) in file.production().filter(|(_, line)| line.trim().starts_with("pub async fn ")) {
+            let above = lines[..at - 1]
+                .iter()
+                .rev()
+                .take_while(|line| line.starts_with("///") || line.starts_with('#'));
+            if !above.into_iter().any(|line| *line == "/// # Cancel safety") {
+                complaints.push(format!("{}:{at}: does not say", file.path));
+            }
+        }
+    }
+    complaints
+}
+
+#[test]
 fn every_crate_forbids_unsafe() {
     keep(
         unguarded_crates,
@@ -107,28 +152,25 @@ fn a_sleeping_test_is_noticed() {
     let in_tests = |text| Repository::with("crates/x/tests/a.rs", text);
     notices(sleeping_tests, in_tests("fn a() {\n    thread::sleep(d);\n}"), "crates/x/tests/a.rs:2");
     notices(sleeping_tests, in_tests("async fn a() {\n    sleep(d).await;\n}"), "crates/x/tests/a.rs:2");
-    let at_the_bottom = "fn a() { sleep(d) }\n\n#[cfg(test)]\nmod tests {\n    fn b() { sleep(d) }\n}\n";
+    let at_the_bottom =
+        "fn a() { sleep(d).await }\n\n#[cfg(test)]\nmod tests {\n    fn b() { sleep(d).await }\n}\n";
     notices(sleeping_tests, Repository::with("crates/x/src/a.rs", at_the_bottom), "crates/x/src/a.rs:5");
     assert_eq!(sleeping_tests(&in_tests("use hand::Hand;\nasync fn a() { sleep(d).await }")), [""; 0]);
-    assert_eq!(sleeping_tests(&in_tests("fn a() { asleep(d); let sleep = 1; }")), [""; 0]);
+    assert_eq!(sleeping_tests(&in_tests("fn a() { asleep(d).await; let never = sleep(d); }")), [""; 0]);
 }
 
-/// Calls of anything named sleep. With the clock in hand a sleep is what is tested, unless it is the thread's.
+/// Where a test waits for a sleep. With the clock in hand that is what is tested, unless it is the thread that sleeps.
 fn sleeping_tests(repository: &Repository) -> Vec<String> {
     let mut complaints = Vec::new();
     for file in repository.rust_in("").filter(|file| !is_compiler_case(file)) {
         let has_hand = file.code().any(|(_, line)| identifiers(&line).any(|(_, word, _)| word == "Hand"));
-        for (at, line) in file.tests() {
-            let is_threads = |before: &str| before.ends_with("thread::");
-            let sleeps = |(before, word, after): (&str, &str, &str)| {
-                let is_sleep =
-                    ["sleep", "sleep_until", "park_timeout"].contains(&word) && after.starts_with('(');
-                is_sleep && !before.ends_with("fn ") && (!has_hand || is_threads(before))
-            };
-            if identifiers(&line).any(sleeps) {
-                complaints.push(format!("{}:{at}: sleeps", file.path));
-            }
-        }
+        let sleeps = |(before, word, after): (&str, &str, &str)| match word {
+            "sleep" | "park_timeout" if before.ends_with("thread::") => true,
+            "sleep" | "sleep_until" => !has_hand && after.starts_with('(') && after.contains(".await"),
+            _ => false,
+        };
+        let lines = file.tests().filter(|(_, line)| identifiers(line).any(sleeps));
+        complaints.extend(lines.map(|(at, _)| format!("{}:{at}: sleeps", file.path)));
     }
     complaints
 }
