@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use crate::{Begun, Failure, Fault};
 
@@ -41,6 +42,13 @@ impl fmt::Display for Refused {
 }
 
 impl Error for Refused {}
+
+// For services over bare streams, whose errors are the system's.
+impl From<Refused> for io::Error {
+    fn from(refused: Refused) -> Self {
+        Self::new(io::ErrorKind::ResourceBusy, refused)
+    }
+}
 
 impl Failure for Refused {
     fn fault(&self) -> Fault {

@@ -141,6 +141,13 @@ fn down_a_chain_the_worst_status_holds() {
 }
 
 #[test]
+fn a_refusal_fits_where_errors_are_the_systems() {
+    let error = std::io::Error::from(Refused::new("the queue is full"));
+    assert_eq!(error.kind(), std::io::ErrorKind::ResourceBusy);
+    assert!(error.get_ref().is_some_and(|source| source.is::<Refused>()));
+}
+
+#[test]
 fn a_refusal_may_be_tried_again() {
     let refused = Refused::new("the queue is full");
     assert_eq!((refused.fault(), refused.begun()), (Fault::Service, Begun::No));
