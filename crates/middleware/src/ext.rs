@@ -1,8 +1,10 @@
 //! The methods that add a middleware to a service: [`MiddlewareExt`]. Each makes the struct of another file.
 
+use std::time::Duration;
+
 use ekiden_service::{Refused, Service};
 
-use crate::ConcurrencyLimit;
+use crate::{ConcurrencyLimit, Expired, Timeout};
 
 /// Methods that put a middleware around a service.
 #[diagnostic::on_unimplemented(
@@ -11,6 +13,14 @@ use crate::ConcurrencyLimit;
     note = "make one from a closure with `service_fn(async |req| …)`, or implement `Service` with `async fn call(&self, req)`"
 )]
 pub trait MiddlewareExt: Service + Sized {
+    /// Gives each call the time `after` to answer in: see [`Timeout`].
+    fn timeout(self, after: Duration) -> Timeout<Self>
+    where
+        Self::Error: From<Expired>,
+    {
+        Timeout::new(self, after)
+    }
+
     /// Runs at most `in_flight_max` calls at once, keeps at most `queue_max` more waiting in their order, and
     /// refuses the rest: see [`ConcurrencyLimit`].
     ///

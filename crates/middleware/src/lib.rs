@@ -3,10 +3,43 @@
 //! A middleware is a struct around a service that is a service itself: a file each, named for what it does. It
 //! works around a handler on a server, around a client, and around another middleware, and it has heard of no
 //! protocol. What it can fail with by itself it makes the service's own error, by `From`.
+//!
+//! ```
+//! use std::time::Duration;
+//! use ekiden_middleware::{Expired, MiddlewareExt};
+//! use ekiden_service::{Refused, service_fn};
+//!
+//! #[derive(Debug)]
+//! enum Error {
+//!     Overloaded,
+//!     Late,
+//! }
+//!
+//! impl From<Refused> for Error {
+//!     fn from(_: Refused) -> Self {
+//!         Self::Overloaded
+//!     }
+//! }
+//!
+//! impl From<Expired> for Error {
+//!     fn from(_: Expired) -> Self {
+//!         Self::Late
+//!     }
+//! }
+//!
+//! let report = service_fn(async |year: u32| Ok::<_, Error>(format!("the report of {year}")));
+//! // Two at once and ten waiting; whoever waits and works longer than five seconds in all is late.
+//! let report = report.concurrency_limit(2, 10).timeout(Duration::from_secs(5));
+//! ```
+//!
+//! The methods read from the inside out: the one added last sees a request first. A time-out outside of a limit
+//! counts the time spent in the limit's queue, one inside of it does not.
 #![forbid(unsafe_code)]
 
 mod ext;
+mod timeout;
 mod concurrency_limit;
 
 pub use concurrency_limit::ConcurrencyLimit;
 pub use ext::MiddlewareExt;
+pub use timeout::{Expired, Timeout};
