@@ -182,7 +182,6 @@ impl fmt::Debug for Handle {
 /// # Cancel safety
 ///
 /// Dropping it detaches the task, which goes on.
-#[must_use = "the task runs anyway; wait for its result or drop the handle to say that nobody does"]
 pub struct RemoteHandle<T> {
     receiver: oneshot::Receiver<Result<T, JoinError>>,
 }

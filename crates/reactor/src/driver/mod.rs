@@ -73,13 +73,6 @@ pub trait Driver: 'static {
     /// Those that show at once; the others show as [`TcpStream::take_error`].
     fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream>;
 
-    /// Takes up an accepted connection: from now on its readiness is reported under `token`.
-    ///
-    /// # Errors
-    ///
-    /// As the system's; the connection is then of no use.
-    fn tcp_register(&self, stream: &mut TcpStream, token: Token) -> io::Result<()>;
-
     /// Looks up a name's addresses, and calls `done` on any thread when they are known.
     ///
     /// The answer is in the order of preference. At most some hundred are kept.

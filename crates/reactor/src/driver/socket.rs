@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 
-use super::os;
+use super::{Driver, Token, os};
 
 /// A TCP connection as the driver gives it: none of its methods waits.
 ///
@@ -19,8 +19,10 @@ pub enum TcpStream {
 
 /// A TCP connection of a driver other than the system's. Each method answers at once, and
 /// [`WouldBlock`](io::ErrorKind::WouldBlock) where it would have to wait.
-#[expect(missing_docs, reason = "each method is the one of the same name of std::net::TcpStream")]
+#[expect(missing_docs, reason = "each other method is the one of the same name of std::net::TcpStream")]
 pub trait OtherTcpStream: Send + fmt::Debug {
+    /// Takes the connection up, after it was accepted: from now on its readiness is told under `token`.
+    fn register(&mut self, token: Token) -> io::Result<()>;
     fn read(&self, buf: &mut [u8]) -> io::Result<usize>;
     fn write(&self, buf: &[u8]) -> io::Result<usize>;
     fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
@@ -67,6 +69,17 @@ impl Default for ListenOptions {
 }
 
 impl TcpStream {
+    /// Takes up an accepted connection: from now on its readiness is told under `token`.
+    pub(crate) fn register(&mut self, driver: &dyn Driver, token: Token) -> io::Result<()> {
+        match (self, driver.os()) {
+            (Self::Os(stream), Some(os)) => os.register_tcp(stream, token),
+            (Self::Os(_), None) => {
+                Err(io::Error::new(io::ErrorKind::Unsupported, "the system's socket elsewhere"))
+            }
+            (Self::Other(stream), _) => stream.register(token),
+        }
+    }
+
     pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Os(stream) => stream.read(buf),

@@ -90,8 +90,7 @@ impl TcpStream {
 
     /// Takes up what a listener accepted, on the reactor that runs on this thread.
     pub(super) fn from_accepted(mut socket: driver::TcpStream) -> io::Result<Self> {
-        let (registration, ()) =
-            Registration::new(|core, token| core.driver.tcp_register(&mut socket, token))?;
+        let (registration, ()) = Registration::new(|core, token| socket.register(&*core.driver, token))?;
         // The request of a new client is often here already, and a new socket always has room.
         registration.assume_ready(Way::Read);
         registration.assume_ready(Way::Write);

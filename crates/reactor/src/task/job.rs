@@ -165,7 +165,6 @@ impl<F: Future> Join<F::Output> for Job<F> {
 /// # Cancel safety
 ///
 /// The handle may be polled by reference (`(&mut handle).await`) and given up at any time without losing the result.
-#[must_use = "the task runs anyway; wait for its result, or drop the handle to say that nobody does"]
 pub struct JoinHandle<T> {
     job: Rc<dyn Join<T>>,
     entry: Rc<Entry>,

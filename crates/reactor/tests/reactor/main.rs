@@ -9,3 +9,4 @@ mod time;
 mod sources;
 mod threads;
 mod notices;
+mod world;

@@ -22,7 +22,7 @@ impl Task for Listener {
     fn tick(&mut self) -> io::Result<Tick> {
         while let Some((stream, _peer)) = self.socket.try_accept()? {
             self.accepted.set(self.accepted.get() + 1);
-            drop(schedule(Connection::new(stream)));
+            schedule(Connection::new(stream));
         }
         Ok(Tick::WouldBlock)
     }

@@ -55,6 +55,11 @@ impl Os {
         })
     }
 
+    /// Takes up a connection that was accepted.
+    pub(super) fn register_tcp(&self, stream: &mut TcpStream, token: Token) -> io::Result<()> {
+        self.register(stream.as_mio(), token)
+    }
+
     /// Registers once, for both directions, edge-triggered: from then on readiness comes without further calls.
     fn register(&self, source: &mut impl mio::event::Source, token: Token) -> io::Result<()> {
         self.registry.register(source, mio::Token(token.0), interest())
@@ -146,13 +151,6 @@ impl Driver for Os {
         stream.set_nodelay(true)?;
         self.register(&mut stream, token)?;
         Ok(super::TcpStream::Os(TcpStream::new(stream)))
-    }
-
-    fn tcp_register(&self, stream: &mut super::TcpStream, token: Token) -> io::Result<()> {
-        match stream {
-            super::TcpStream::Os(stream) => self.register(stream.as_mio(), token),
-            super::TcpStream::Other(_) => Err(io::Error::other("a socket of another driver")),
-        }
     }
 
     fn lookup(&self, host: String, port: u16, done: LookupDone) {

@@ -1,0 +1,118 @@
+//! A server written with `Task::tick`: sends each line back as it came.
+//!
+//! ```console
+//! $ cargo run --release --example ticks
+//! $ nc 127.0.0.1 7001
+//! ```
+//!
+//! A task that ticks is a state machine in the open: it does what it can, and where a source answers `None` it
+//! returns; having asked is what brings it back.
+#![forbid(unsafe_code)]
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+
+use ekiden::driver::ListenOptions;
+use ekiden::net::{TcpListener, TcpStream};
+use ekiden::{Task, Tick, buffer, schedule};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7001".to_owned()).parse()?;
+    ekiden::run(async {
+        let listener = Listener::listen(addr)?;
+        let addr = listener.socket.local_addr()?;
+        println!("listening on {addr}; in another terminal: nc {} {}", addr.ip(), addr.port());
+        serve(listener).await
+    })
+}
+
+/// Serves until somebody asks the program to end.
+pub async fn serve(listener: Listener) -> Result<(), Box<dyn Error>> {
+    let server = schedule(listener);
+    ekiden::shutdown().await;
+    server.abort();
+    Ok(())
+}
+
+/// Accepts connections, and schedules a task for each.
+pub struct Listener {
+    socket: TcpListener,
+}
+
+impl Listener {
+    /// Listens on an address.
+    pub fn listen(addr: SocketAddr) -> io::Result<Self> {
+        Ok(Self { socket: TcpListener::listen(addr, &ListenOptions::default())? })
+    }
+
+    /// The address that it listens on.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+impl Task for Listener {
+    fn tick(&mut self) -> io::Result<Tick> {
+        while let Some((stream, _peer)) = self.socket.try_accept()? {
+            schedule(Connection::new(stream));
+        }
+        Ok(Tick::WouldBlock)
+    }
+}
+
+/// One client: lines that came and have not been sent back yet.
+struct Connection {
+    stream: TcpStream,
+    lines: Vec<u8>,
+    /// How much of `lines` is whole lines; what is behind waits for its end.
+    whole: usize,
+}
+
+impl Connection {
+    fn new(stream: TcpStream) -> Self {
+        Self { stream, lines: Vec::new(), whole: 0 }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let end = bytes.iter().rposition(|&byte| byte == b'\n');
+        if let Some(end) = end {
+            self.whole = self.lines.len() + end + 1;
+        }
+        self.lines.extend_from_slice(bytes);
+        if self.lines.len() - self.whole > LINE_MAX {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("a line is longer than {LINE_MAX} bytes"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Task for Connection {
+    fn tick(&mut self) -> io::Result<Tick> {
+        loop {
+            while self.whole > 0 {
+                let Some(n) = self.stream.try_write(&self.lines[..self.whole])? else {
+                    return Ok(Tick::WouldBlock);
+                };
+                self.lines.drain(..n);
+                self.whole -= n;
+            }
+            // Lent for the length of the call: a client that waits holds no buffer.
+            let more = buffer::lend(|buf| match self.stream.try_read(buf)? {
+                Some(n) => self.take(&buf[..n]).map(|()| Some(n)),
+                None => Ok(None),
+            });
+            match more? {
+                Some(0) => return Ok(Tick::Final),
+                Some(_) => {}
+                None => return Ok(Tick::WouldBlock),
+            }
+        }
+    }
+}
+
+/// A client that never ends its line may not fill the memory.
+const LINE_MAX: usize = 64 * 1024;
