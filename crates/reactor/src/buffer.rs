@@ -3,7 +3,7 @@
 //! A connection that waits should own no buffer: ten thousand idle ones would hold hundreds of megabytes for nothing.
 //! Who reads borrows one of the core's, and copies out what must be kept, at its exact size.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
 use crate::core;
 
@@ -33,22 +33,18 @@ pub fn lend<R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
     result
 }
 
-/// The buffers that nobody borrows.
+/// The buffer that nobody borrows.
+///
+/// One is kept: who nests, which is rare and shallow, pays for the second.
 #[derive(Default)]
-pub(crate) struct Buffers(RefCell<Vec<Box<[u8]>>>);
+pub(crate) struct Buffers(Cell<Option<Box<[u8]>>>);
 
 impl Buffers {
     fn take(&self) -> Box<[u8]> {
-        self.0.borrow_mut().pop().unwrap_or_else(|| vec![0; LENT_BYTES].into_boxed_slice())
+        self.0.take().unwrap_or_else(|| vec![0; LENT_BYTES].into_boxed_slice())
     }
 
     fn give_back(&self, buffer: Box<[u8]>) {
-        let mut buffers = self.0.borrow_mut();
-        if buffers.len() < SPARE_MAX {
-            buffers.push(buffer);
-        }
+        self.0.set(Some(buffer));
     }
 }
-
-/// Nesting is rare and shallow.
-const SPARE_MAX: usize = 4;

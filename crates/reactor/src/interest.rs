@@ -9,11 +9,11 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::core::{self, Core};
 use crate::driver::{Readiness, Token};
-use crate::task::tick::tick_waker_of;
+use crate::task::tick::with_tick_waker;
 use crate::waiters::{Key, Waiters};
 
 /// The readiness of one source, and its waiters.
@@ -63,6 +63,10 @@ impl Interest {
 impl Direction {
     fn handle_ready(&self) {
         self.ready.set(true);
+        // A socket is writable whenever it becomes readable, and hardly anybody ever waits to write.
+        if self.waiters.borrow().is_empty() {
+            return;
+        }
         let waiting = self.waiters.borrow_mut().take_all();
         // The wakers end here instead of being kept for the next wait: then whoever holds a task's waker is whoever
         // will wake it, which is how a task that waits for nothing is found out. It costs two atomics a wait.
@@ -145,13 +149,17 @@ impl Registration {
         cost: u32,
         operation: impl FnMut() -> io::Result<T>,
     ) -> io::Result<Option<T>> {
-        let Some(waker) = tick_waker_of(&self.core) else {
-            return self.try_now(way, operation).transpose();
-        };
-        match self.poll_use(way, cost, &Context::from_waker(&waker), operation) {
-            Poll::Ready(result) => result.map(Some),
-            Poll::Pending => Ok(None),
+        let ticks = self.core.tasks.tick.is_ticking();
+        if ticks && !self.core.tasks.budget.spend(cost) {
+            with_tick_waker(&self.core, Waker::wake_by_ref);
+            return Ok(None);
         }
+        let result = self.try_now(way, operation);
+        if ticks && result.is_none() {
+            let replaced = with_tick_waker(&self.core, |waker| self.waiters(way).register(waker));
+            drop(replaced);
+        }
+        result.transpose()
     }
 
     fn try_now<T>(&self, way: Way, mut operation: impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {

@@ -210,6 +210,11 @@ impl Waiters {
         give_back(&mut self.first.waker, waker?)
     }
 
+    /// Whether there is nobody at all: the common case, told by two comparisons.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.state == State::Free && self.more.is_none()
+    }
+
     /// Whether anybody waits who has not been chosen.
     pub(crate) fn is_waiting(&self) -> bool {
         self.first.is_waiting()
@@ -294,8 +299,8 @@ impl Taken {
         if let Some(first) = &self.first {
             first.wake_by_ref();
         }
-        for waker in self.more.into_iter().flat_map(|more| more.entries).filter_map(|entry| entry.waker) {
-            waker.wake();
+        if let Some(more) = self.more {
+            more.entries.into_iter().filter_map(|entry| entry.waker).for_each(Waker::wake);
         }
         self.first
     }

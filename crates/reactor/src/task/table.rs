@@ -33,7 +33,7 @@ pub(crate) struct TaskTable {
     main: Rc<Entry>,
     /// Whose turn it is.
     pub(super) running: RefCell<Option<Rc<Entry>>>,
-    pub(super) tick: TickScope,
+    pub(crate) tick: TickScope,
     pub(crate) budget: Budget,
     generations: Cell<u32>,
 }

@@ -87,16 +87,30 @@ pub(crate) fn tick_waker() -> Option<Waker> {
 }
 
 pub(crate) fn tick_waker_of(core: &Core) -> Option<Waker> {
+    with_tick_waker(core, Waker::clone)
+}
+
+/// Calls `f` with the waker of the tick that is being run, to register it; does nothing outside a tick.
+pub(crate) fn with_tick_waker<R>(core: &Core, f: impl FnOnce(&Waker) -> R) -> Option<R> {
     let scope = &core.tasks.tick;
-    let waker = match &*scope.state.borrow() {
-        Ticker::None => None,
-        Ticker::Within(waker) => Some(waker.clone()),
-        Ticker::Running => core.tasks.running.borrow().as_ref().map(|entry| entry.waker.clone()),
+    let running;
+    let state = scope.state.borrow();
+    let waker = match &*state {
+        Ticker::None => return None,
+        Ticker::Within(waker) => waker,
+        Ticker::Running => {
+            running = core.tasks.running.borrow();
+            &running.as_ref()?.waker
+        }
     };
-    if waker.is_some() {
-        scope.registrations.set(scope.registrations.get() + 1);
+    scope.registrations.set(scope.registrations.get() + 1);
+    Some(f(waker))
+}
+
+impl TickScope {
+    pub(crate) fn is_ticking(&self) -> bool {
+        !matches!(*self.state.borrow(), Ticker::None)
     }
-    waker
 }
 
 /// The future of a task that ticks.
