@@ -1,0 +1,53 @@
+//! What is behind the front door, used as a user would.
+
+use std::io;
+use std::time::Duration;
+
+use ekiden::net::{TcpListener, TcpStream};
+use ekiden::{Expired, MiddlewareExt, Refused, Service, service_fn};
+
+#[ekiden::test]
+async fn a_test_may_await_and_use_question_marks() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let client = TcpStream::connect(listener.local_addr()?).await?;
+    let (server, peer) = listener.accept().await?;
+    assert_eq!((server.peer_addr()?, client.local_addr()?), (peer, peer));
+    Ok(())
+}
+
+#[ekiden::test]
+#[should_panic(expected = "as it must")]
+async fn a_test_fails_when_it_panics() {
+    ekiden::yield_now().await;
+    panic!("as it must");
+}
+
+#[derive(Debug, PartialEq)]
+enum Failed {
+    Expired(Expired),
+    Refused(Refused),
+}
+
+impl From<Expired> for Failed {
+    fn from(expired: Expired) -> Self {
+        Self::Expired(expired)
+    }
+}
+
+impl From<Refused> for Failed {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+#[ekiden::test]
+async fn middlewares_go_around_any_service() {
+    let service = service_fn(async |ms: u64| {
+        ekiden::sleep(Duration::from_millis(ms)).await;
+        Ok::<_, Failed>(ms)
+    });
+    let after = Duration::from_millis(20);
+    let service = service.concurrency_limit(1, 0).timeout(after);
+    assert_eq!(service.call(0).await, Ok(0));
+    assert_eq!(service.call(3_600_000).await, Err(Failed::Expired(Expired { after })));
+}
