@@ -5,11 +5,11 @@
 //! can smuggle a line in is the promise of `http`'s types.
 
 use super::chunked;
-use super::framing::has_no_content;
+use super::framing::{Asked, has_no_content};
 use super::outbox::Outbox;
 use crate::head::decimal;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::fmt;
 
 /// What must be known to write the head of a response.
@@ -19,11 +19,11 @@ pub(crate) struct Response<'a> {
     pub(crate) headers: &'a HeaderMap,
     /// The exact length of the body, if it is known.
     pub(crate) length: Option<u64>,
-    /// The method of the request.
-    pub(crate) method: &'a Method,
+    /// What of the request's method matters.
+    pub(crate) asked: Asked,
     /// The request came in HTTP/1.0, which has no chunks and closes unless told.
     pub(crate) is_http10: bool,
-    /// No other response follows on this connection.
+    /// No other response follows on this connection. One that lasts until the close says so by itself.
     pub(crate) is_last: bool,
     /// As in [RFC 9110, 5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).
     pub(crate) date: &'a [u8],
@@ -34,6 +34,8 @@ pub(crate) struct Response<'a> {
 pub(crate) enum Invalid {
     /// 1xx is not an answer.
     Informational,
+    /// A change of protocol that was not offered.
+    Switch,
     /// A `content-length` that is none, or that disagrees with the body.
     Length,
     /// A transfer coding besides `chunked`.
@@ -87,7 +89,8 @@ pub(crate) fn response(out: &mut Vec<u8>, response: &Response<'_>) -> Result<Out
         Outgoing::Nothing => announced_length(out, response, declared),
         Outgoing::ToClose => {}
     }
-    out.extend_from_slice(match (is_switch, response.is_last, response.is_http10) {
+    let is_last = response.is_last || outgoing == Outgoing::ToClose;
+    out.extend_from_slice(match (is_switch, is_last, response.is_http10) {
         (true, _, _) => b"connection: upgrade\r\n\r\n",
         (false, true, _) => b"connection: close\r\n\r\n",
         (false, false, true) => b"connection: keep-alive\r\n\r\n",
@@ -147,7 +150,7 @@ pub(crate) fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 fn response_framing(response: &Response<'_>, declared: Option<u64>) -> Result<Outgoing, Invalid> {
-    if has_no_content(response.method, response.status) {
+    if has_no_content(response.asked, response.status) {
         return Ok(Outgoing::Nothing);
     }
     match agreed_length(declared, response.length)? {
@@ -159,7 +162,7 @@ fn response_framing(response: &Response<'_>, declared: Option<u64>) -> Result<Ou
 
 /// For a response without its body, the length that the body would have (RFC 9110, 8.6).
 fn announced_length(out: &mut Vec<u8>, response: &Response<'_>, declared: Option<u64>) {
-    let is_head = *response.method == Method::HEAD && !response.status.is_informational();
+    let is_head = response.asked == Asked::Head && !response.status.is_informational();
     match (declared, response.length) {
         _ if response.status == StatusCode::NO_CONTENT => {}
         (Some(length), _) if is_head || response.status == StatusCode::NOT_MODIFIED => {
@@ -260,6 +263,7 @@ impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Informational => "an informational status is no answer",
+            Self::Switch => "a change of protocol that was not offered",
             Self::Length => "the content-length disagrees with the body",
             Self::Coding => "an unknown transfer coding",
             Self::BodyTooLong => "the body is longer than its content-length",
@@ -273,6 +277,7 @@ impl std::error::Error for Invalid {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::Method;
 
     /// Headers from lines.
     fn headers(lines: &str) -> HeaderMap {
@@ -294,7 +299,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: &headers(lines),
             length,
-            method: &Method::from_bytes(method.as_bytes()).unwrap(),
+            asked: Asked::from(&Method::from_bytes(method.as_bytes()).unwrap()),
             is_http10,
             is_last: lines == "connection: close",
             date: b"now",
@@ -327,7 +332,7 @@ mod tests {
     fn a_body_of_unknown_length_is_chunked_or_closes() {
         check("GET", 200, None, "", "transfer-encoding: chunked; Chunked");
         check("GET", 200, None, "transfer-encoding: chunked", "transfer-encoding: chunked; Chunked");
-        check("GET/1.0", 200, None, "", "connection: keep-alive; ToClose");
+        check("GET/1.0", 200, None, "", "connection: close; ToClose");
     }
 
     #[test]

@@ -34,19 +34,37 @@ pub(crate) fn of_request(head: &RequestHead) -> Result<Framing, Refusal> {
 /// How the body of a response to a request with this method is framed.
 pub(crate) fn of_response(method: &Method, head: &ResponseHead) -> Result<Framing, Refusal> {
     // These never have a body, whatever their fields say of one (RFC 9112, 6.3, rules 1 and 2).
-    if has_no_content(method, head.status()) {
+    if has_no_content(method.into(), head.status()) {
         return Ok(Framing::Empty);
     }
     let framing = declared(head.marks().coding, head.marks().length, head.version())?;
     Ok(framing.unwrap_or(Framing::ToClose))
 }
 
-/// Whether a response with this status to a request with this method is over with its head.
-pub(crate) fn has_no_content(method: &Method, status: StatusCode) -> bool {
-    *method == Method::HEAD
+/// What of a request's method decides how its response is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Head,
+    Connect,
+    Other,
+}
+
+impl From<&Method> for Asked {
+    fn from(method: &Method) -> Self {
+        match *method {
+            Method::HEAD => Self::Head,
+            Method::CONNECT => Self::Connect,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether a response with this status to such a request is over with its head.
+pub(crate) fn has_no_content(asked: Asked, status: StatusCode) -> bool {
+    asked == Asked::Head
         || status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-        || (*method == Method::CONNECT && status.is_success())
+        || (asked == Asked::Connect && status.is_success())
 }
 
 /// What the fields say; `None` if they say nothing.

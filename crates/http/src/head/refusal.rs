@@ -66,6 +66,8 @@ pub enum Refusal {
     Switch,
     /// The bytes ended before the message did.
     Unfinished,
+    /// The message took longer than it may.
+    Slow,
 }
 
 impl Refusal {
@@ -76,6 +78,7 @@ impl Refusal {
             Self::HeadTooLong | Self::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::CodingUnknown => StatusCode::NOT_IMPLEMENTED,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -111,6 +114,7 @@ impl Refusal {
             Self::InterimResponses => "too many interim responses",
             Self::Switch => "a change of protocol that was not offered",
             Self::Unfinished => "message cut short",
+            Self::Slow => "message too slow",
         }
     }
 }
