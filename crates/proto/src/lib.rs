@@ -8,5 +8,6 @@ mod buffer;
 #[cfg(test)]
 mod wire;
 pub mod pipeline;
+pub mod server;
 
 pub use transport::{NextFrame, Parts, ReadError, SendError, Transport};

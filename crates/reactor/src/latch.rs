@@ -8,6 +8,11 @@ use std::task::{Context, Poll, Waker};
 #[derive(Clone, Default)]
 pub struct Latch(Rc<(Cell<bool>, RefCell<Vec<Waker>>)>);
 pub struct Wait(Latch);
+impl std::fmt::Debug for Latch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Latch")
+    }
+}
 impl Latch {
     pub fn new() -> Self {
         Self::default()

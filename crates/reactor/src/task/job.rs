@@ -7,6 +7,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::table::Entry;
@@ -218,8 +219,14 @@ impl<T> fmt::Debug for JoinHandle<T> {
 
 /// Why a task gave no result: it panicked, or it was aborted.
 pub struct JoinError {
-    /// What the task panicked with, or `None` if it was aborted.
-    panic: Option<Box<dyn Any + Send + 'static>>,
+    /// `None` if it was aborted.
+    panic: Option<Box<Panic>>,
+}
+
+struct Panic {
+    /// Behind a lock that is never taken, so that the error is `Sync` like any other.
+    payload: Mutex<Box<dyn Any + Send + 'static>>,
+    message: Option<String>,
 }
 
 impl JoinError {
@@ -228,7 +235,10 @@ impl JoinError {
     }
 
     pub(crate) fn panicked(payload: Box<dyn Any + Send + 'static>) -> Self {
-        Self { panic: Some(payload) }
+        let text = payload.downcast_ref::<&'static str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let message = text.map(str::to_owned);
+        Self { panic: Some(Box::new(Panic { payload: Mutex::new(payload), message })) }
     }
 
     /// Whether the task panicked.
@@ -246,15 +256,13 @@ impl JoinError {
     /// What the task panicked with, to resume it: `std::panic::resume_unwind(error.into_panic()?)`.
     #[must_use]
     pub fn into_panic(self) -> Option<Box<dyn Any + Send + 'static>> {
-        self.panic
+        self.panic.map(|panic| panic.payload.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The panic's message, if it is text, as it nearly always is.
     #[must_use]
     pub fn panic_message(&self) -> Option<&str> {
-        let payload = self.panic.as_ref()?;
-        let text = payload.downcast_ref::<&'static str>().copied();
-        text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        self.panic.as_ref()?.message.as_deref()
     }
 
     /// Tells the operator of a panic for which nobody waits; that a task was aborted is no news.

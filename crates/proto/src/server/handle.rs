@@ -1,0 +1,87 @@
+//! The handle of a server.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ekiden_reactor::JoinHandle;
+
+use super::state::State;
+
+/// A server that runs; a future of its end.
+///
+/// Awaiting it waits until the server has been drained, by [`drain`](Self::drain) or by the shutdown of the program.
+/// Dropping it detaches: the server goes on.
+///
+/// # Errors
+///
+/// The future fails if the listener failed for good; the connections that were open have been drained then too.
+///
+/// # Cancel safety
+///
+/// It can be polled by reference and given up at any time; the server does not care.
+pub struct Server {
+    task: JoinHandle<io::Result<Drained>>,
+    state: Rc<State>,
+}
+
+impl Server {
+    pub(super) fn new(task: JoinHandle<io::Result<Drained>>, state: Rc<State>) -> Self {
+        Self { task, state }
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.state.open()
+    }
+
+    /// Ends the server in order: no connection is accepted any more, those that are open finish what they owe, and
+    /// those that have not after `within` are dropped.
+    ///
+    /// Of several drains the earliest deadline holds.
+    ///
+    /// # Cancel safety
+    ///
+    /// The drain begins with the call and goes on without the future.
+    pub fn drain(&self, within: Duration) -> impl Future<Output = Drained> + use<> {
+        self.state.drain_within(within);
+        let state = self.state.clone();
+        async move {
+            state.ended.wait().await;
+            state.drained.get()
+        }
+    }
+}
+
+impl Future for Server {
+    type Output = io::Result<Drained>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.task).poll(cx).map(|ended| match ended {
+            Ok(drained) => drained,
+            // Its code is ours; if it panics, that is a bug to be told, and no reason to take the program along.
+            Err(panicked) => Err(io::Error::other(panicked)),
+        })
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("connections", &self.connections()).finish_non_exhaustive()
+    }
+}
+
+/// What became of the connections that were open when a server began to drain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// So many finished what they owed.
+    pub finished: usize,
+    /// So many were dropped at the deadline.
+    pub dropped: usize,
+}

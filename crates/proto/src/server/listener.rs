@@ -1,0 +1,56 @@
+//! Where connections come from.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+
+use ekiden_reactor::net::{TcpListener, TcpStream};
+use futures_io::{AsyncRead, AsyncWrite};
+
+/// Accepts byte streams: a socket, or a socket with something around it, such as TLS.
+///
+/// A listener that does more than accept (a handshake) should do it within the stream it returns, not before:
+/// whatever [`accept`](Self::accept) waits for holds up all connections behind it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a listener",
+    note = "use `ekiden::net::TcpListener`, or implement `Listener` for what accepts streams of `AsyncRead + AsyncWrite`"
+)]
+pub trait Listener {
+    /// A connection.
+    type Io: AsyncRead + AsyncWrite + Unpin + 'static;
+    /// An address, of a peer or of the listener, as the operator would write it.
+    type Addr: fmt::Display + 'static;
+
+    /// Waits for the next connection.
+    ///
+    /// # Errors
+    ///
+    /// As the system's. A server waits out a shortage of files or memory, passes over errors of one connection, and
+    /// ends by those that say that this is no listener.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future must lose no connection.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Io, Self::Addr)>>;
+
+    /// The address that it listens on.
+    ///
+    /// # Errors
+    ///
+    /// As the system's.
+    fn local_addr(&self) -> io::Result<Self::Addr>;
+}
+
+impl Listener for TcpListener {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        TcpListener::accept(self).await
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        TcpListener::local_addr(self)
+    }
+}
