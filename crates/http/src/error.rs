@@ -9,6 +9,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 use std::{fmt, io};
 
+use ekiden_middleware::Expired;
 use ekiden_service::{Begun, Failure, Fault, Refused};
 use http::StatusCode;
 
@@ -232,6 +233,12 @@ impl From<Refused> for Error {
     }
 }
 
+impl From<Expired> for Error {
+    fn from(expired: Expired) -> Self {
+        Self::new(Kind::Expired, Role::Local, expired.begun(), "waiting for the answer").with_source(expired)
+    }
+}
+
 /// An error of a file or a socket of the application's: a server answers it with 500.
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
@@ -274,6 +281,8 @@ mod tests {
     #[test]
     fn errors_of_this_process() {
         check(Refused::new("full").into(), "503 Service No: admitting the request failed");
+        let after = Duration::from_secs(1);
+        check(Expired { after }.into(), "504 Service Unknown in time: waiting for the answer failed");
         check(Error::other("oh"), "500 Service Yes: handling the request failed");
         check(io::Error::other("disk").into(), "500 Service Yes: handling the request failed");
         check(Error::body("oh"), "500 Service Yes: making the body failed");

@@ -60,6 +60,8 @@ struct Cell {
     reader: Option<Waker>,
     /// Waits for room, or for the reader to want bytes, or to go.
     driver: Option<Waker>,
+    /// The driver is held back, so a reader who makes room wakes it; else each chunk would wake it for nothing.
+    is_held_back: bool,
 }
 
 enum End {
@@ -83,6 +85,7 @@ pub(super) fn pair(role: Role, length: Option<u64>) -> (Feed, Incoming) {
         dropped: false,
         reader: None,
         driver: None,
+        is_held_back: false,
     }));
     (Feed { cell: cell.clone() }, Incoming { cell })
 }
@@ -142,7 +145,9 @@ impl Feed {
 
     /// Waits until there is room, or nobody reads any more.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_until(cx, Cell::has_room)
+        let room = self.poll_until(cx, Cell::has_room);
+        self.cell.borrow_mut().is_held_back = room.is_pending();
+        room
     }
 
     /// Waits until the reader has waited for bytes, or nobody reads any more.
@@ -255,7 +260,7 @@ impl Cell {
     /// Not at the first free byte: a driver that was held back is let go when half is free, so that it reads
     /// in large pieces.
     fn should_resume(&self) -> bool {
-        self.charged <= BUFFERED_BYTES_MAX / 2
+        self.is_held_back && self.charged <= BUFFERED_BYTES_MAX / 2
     }
 
     fn buffered(&self) -> u64 {

@@ -42,7 +42,7 @@ use crate::error::{Error, Role};
 ///
 /// It stays on its core: it is not `Send`.
 ///
-/// ```ignore
+/// ```
 /// use ekiden_http::Body;
 ///
 /// # ekiden_reactor::run(async {
@@ -154,7 +154,7 @@ impl Body {
     ///
     /// Trailers are passed over; who wants them reads frames, as of any [`http_body::Body`].
     ///
-    /// ```ignore
+    /// ```
     /// # ekiden_reactor::run(async {
     /// let mut body = ekiden_http::Body::from("hello");
     /// while let Some(chunk) = body.chunk().await {

@@ -63,14 +63,11 @@ pub enum TargetForm {
 
 impl Default for Config {
     fn default() -> Self {
-        let mut head = Limits::default();
-        head.head_bytes_max = 60 * 1024;
-        head.headers_max = 200;
         Self {
             authority: None,
             target_form: TargetForm::Origin,
             queue_max: 64,
-            head,
+            head: Limits { head_bytes_max: 60 * 1024, headers_max: 200 },
             connect_timeout: Duration::from_secs(10),
             head_timeout: Some(Duration::from_secs(5 * 60)),
             body_timeout: Duration::from_secs(30),

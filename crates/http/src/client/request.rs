@@ -217,9 +217,8 @@ mod tests {
     }
 
     fn encode_to(authority: Option<&str>, form: TargetForm, request: &str, length: Option<u64>) -> String {
-        let mut config = Config::default();
-        config.authority = authority.map(|authority| authority.parse().expect("an authority"));
-        config.target_form = form;
+        let authority = authority.map(|authority| authority.parse().expect("an authority"));
+        let config = Config { authority, target_form: form, ..Config::default() };
         let size = length.map(SizeHint::with_exact).unwrap_or_default();
         let mut out = b"-".to_vec();
         match encode(&parts(request), &size, &config, &mut out) {

@@ -43,6 +43,8 @@ pub(crate) struct Exchange {
     receiving: Receiving,
     /// So far, nothing speaks against using the connection again.
     keep_alive: bool,
+    /// At least one byte of an answer has come.
+    is_answered: bool,
     interim_left: u8,
 }
 
@@ -96,6 +98,7 @@ impl Exchange {
             sending,
             receiving: Receiving::Head(HeadReader::default()),
             keep_alive: !close,
+            is_answered: false,
             interim_left: INTERIM_MAX,
         }
     }
@@ -155,6 +158,7 @@ impl Exchange {
         input: &mut &'a [u8],
         limits: &Limits,
     ) -> Result<Option<Received<'a>>, Refusal> {
+        self.is_answered |= !input.is_empty();
         loop {
             match &mut self.receiving {
                 Receiving::Head(reader) => {
@@ -190,17 +194,14 @@ impl Exchange {
         Ok(Received::End(None))
     }
 
-    /// Whether the response has not begun, or not further than to its head.
+    /// Whether the head of the final response has not come, or not all of it.
     pub(crate) fn awaits_head(&self) -> bool {
         matches!(self.receiving, Receiving::Head(_))
     }
 
-    /// Whether nothing of the peer's first answer has come, not even a part of it.
-    pub(crate) fn awaits_first_byte(&self) -> bool {
-        match &self.receiving {
-            Receiving::Head(reader) => !reader.has_begun() && self.interim_left == INTERIM_MAX,
-            _ => false,
-        }
+    /// Whether at least one byte of an answer has come.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.is_answered
     }
 
     /// Whether the response is complete.
@@ -216,10 +217,15 @@ impl Exchange {
         }
     }
 
+    /// Whether the connection will be able to carry another request once the rest of this response has come.
+    pub(crate) fn may_leave_open(&self) -> bool {
+        self.keep_alive && matches!(self.sending, Sending::Done)
+    }
+
     /// Whether the connection can carry another request: this one is complete in both directions, and neither
     /// side wants it to end.
     pub(crate) fn leaves_open(&self) -> bool {
-        self.keep_alive && self.is_received() && matches!(self.sending, Sending::Done)
+        self.may_leave_open() && self.is_received()
     }
 
     fn handle_head(&mut self, head: ResponseHead) -> Result<Option<Received<'static>>, Refusal> {

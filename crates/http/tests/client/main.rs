@@ -1,0 +1,13 @@
+//! The client against a peer whose every byte, and every moment, a test chooses.
+//!
+//! The stream is a pipe in memory and the clock is set by hand, so that each schedule is played as it is written.
+//! Tests are scripts, which [`script`] knows how to play.
+
+mod pipe;
+mod script;
+
+mod bodies;
+mod calls;
+mod endings;
+mod hostile;
+mod times;

@@ -1,0 +1,169 @@
+//! Peers that are slow, or silent: what time is up for, and what it is not.
+
+use crate::script::{check, check_with};
+use std::time::Duration;
+
+#[test]
+fn a_peer_that_takes_nothing_is_given_up() {
+    check(
+        r"
+        window 10
+        call a GET /
+        call b GET /
+        pass 29s
+        answer a => …
+        window 10
+        pass 29s
+        answer a => …
+        pass 1s
+        answer a => Service Unknown: there was no progress for 30s while writing the request
+        answer b => Service No: there was no progress for 30s while writing the request
+        peer => closed
+        ",
+    );
+}
+
+#[test]
+fn a_peer_that_never_answers_is_given_up() {
+    check(
+        r"
+        call a GET /
+        pass 299s
+        answer a => …
+        pass 1s
+        answer a => Service Unknown: there was no progress for 300s while waiting for the response
+        status => Closed
+        ",
+    );
+    check_with(
+        |config| config.head_timeout = None,
+        r"
+        call a GET /
+        pass 86400s
+        answer a => …
+        ",
+    );
+}
+
+#[test]
+fn a_byte_at_a_time_buys_no_time_for_a_head() {
+    check(
+        r"
+        call a GET /
+        pass 200s
+        send HTTP/1.1 2
+        pass 99s
+        send 0
+        answer a => …
+        pass 1s
+        answer a => Service Yes: there was no progress for 300s while waiting for the response
+        ",
+    );
+}
+
+#[test]
+fn a_body_may_be_slow_but_not_stop() {
+    check(
+        r"
+        call a GET /
+        send HTTP/1.1 200 OK\nContent-Length: 10\n\n
+        answer a => 200
+        pass 29s
+        send hel
+        pass 29s
+        send lo
+        read a => hello…
+        pass 30s
+        read a =>  Service Yes: there was no progress for 30s while reading the response's body
+        status => Closed
+        ",
+    );
+}
+
+#[test]
+fn a_reader_may_take_its_time() {
+    check(
+        r"
+        call a GET /
+        send HTTP/1.1 200 OK\nContent-Length: 150000\n\n
+        flood 100000
+        answer a => 200
+        pass 3600s
+        status => Busy
+        read a => 100000 bytes…
+        flood 50000
+        read a => 50000 bytes.
+        status => Open
+        ",
+    );
+}
+
+#[test]
+fn a_caller_may_take_its_time_for_the_body() {
+    check(
+        r"
+        call a POST / fed
+        pass 3600s
+        feed a x
+        pass 3600s
+        end a
+        pass 299s
+        answer a => …
+        send HTTP/1.1 204 No\n\n
+        answer a => 204
+        ",
+    );
+}
+
+#[test]
+fn an_idle_connection_waits_for_ever() {
+    check(
+        r"
+        call a GET /
+        send HTTP/1.1 204 No\n\n
+        answer a => 204
+        pass 86400s
+        status => Open
+        call b GET /
+        pass 299s
+        answer b => …
+        send HTTP/1.1 204 No\n\n
+        answer b => 204
+        ",
+    );
+}
+
+#[test]
+fn a_body_goes_out_unasked_after_a_while() {
+    check(
+        r"
+        call a POST / +expect:100-continue 'hello'
+        wire => POST / HTTP/1.1\nhost: a.test\nexpect: 100-continue\ncontent-length: 5\n\n
+        pass 0.9s
+        wire =>
+        pass 0.1s
+        wire => hello
+        send HTTP/1.1 204 No\n\n
+        answer a => 204
+        status => Open
+        ",
+    );
+}
+
+#[test]
+fn draining_does_not_go_on_for_ever() {
+    check_with(
+        |config| config.body_timeout = Duration::from_secs(10),
+        r"
+        call a GET /
+        send HTTP/1.1 200 OK\nContent-Length: 1000\n\n
+        answer a => 200
+        drop a
+        pass 9s
+        send x
+        status => Busy
+        pass 1s
+        status => Closed
+        ",
+    );
+}
