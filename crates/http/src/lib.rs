@@ -7,6 +7,8 @@ mod body;
 mod error;
 mod h1;
 pub mod client;
+#[cfg(any(feature = "hyper", feature = "tower"))]
+pub mod adapt;
 
 pub use body::{Body, OnUpgrade, Upgraded};
 pub use error::Error;
