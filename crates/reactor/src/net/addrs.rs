@@ -26,6 +26,7 @@ pub trait ToAddrs: sealed::Sealed {}
 impl<T: sealed::Sealed> ToAddrs for T {}
 
 mod sealed {
+    #[expect(unnameable_types, reason = "that is the seal: nobody else can implement it")]
     pub trait Sealed {
         fn to_target(self) -> std::io::Result<super::Target>;
     }

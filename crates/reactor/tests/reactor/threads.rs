@@ -110,7 +110,7 @@ fn what_blocks_runs_elsewhere_and_its_panic_comes_back() {
         let here = thread::current().id();
         let there = blocking(|| thread::current().id()).await.unwrap();
         assert_ne!(here, there);
-        let error = blocking(|| panic!("blocked")).await.map(|()| ()).unwrap_err();
+        let error = blocking(|| panic!("blocked")).await.unwrap_err();
         assert!(error.is_panic());
         assert_eq!(*error.into_panic().unwrap().downcast::<&str>().unwrap(), "blocked");
     });
