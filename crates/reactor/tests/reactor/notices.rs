@@ -15,11 +15,11 @@ fn notices(test: impl AsyncFnOnce()) -> Vec<String> {
     let log = told.clone();
     config.on_notice = Rc::new(move |notice| log.borrow_mut().push(notice.to_string()));
     Reactor::new(config).unwrap().run(test());
-    told.borrow().iter().map(without_place).collect()
+    told.borrow().iter().map(|line| without_place(line)).collect()
 }
 
-fn without_place(line: &String) -> String {
-    let Some((before, place)) = line.split_once(file!()) else { return line.clone() };
+fn without_place(line: &str) -> String {
+    let Some((before, place)) = line.split_once(file!()) else { return line.to_owned() };
     let after = place.find(", ").map_or("", |end| &place[end..]);
     format!("{before}HERE{after}")
 }

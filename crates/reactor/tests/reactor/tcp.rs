@@ -51,7 +51,7 @@ fn ten_megabytes_arrive_whole_in_both_directions_at_once() {
 fn the_traits_of_futures_io_work_on_sockets_and_references() {
     run(async {
         let (mut client, server) = pair().await;
-        (&server).write_all(b"hello").await.unwrap();
+        AsyncWriteExt::write_all(&mut &server, b"hello").await.unwrap();
         let bufs = [IoSlice::new(b", "), IoSlice::new(b"world")];
         assert_eq!(server.write_vectored(&bufs).await.unwrap(), 7);
         (&server).close().await.unwrap();

@@ -58,7 +58,7 @@ fn another_thread_spawns_what_need_not_be_send() {
 fn a_panic_of_such_a_task_reaches_its_handle() {
     let reactor = Reactor::new(Config::default()).unwrap();
     let remote = reactor.handle().spawn(|| async { panic!("over there") });
-    let error = reactor.run(remote).map(|()| ()).unwrap_err();
+    let error = reactor.run(remote).unwrap_err();
     assert_eq!(error.panic_message(), Some("over there"));
 }
 
