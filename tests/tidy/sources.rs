@@ -159,14 +159,15 @@ fn a_sleeping_test_is_noticed() {
     assert_eq!(sleeping_tests(&in_tests("fn a() { asleep(d).await; let never = sleep(d); }")), [""; 0]);
 }
 
-/// Where a test waits for a sleep. With the clock in hand that is what is tested, unless it is the thread that sleeps.
+/// Where a test waits for a sleep. On a clock of the test's own that is what is tested, unless it is the thread that sleeps.
 fn sleeping_tests(repository: &Repository) -> Vec<String> {
     let mut complaints = Vec::new();
     for file in repository.rust_in("").filter(|file| !is_compiler_case(file)) {
-        let has_hand = file.code().any(|(_, line)| identifiers(&line).any(|(_, word, _)| word == "Hand"));
+        let is_clock = |(_, word, _): (&str, &str, &str)| ["Hand", "with_driver"].contains(&word);
+        let has_clock = file.code().any(|(_, line)| identifiers(&line).any(is_clock));
         let sleeps = |(before, word, after): (&str, &str, &str)| match word {
             "sleep" | "park_timeout" if before.ends_with("thread::") => true,
-            "sleep" | "sleep_until" => !has_hand && after.starts_with('(') && after.contains(".await"),
+            "sleep" | "sleep_until" => !has_clock && after.starts_with('(') && after.contains(".await"),
             _ => false,
         };
         let lines = file.tests().filter(|(_, line)| identifiers(line).any(sleeps));
