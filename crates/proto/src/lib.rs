@@ -4,7 +4,6 @@
 pub mod codec;
 mod transport;
 mod spare;
-mod buffer;
 #[cfg(test)]
 mod wire;
 pub mod pipeline;

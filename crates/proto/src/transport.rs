@@ -18,8 +18,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::buffer;
 use bytes::{Buf, BytesMut};
+use ekiden_reactor::buffer;
 use futures_core::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -33,7 +33,7 @@ use crate::spare;
 /// use ekiden_proto::codec::Lines;
 /// # use futures_util::io::Cursor;
 ///
-/// # futures_util::FutureExt::now_or_never(async {
+/// # ekiden_reactor::run(async {
 /// # let stream = Cursor::new(b"ping\nquit\n".to_vec());
 /// let mut lines = Transport::new(stream, Lines::new(80));
 /// while let Some(line) = lines.next().await {
@@ -43,7 +43,7 @@ use crate::spare;
 ///     }
 /// }
 /// # Ok::<(), ekiden_proto::ReadError<ekiden_proto::codec::LinesError>>(())
-/// # }).unwrap().unwrap();
+/// # }).unwrap();
 /// ```
 ///
 /// The read half is a [`Stream`] too. The write half has the methods of `futures`' `Sink` under the same names,
@@ -484,10 +484,9 @@ const WRITE_BYTES_MAX: usize = 64 * 1024;
 mod tests {
     use super::*;
     use crate::codec::{LengthDelimited, Lines};
-    use crate::wire::Wire;
+    use crate::wire::{Wire, by_hand};
     use proptest::prelude::*;
     use std::convert::Infallible;
-    use std::task::Waker;
 
     /// Lines, of which "hold" holds back what is behind it, and "bad" cannot be sent, as turns out late.
     struct Holding(Lines);
@@ -513,13 +512,13 @@ mod tests {
         }
     }
 
-    fn no_cx() -> Context<'static> {
-        Context::from_waker(Waker::noop())
-    }
-
     /// Plays steps by hand. "/" stands for the end of a line. At the end, and whenever it waits, no buffer may be
     /// held beyond the bytes that are left.
     fn check(script: &str, expect: &str) {
+        by_hand(|cx| assert_eq!(play(script, cx), expect, "{script}"));
+    }
+
+    fn play(script: &str, cx: &mut Context<'_>) -> String {
         let wire = Wire::new();
         let mut transport = Transport::new(wire.clone(), Holding(Lines::new(8)));
         transport.set_write_bytes_max(4);
@@ -531,19 +530,19 @@ mod tests {
                 "end" => wire.end(),
                 "reset" => wire.reset(),
                 "room" => wire.set_room(what.parse().unwrap()),
-                "next" => log.push(match transport.poll_next(&mut no_cx()) {
+                "next" => log.push(match transport.poll_next(cx) {
                     Poll::Ready(Some(Ok(line))) => line,
                     Poll::Ready(Some(Err(error))) => format!("! {error}"),
                     Poll::Ready(None) => "none".to_owned(),
                     Poll::Pending => "wait".to_owned(),
                 }),
                 "resume" => transport.resume(),
-                "ready" => log.push(outcome(transport.poll_ready(&mut no_cx()))),
+                "ready" => log.push(outcome(transport.poll_ready(cx))),
                 "queue" => log.push(match transport.start_send(what) {
                     Ok(()) => format!("{} queued", transport.queued_bytes()),
                     Err(error) => format!("! {error}"),
                 }),
-                "flush" => log.push(outcome(transport.poll_flush(&mut no_cx()))),
+                "flush" => log.push(outcome(transport.poll_flush(cx))),
                 _ => panic!("no such step: {step}"),
             }
             let waits = log.last().is_some_and(|last| last == "wait");
@@ -559,7 +558,7 @@ mod tests {
                 log.push(format!("out {}", written.replace('\n', "/")));
             }
         }
-        assert_eq!(log.join(", "), expect, "{script}");
+        log.join(", ")
     }
 
     fn outcome(polled: Poll<io::Result<()>>) -> String {
@@ -596,20 +595,22 @@ mod tests {
 
     #[test]
     fn what_is_behind_a_hold_leaves_with_the_byte_stream() {
-        let wire = Wire::new();
-        let mut transport = Transport::new(wire.clone(), Holding(Lines::default()));
-        wire.send("hold\n\0raw");
-        assert!(matches!(transport.poll_next(&mut no_cx()), Poll::Ready(Some(Ok(_)))));
-        assert!(transport.is_held());
-        let parts = transport.into_parts();
-        assert_eq!(&parts.read[..], b"\0raw");
-        assert!(parts.write.is_empty());
+        by_hand(|cx| {
+            let wire = Wire::new();
+            let mut transport = Transport::new(wire.clone(), Holding(Lines::default()));
+            wire.send("hold\n\0raw");
+            assert!(matches!(transport.poll_next(cx), Poll::Ready(Some(Ok(_)))));
+            assert!(transport.is_held());
+            let parts = transport.into_parts();
+            assert_eq!(&parts.read[..], b"\0raw");
+            assert!(parts.write.is_empty());
 
-        wire.send("\nb\n");
-        let mut transport = Transport::with_read(parts.io, parts.codec.0, parts.read);
-        for line in ["\0raw", "b"] {
-            assert!(matches!(transport.poll_next(&mut no_cx()), Poll::Ready(Some(Ok(next))) if next == line));
-        }
+            wire.send("\nb\n");
+            let mut transport = Transport::with_read(parts.io, parts.codec.0, parts.read);
+            for line in ["\0raw", "b"] {
+                assert!(matches!(transport.poll_next(cx), Poll::Ready(Some(Ok(next))) if next == line));
+            }
+        });
     }
 
     #[test]
@@ -642,43 +643,47 @@ mod tests {
 
     #[test]
     fn a_burst_is_one_read_and_its_answer_one_write() {
-        let wire = Wire::new();
-        let mut transport = Transport::new(wire.clone(), Lines::default());
-        wire.send("ping\n".repeat(1000));
-        for _ in 0..1000 {
-            let Poll::Ready(Some(Ok(line))) = transport.poll_next(&mut no_cx()) else {
-                panic!("a line is there")
-            };
-            transport.start_send(line).unwrap();
-        }
-        assert!(transport.poll_next(&mut no_cx()).is_pending());
-        assert!(transport.poll_flush(&mut no_cx()).is_ready());
-        assert_eq!(wire.calls(), (1, 1));
-        assert_eq!(wire.take_written(), "ping\n".repeat(1000));
-        assert_eq!(transport.written_bytes(), 5000);
+        by_hand(|cx| {
+            let wire = Wire::new();
+            let mut transport = Transport::new(wire.clone(), Lines::default());
+            wire.send("ping\n".repeat(1000));
+            for _ in 0..1000 {
+                let Poll::Ready(Some(Ok(line))) = transport.poll_next(cx) else { panic!("a line is there") };
+                transport.start_send(line).unwrap();
+            }
+            assert!(transport.poll_next(cx).is_pending());
+            assert!(transport.poll_flush(cx).is_ready());
+            assert_eq!(wire.calls(), (1, 1));
+            assert_eq!(wire.take_written(), "ping\n".repeat(1000));
+            assert_eq!(transport.written_bytes(), 5000);
+        });
     }
 
     #[test]
     fn the_written_bytes_are_those_that_the_peer_can_have() {
-        let wire = Wire::new();
-        let mut transport = Transport::new(wire.clone(), Lines::default());
-        wire.set_room(3);
-        transport.start_send("abc").unwrap();
-        assert!(transport.poll_flush(&mut no_cx()).is_pending());
-        assert_eq!((transport.written_bytes(), transport.queued_bytes()), (3, 1));
+        by_hand(|cx| {
+            let wire = Wire::new();
+            let mut transport = Transport::new(wire.clone(), Lines::default());
+            wire.set_room(3);
+            transport.start_send("abc").unwrap();
+            assert!(transport.poll_flush(cx).is_pending());
+            assert_eq!((transport.written_bytes(), transport.queued_bytes()), (3, 1));
+        });
     }
 
     #[test]
     fn half_a_frame_behind_a_burst_keeps_no_more_than_itself() {
-        let wire = Wire::new();
-        let mut transport = Transport::new(wire.clone(), Lines::default());
-        wire.send("ping\n".repeat(10_000) + "po");
-        for _ in 0..10_000 {
-            assert!(transport.poll_next(&mut no_cx()).is_ready());
-        }
-        assert!(transport.poll_next(&mut no_cx()).is_pending());
-        // The capacity of the buffer counts only from where it begins, that of the vector beneath all of it.
-        assert_eq!(Vec::from(transport.read).capacity(), 2);
+        by_hand(|cx| {
+            let wire = Wire::new();
+            let mut transport = Transport::new(wire.clone(), Lines::default());
+            wire.send("ping\n".repeat(10_000) + "po");
+            for _ in 0..10_000 {
+                assert!(transport.poll_next(cx).is_ready());
+            }
+            assert!(transport.poll_next(cx).is_pending());
+            // The capacity of the buffer counts only from where it begins, that of the vector beneath all of it.
+            assert_eq!(Vec::from(transport.read).capacity(), 2);
+        });
     }
 
     /// Takes the rest of the buffer, however long, whatever it is.
@@ -695,17 +700,58 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_kept_is_not_written_over() {
+        by_hand(|cx| {
+            let wire = Wire::new();
+            let mut transport = Transport::new(wire.clone(), Rest);
+            let mut kept = Vec::new();
+            for text in ["a", "bb", "ccc"] {
+                wire.send(text);
+                let Poll::Ready(Some(Ok(frame))) = transport.poll_next(cx) else { panic!("it is there") };
+                kept.push(frame);
+            }
+            assert_eq!(kept, ["a", "bb", "ccc"]);
+        });
+    }
+
+    /// What `frames` are on the wire when the peer takes them in `pieces`.
+    fn send_in_pieces(frames: &[Vec<u8>], pieces: &[usize]) -> Vec<u8> {
         let wire = Wire::new();
-        let mut transport = Transport::new(wire.clone(), Rest);
-        let mut kept = Vec::new();
-        for text in ["a", "bb", "ccc"] {
-            wire.send(text);
-            let Poll::Ready(Some(Ok(frame))) = transport.poll_next(&mut no_cx()) else {
-                panic!("it is there")
-            };
-            kept.push(frame);
-        }
-        assert_eq!(kept, ["a", "bb", "ccc"]);
+        let mut sender = Transport::new(wire.clone(), LengthDelimited::default());
+        let mut bytes = Vec::new();
+        by_hand(|cx| {
+            for (frame, piece) in frames.iter().zip(pieces.iter().cycle()) {
+                sender.start_send(frame).unwrap();
+                wire.set_room(*piece);
+                assert!(sender.poll_flush(cx).is_pending() || sender.write.capacity() == 0);
+                bytes.extend(wire.take_bytes());
+            }
+            wire.set_room(usize::MAX);
+            assert!(sender.poll_flush(cx).is_ready());
+            bytes.extend(wire.take_bytes());
+        });
+        bytes
+    }
+
+    /// The frames of `bytes` when they arrive in `pieces`.
+    fn receive_in_pieces(mut bytes: &[u8], pieces: &[usize]) -> Vec<bytes::Bytes> {
+        let wire = Wire::new();
+        let mut receiver = Transport::new(wire.clone(), LengthDelimited::default());
+        let mut received = Vec::new();
+        by_hand(|cx| {
+            for piece in pieces.iter().cycle() {
+                let (piece, rest) = bytes.split_at(bytes.len().min(*piece));
+                bytes = rest;
+                wire.send(piece);
+                while let Poll::Ready(frame) = receiver.poll_next(cx) {
+                    received.push(frame.unwrap().unwrap());
+                }
+                assert!(receiver.read.capacity() <= (2 * receiver.read.len()).next_multiple_of(8));
+                if bytes.is_empty() {
+                    break;
+                }
+            }
+        });
+        received
     }
 
     proptest! {
@@ -715,36 +761,9 @@ mod tests {
             sizes in prop::collection::vec(prop_oneof![0usize..20, 3000usize..6000, 60_000usize..140_000], 0..8),
             pieces in prop::collection::vec(1usize..50_000, 1..8),
         ) {
-            let codec = LengthDelimited::new(1 << 20);
             let frames: Vec<Vec<u8>> = sizes.iter().enumerate().map(|(i, &size)| vec![i as u8; size]).collect();
-
-            let out = Wire::new();
-            let mut sender = Transport::new(out.clone(), codec);
-            let mut bytes = Vec::new();
-            for (frame, piece) in frames.iter().zip(pieces.iter().cycle()) {
-                sender.start_send(frame).unwrap();
-                out.set_room(*piece);
-                prop_assert!(sender.poll_flush(&mut no_cx()).is_pending() || sender.write.capacity() == 0);
-                bytes.extend(out.take_bytes());
-            }
-            out.set_room(usize::MAX);
-            prop_assert!(sender.poll_flush(&mut no_cx()).is_ready());
-            bytes.extend(out.take_bytes());
-
-            let wire = Wire::new();
-            let mut receiver = Transport::new(wire.clone(), codec);
-            let mut received = Vec::new();
-            let (mut rest, mut pieces) = (&bytes[..], pieces.iter().cycle());
-            while !rest.is_empty() {
-                let (piece, more) = rest.split_at(rest.len().min(*pieces.next().unwrap()));
-                rest = more;
-                wire.send(piece);
-                while let Poll::Ready(frame) = receiver.poll_next(&mut no_cx()) {
-                    received.push(frame.unwrap().unwrap());
-                }
-                prop_assert!(receiver.read.capacity() <= (2 * receiver.read.len()).next_multiple_of(8));
-            }
-            prop_assert_eq!(received, frames);
+            let bytes = send_in_pieces(&frames, &pieces);
+            prop_assert_eq!(receive_in_pieces(&bytes, &pieces), frames);
         }
     }
 }

@@ -9,6 +9,11 @@ use std::task::{Context, Poll, Waker};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
+/// Runs a test by hand, with a reactor around it that lends buffers and does nothing else.
+pub(crate) fn by_hand<R>(test: impl FnOnce(&mut Context<'_>) -> R) -> R {
+    ekiden_reactor::run(async { test(&mut Context::from_waker(Waker::noop())) })
+}
+
 /// What the code under test holds is a clone of what the test holds.
 #[derive(Clone)]
 pub(crate) struct Wire(Rc<RefCell<State>>);
@@ -21,6 +26,7 @@ struct State {
     outgoing: Vec<u8>,
     room: usize,
     broken: Option<io::ErrorKind>,
+    last_words: Option<Vec<u8>>,
     is_closed: bool,
     reads: usize,
     writes: usize,
@@ -49,6 +55,11 @@ impl Wire {
             state.incoming_end = Some(io::ErrorKind::ConnectionReset);
             state.broken = Some(io::ErrorKind::BrokenPipe);
         });
+    }
+
+    /// The next write finds the connection broken, and these the last bytes that the peer sent.
+    pub(crate) fn reset_by_write(&self, bytes: impl AsRef<[u8]>) {
+        self.0.borrow_mut().last_words = Some(bytes.as_ref().to_vec());
     }
 
     /// From now on the peer takes so many bytes and no more.
@@ -102,6 +113,10 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let mut state = self.0.borrow_mut();
+        if let Some(bytes) = state.last_words.take() {
+            state.incoming.extend(bytes);
+            state.broken = Some(io::ErrorKind::BrokenPipe);
+        }
         if let Some(kind) = state.broken {
             return Poll::Ready(Err(kind.into()));
         }

@@ -1,0 +1,657 @@
+//! The client's end of a pipelined connection: [`Client`], which is a service, and the [`Connection`] behind it.
+//!
+//! ```text
+//!   Client ── req ──►┌───────┐── next_request ──►┌────────────┐
+//!   Client ── req ──►│ Calls │                   │ Connection │◄──► Transport ◄──► the peer
+//!   Client ◄─ resp ──└───────┘◄── handle_answer ─└────────────┘
+//! ```
+//!
+//! Everything that callers ask in one turn of the loop leaves by one write. What becomes of calls is decided by
+//! [`Calls`]; this file only moves it between the callers, the transport and the wakers.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+use ekiden_reactor::spawn_named;
+use ekiden_service::{Service, Status};
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::calls::{Call, Calls, Delivery};
+use super::error::{BoxError, Cause, ConnectionError, Error};
+use crate::codec::{Decoder, Encoder};
+use crate::transport::{Parts, Transport};
+
+/// A service at the other end of one pipelined connection.
+///
+/// Clones are cheap and share the connection; any number of calls may be under way. Answers come in the order of
+/// the requests, so a slow one holds back those behind it.
+///
+/// A caller that drops its call leaves the others in order: its request is taken back if it was not sent yet,
+/// else its answer is swallowed when it comes. When the last client is dropped the connection is closed.
+///
+/// When the connection breaks, each call under way fails with an [`Error`] that says whether its request can have
+/// been begun, [`status`](Service::status) is [`Closed`](Status::Closed), and later calls fail without being
+/// begun. It does not connect again by itself.
+///
+/// ```
+/// use ekiden_proto::codec::Lines;
+/// use ekiden_proto::pipeline::Client;
+/// use ekiden_reactor::net;
+/// use ekiden_service::Service;
+///
+/// # ekiden_reactor::run(async {
+/// # let listener = net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let addr = listener.local_addr()?;
+/// # ekiden_reactor::spawn(async move {
+/// #     let (stream, _) = listener.accept().await?;
+/// #     let mut buf = [0; 64];
+/// #     loop {
+/// #         let read = stream.read(&mut buf).await?;
+/// #         stream.write_all(&buf[..read]).await?;
+/// #         if read == 0 {
+/// #             return std::io::Result::Ok(());
+/// #         }
+/// #     }
+/// # });
+/// let stream = net::TcpStream::connect(addr).await?;
+/// let echo = Client::<String, String>::new(stream, Lines::default());
+///
+/// assert_eq!(echo.call("one".to_owned()).await?, "one");
+/// assert_eq!(echo.call("two".to_owned()).await?, "two");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub struct Client<Req, Resp> {
+    owner: Rc<Owner<Req, Resp>>,
+}
+
+/// How a [`Client`] behaves.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// Most requests that are sent and not answered. 1,024: one connection hides a round trip of a millisecond at
+    /// a million calls a second; what is beyond it would only wait in the peer's buffers, where it cannot be taken
+    /// back.
+    pub in_flight_max: usize,
+    /// Most calls that wait to be sent; further ones are refused, not begun. 1,024: as many again as are in
+    /// flight, so that a burst is smoothed and a peer that has stopped is noticed.
+    pub queued_max: usize,
+    /// Most bytes that are encoded and not taken by the peer. 64 KiB, about what one write can hand to a socket.
+    /// One request may go beyond it.
+    pub write_bytes_max: usize,
+}
+
+/// What drives the connection of a [`Client`]: a future that must be polled for its calls to proceed.
+///
+/// It ends with the byte stream, closed, when all clients are dropped; with the byte stream, and what was read
+/// of it, when the decoder [holds](crate::codec::Decoded::Hold), once the frame that held has been handed to
+/// its caller; or with the error that broke the connection. A peer that closes while it owes no answer is no
+/// error.
+#[must_use = "no call proceeds unless it is polled"]
+pub struct Connection<Io, Codec: Decoder, Req> {
+    /// `None` once it has ended.
+    transport: Option<Transport<Io, Codec>>,
+    shared: Rc<Shared<Req, Codec::Item>>,
+    on_frame: Option<OnFrame<Codec::Item>>,
+}
+
+/// Looks at every frame first, and keeps those that answer nothing.
+type OnFrame<Item> = Box<dyn FnMut(Item) -> Option<Item>>;
+
+/// How a connection ended: as it should, or not; and what is told to those who ask later.
+type End = Result<ConnectionError, ConnectionError>;
+
+/// What a client and its connection share.
+struct Shared<Req, Resp> {
+    calls: RefCell<Calls<Req, Resp>>,
+    /// Wakes the connection.
+    connection: Cell<Option<Waker>>,
+    /// Whether there is no client any more.
+    is_orphan: Cell<bool>,
+}
+
+/// What all clones of a client are: when it is dropped, the last of them was.
+struct Owner<Req, Resp>(Rc<Shared<Req, Resp>>);
+
+/// A call under way.
+struct Asked<'a, Req, Resp> {
+    shared: &'a Shared<Req, Resp>,
+    /// `None` once it is answered.
+    call: Option<Call>,
+}
+
+impl<Req, Resp> Client<Req, Resp> {
+    /// A client over `io`, with its connection in a task of its own on the current reactor.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    pub fn new<Io, Codec>(io: Io, codec: Codec) -> Self
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + 'static,
+        Codec: Decoder<Item = Resp, Error: Into<BoxError>> + Encoder<Req, Error: Into<BoxError>> + 'static,
+        Req: 'static,
+        Resp: 'static,
+    {
+        let (client, connection) = Self::with_config(io, codec, ClientConfig::default());
+        // Its end concerns the callers, and each of them is told.
+        drop(spawn_named("pipeline client", connection));
+        client
+    }
+
+    /// A client over `io`, and its connection, to be polled by whoever likes to.
+    pub fn with_config<Io, Codec>(
+        io: Io,
+        codec: Codec,
+        config: ClientConfig,
+    ) -> (Self, Connection<Io, Codec, Req>)
+    where
+        Codec: Decoder<Item = Resp>,
+    {
+        let shared = Rc::new(Shared {
+            calls: RefCell::new(Calls::new(config.in_flight_max, config.queued_max)),
+            connection: Cell::default(),
+            is_orphan: Cell::default(),
+        });
+        let mut transport = Transport::new(io, codec);
+        transport.set_write_bytes_max(config.write_bytes_max);
+        let owner = Rc::new(Owner(Rc::clone(&shared)));
+        (Self { owner }, Connection { transport: Some(transport), shared, on_frame: None })
+    }
+}
+
+impl<Req, Resp> Service for Client<Req, Resp> {
+    type Req = Req;
+    type Resp = Resp;
+    type Error = Error;
+
+    /// Sends a request and waits for its answer.
+    ///
+    /// Beyond [`in_flight_max`](ClientConfig::in_flight_max) it waits in a queue, in order, to be sent; beyond
+    /// [`queued_max`](ClientConfig::queued_max) it is refused.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes the request back if no byte of it was encoded yet, else the peer may serve it
+    /// and the answer is swallowed. Other calls do not notice.
+    ///
+    /// # Errors
+    ///
+    /// If the call is refused, the request cannot be encoded, or the connection is lost. See [`Error`].
+    async fn call(&self, req: Req) -> Result<Resp, Error> {
+        let shared = &*self.owner.0;
+        let asked = shared.calls.borrow_mut().ask(req);
+        match asked {
+            Ok(call) => {
+                shared.wake_connection();
+                Asked { shared, call: Some(call) }.await
+            }
+            Err((error, _req)) => Err(error),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let calls = self.owner.0.calls.borrow();
+        match () {
+            () if calls.is_lost() => Status::Closed,
+            () if calls.is_busy() => Status::Busy,
+            () => Status::Open,
+        }
+    }
+}
+
+impl<Io, Codec: Decoder, Req> Connection<Io, Codec, Req> {
+    /// Has every frame looked at first by `hook`, which keeps those that answer nothing (such as the pushes of
+    /// Redis) and returns those that do.
+    pub fn on_frame(mut self, hook: impl FnMut(Codec::Item) -> Option<Codec::Item> + 'static) -> Self {
+        self.on_frame = Some(Box::new(hook));
+        self
+    }
+
+    fn handle_frame(&mut self, frame: Codec::Item) -> Result<(), ConnectionError> {
+        let frame = match &mut self.on_frame {
+            Some(hook) => hook(frame),
+            None => Some(frame),
+        };
+        let Some(answer) = frame else { return Ok(()) };
+        let delivery = self.shared.calls.borrow_mut().handle_answer(answer);
+        match delivery {
+            Delivery::Wake(caller) => caller.wake(),
+            Delivery::Kept | Delivery::Late(_) => {}
+            Delivery::Unasked(_) => return Err(Cause::Unasked.into()),
+        }
+        Ok(())
+    }
+
+    /// Tells everyone that the connection is lost, and gives up the transport.
+    fn lose(&mut self, error: &ConnectionError) -> Option<Transport<Io, Codec>> {
+        let transport = self.transport.take()?;
+        let lost = self.shared.calls.borrow_mut().handle_lost(error, transport.written_bytes());
+        let (callers, _requests) = lost;
+        drop(self.shared.connection.take());
+        callers.into_iter().for_each(Waker::wake);
+        Some(transport)
+    }
+}
+
+impl<Io, Codec, Req> Connection<Io, Codec, Req>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    Codec: Decoder<Error: Into<BoxError>> + Encoder<Req, Error: Into<BoxError>>,
+{
+    /// Moves what can be moved. Ready when nothing ever can again, with the reason for those who still ask.
+    fn poll_move(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        // The answers first: they make room for requests, and whoever they wake asks more.
+        if let Poll::Ready(end) = self.poll_answers(cx) {
+            return Poll::Ready(end);
+        }
+        match self.poll_requests(cx) {
+            Poll::Ready(Err(error)) => {
+                // A peer that reads no more may have answered before; those answers are still good.
+                drop(self.poll_answers(cx));
+                Poll::Ready(Err(Cause::Io(error).into()))
+            }
+            _ if self.shared.is_orphan.get() => Poll::Ready(Ok(Cause::Dropped.into())),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Hands out the answers that are there. Ready when there will be no more.
+    fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            let Some(transport) = &mut self.transport else { return Poll::Pending };
+            match ready!(transport.poll_next(cx)) {
+                Some(frame) => self.handle_frame(frame?)?,
+                None if transport.is_held() => return Poll::Ready(Ok(Cause::HandedOver.into())),
+                None if self.shared.calls.borrow().is_idle() => return Poll::Ready(Ok(Cause::Ended.into())),
+                None => return Poll::Ready(Err(Cause::Ended.into())),
+            }
+        }
+    }
+
+    /// Sends the requests that may be sent.
+    fn poll_requests(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let Some(transport) = &mut self.transport else { return Poll::Pending };
+        loop {
+            ready!(transport.poll_ready(cx))?;
+            let from = transport.written_bytes() + transport.queued_bytes() as u64;
+            let Some(req) = self.shared.calls.borrow_mut().next_request(from) else { break };
+            if let Err(error) = transport.start_send(req) {
+                let caller = self.shared.calls.borrow_mut().handle_unsendable(Error::unsendable(error));
+                caller.into_iter().for_each(Waker::wake);
+            }
+        }
+        transport.poll_flush(cx)
+    }
+}
+
+impl<Io, Codec, Req> Future for Connection<Io, Codec, Req>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    Codec: Decoder<Error: Into<BoxError>> + Encoder<Req, Error: Into<BoxError>>,
+{
+    type Output = Result<Parts<Io, Codec>, ConnectionError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.shared.register(cx.waker());
+        let end = ready!(self.poll_move(cx));
+        let (Ok(reason) | Err(reason)) = &end;
+        let Some(mut transport) = self.lose(reason) else { return Poll::Pending };
+        if end.is_ok() && !transport.is_held() {
+            // Nobody waits for it, so it is tried and no more.
+            drop(transport.poll_close(cx));
+        }
+        Poll::Ready(end.map(|_| transport.into_parts()))
+    }
+}
+
+impl<Req, Resp> Clone for Client<Req, Resp> {
+    fn clone(&self) -> Self {
+        Self { owner: Rc::clone(&self.owner) }
+    }
+}
+
+impl<Req, Resp> fmt::Debug for Client<Req, Resp> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("status", &self.status()).finish()
+    }
+}
+
+impl<Io: fmt::Debug, Codec: Decoder + fmt::Debug, Req> fmt::Debug for Connection<Io, Codec, Req> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("transport", &self.transport).finish_non_exhaustive()
+    }
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self { in_flight_max: 1024, queued_max: 1024, write_bytes_max: 64 * 1024 }
+    }
+}
+
+impl<Io, Codec: Decoder, Req> Drop for Connection<Io, Codec, Req> {
+    fn drop(&mut self) {
+        if self.transport.is_some() {
+            drop(self.lose(&Cause::Dropped.into()));
+        }
+    }
+}
+
+impl<Req, Resp> Shared<Req, Resp> {
+    /// Keeps what wakes the connection.
+    fn register(&self, waker: &Waker) {
+        let known = self.connection.take().filter(|known| known.will_wake(waker));
+        self.connection.set(Some(known.unwrap_or_else(|| waker.clone())));
+    }
+
+    fn wake_connection(&self) {
+        // It is kept: the next call wakes the same task, and counts no references for that.
+        if let Some(waker) = self.connection.take() {
+            waker.wake_by_ref();
+            let newer = self.connection.take();
+            self.connection.set(newer.or(Some(waker)));
+        }
+    }
+}
+
+impl<Req, Resp> Drop for Owner<Req, Resp> {
+    fn drop(&mut self) {
+        self.0.is_orphan.set(true);
+        self.0.wake_connection();
+    }
+}
+
+impl<Req, Resp> Future for Asked<'_, Req, Resp> {
+    type Output = Result<Resp, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(call) = self.call else { unreachable!("it was answered") };
+        let answer = self.shared.calls.borrow_mut().try_answer(call, cx.waker());
+        match answer {
+            Ok(answer) => {
+                self.call = None;
+                Poll::Ready(answer)
+            }
+            Err(_replaced) => Poll::Pending,
+        }
+    }
+}
+
+impl<Req, Resp> Drop for Asked<'_, Req, Resp> {
+    fn drop(&mut self) {
+        if let Some(call) = self.call {
+            let left = self.shared.calls.borrow_mut().give_up(call);
+            drop(left);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{Decoded, Lines, LinesError};
+    use crate::wire::{Wire, by_hand};
+    use bytes::BytesMut;
+    use ekiden_service::Failure;
+    use std::collections::BTreeMap;
+
+    /// Lines, of which "up" hands the stream over.
+    struct Upgrading(Lines);
+
+    impl Decoder for Upgrading {
+        type Item = String;
+        type Error = LinesError;
+
+        fn decode(&mut self, buf: &mut BytesMut) -> Result<Decoded<String>, LinesError> {
+            Ok(match self.0.decode(buf)? {
+                Decoded::Frame(line) if line == "up" => Decoded::Hold(line),
+                decoded => decoded,
+            })
+        }
+    }
+
+    impl Encoder<&'static str> for Upgrading {
+        type Error = LinesError;
+
+        fn encode(&mut self, line: &'static str, buf: &mut BytesMut) -> Result<(), LinesError> {
+            self.0.encode(line, buf)
+        }
+    }
+
+    type UnderWay = Pin<Box<dyn Future<Output = Result<String, Error>>>>;
+
+    /// Plays steps: callers ask and drop their calls, the peer sends and breaks; after each the connection runs.
+    /// "/" stands for the end of a line. Pushes begin with ">". Two calls are in flight at most, two wait.
+    fn check(script: &'static str, expect: &str) {
+        by_hand(|cx| assert_eq!(play(script, cx), expect, "{script}"));
+    }
+
+    fn play(script: &'static str, cx: &mut Context<'_>) -> String {
+        let wire = Wire::new();
+        let config = ClientConfig { in_flight_max: 2, queued_max: 2, ..ClientConfig::default() };
+        let (client, connection) = Client::with_config(wire.clone(), Upgrading(Lines::new(20)), config);
+        let pushes = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&pushes);
+        let mut connection = Some(connection.on_frame(move |frame| {
+            let is_push = frame.starts_with('>');
+            counted.set(counted.get() + u32::from(is_push));
+            (!is_push).then_some(frame)
+        }));
+        let mut client = Some(client);
+        let mut calls = BTreeMap::<&str, UnderWay>::new();
+        let mut log = Vec::new();
+        for step in script.split(", ") {
+            let (verb, what) = step.split_once(' ').unwrap_or((step, ""));
+            match verb {
+                "ask" => {
+                    let client = client.clone().unwrap();
+                    let mut call: UnderWay = Box::pin(async move { client.call(what).await });
+                    match call.as_mut().poll(cx) {
+                        Poll::Ready(answer) => log.push(told(what, answer)),
+                        Poll::Pending => drop(calls.insert(what, call)),
+                    }
+                }
+                "drop" => match what {
+                    "client" => client = None,
+                    "connection" => connection = None,
+                    _ => drop(calls.remove(what).unwrap()),
+                },
+                "in" => wire.send(what.replace('/', "\n")),
+                "room" => wire.set_room(what.parse().unwrap()),
+                "end" => wire.end(),
+                "reset" => wire.reset(),
+                "reset-by" => wire.reset_by_write(what.replace('/', "\n")),
+                "status" => log.push(format!("{:?}", client.as_ref().unwrap().status())),
+                _ => panic!("no such step: {step}"),
+            }
+            if let Some(driven) = &mut connection
+                && let Poll::Ready(end) = Pin::new(driven).poll(cx)
+            {
+                connection = None;
+                log.push(match end {
+                    Ok(parts) => format!("over {:?}", parts.read),
+                    Err(error) => format!("broken: {error}"),
+                });
+            }
+            let written = wire.take_written();
+            if !written.is_empty() {
+                log.push(format!("out {}", written.replace('\n', "/")));
+            }
+            calls.retain(|name, call| match call.as_mut().poll(cx) {
+                Poll::Ready(answer) => {
+                    log.push(told(name, answer));
+                    false
+                }
+                Poll::Pending => true,
+            });
+        }
+        if pushes.get() > 0 {
+            log.push(format!("{} pushed", pushes.get()));
+        }
+        log.join(", ")
+    }
+
+    fn told(name: &str, answer: Result<String, Error>) -> String {
+        match answer {
+            Ok(answer) => format!("{name} = {answer}"),
+            Err(error) => format!("{name} begun: {:?}", error.begun()),
+        }
+    }
+
+    #[test]
+    fn an_answer_comes_back_to_who_asked() {
+        check("ask a, in 1/", "out a/, a = 1");
+        check("ask a, ask b, in 1/2/", "out a/, out b/, a = 1, b = 2");
+        check("ask a, ask b, in 1/, in 2/", "out a/, out b/, a = 1, b = 2");
+    }
+
+    #[test]
+    fn what_is_asked_in_one_turn_leaves_by_one_write() {
+        check("room 0, ask a, ask b, room 99", "out a/b/");
+        by_hand(|cx| {
+            let wire = Wire::new();
+            let (client, mut connection) =
+                Client::<_, String>::with_config(wire.clone(), Lines::default(), ClientConfig::default());
+            let mut calls: Vec<_> = (0..100).map(|_| Box::pin(client.call("ping"))).collect();
+            calls.iter_mut().for_each(|call| assert!(call.as_mut().poll(cx).is_pending()));
+            assert!(Pin::new(&mut connection).poll(cx).is_pending());
+            wire.send("pong\n".repeat(100));
+            assert!(Pin::new(&mut connection).poll(cx).is_pending());
+            assert!(calls.iter_mut().all(|call| call.as_mut().poll(cx).is_ready()));
+            assert_eq!(wire.calls(), (1, 1));
+        });
+    }
+
+    #[test]
+    fn a_dropped_call_leaves_the_others_in_order() {
+        check("ask a, ask b, drop a, in 1/, in 2/", "out a/, out b/, b = 2");
+        check(
+            "ask a, ask b, ask c, drop b, drop c, in 1/2/, ask d, in 4/",
+            "out a/, out b/, a = 1, out d/, d = 4",
+        );
+    }
+
+    #[test]
+    fn calls_wait_their_turn_and_beyond_that_are_refused() {
+        check(
+            "ask a, ask b, ask c, ask d, status, ask e, in 1/, in 2/3/, status",
+            "out a/, out b/, Busy, e begun: No, out c/, a = 1, out d/, b = 2, c = 3, Open",
+        );
+    }
+
+    #[test]
+    fn a_broken_connection_says_what_was_begun() {
+        let broken = "broken: the connection failed";
+        check(
+            "ask a, ask b, ask c, reset",
+            &format!("out a/, out b/, {broken}, a begun: Unknown, b begun: Unknown, c begun: No"),
+        );
+        check("room 0, ask a, ask b, reset", &format!("{broken}, a begun: No, b begun: No"));
+        check(
+            "room 0, ask aa, ask b, room 1, reset",
+            &format!("out a, {broken}, aa begun: Unknown, b begun: No"),
+        );
+        check("room 1, ask a, ask b, reset", &format!("out a, {broken}, a begun: Unknown, b begun: No"));
+        check(
+            "ask a, room 0, ask b, reset, status, ask c",
+            &format!("out a/, {broken}, a begun: Unknown, b begun: No, Closed, c begun: No"),
+        );
+    }
+
+    #[test]
+    fn answers_that_came_before_the_break_are_good() {
+        check(
+            "ask a, ask b, in 1/, reset",
+            "out a/, out b/, a = 1, broken: the connection failed, b begun: Unknown",
+        );
+    }
+
+    #[test]
+    fn answers_that_came_while_writing_failed_are_good() {
+        let broken = "broken: the connection failed";
+        check("ask a, reset-by 1/, ask b", &format!("out a/, {broken}, a = 1, b begun: No"));
+    }
+
+    #[test]
+    fn an_end_is_an_error_only_for_those_who_wait() {
+        check("ask a, in 1/, end, status, ask b", "out a/, a = 1, over b\"\", Closed, b begun: No");
+        check("ask a, end", "out a/, broken: the peer ended the connection, a begun: Unknown");
+        check(
+            "ask a, in 1, end",
+            "out a/, broken: the peer ended the connection 1 bytes into a frame, a begun: Unknown",
+        );
+    }
+
+    #[test]
+    fn an_answer_that_nobody_asked_for_breaks_the_connection() {
+        check("in 1/, status", "broken: the peer answered what it was not asked, Closed");
+        check("ask a, in 1/2/", "out a/, broken: the peer answered what it was not asked, a = 1");
+    }
+
+    #[test]
+    fn a_frame_that_is_none_breaks_the_connection() {
+        check(
+            "ask a, in 123456789012345678901",
+            "out a/, broken: the peer sent what is no frame, a begun: Unknown",
+        );
+    }
+
+    #[test]
+    fn a_push_answers_nothing() {
+        check("in >x/, ask a, in >y/1/>z/", "out a/, a = 1, 3 pushed");
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_encoded_concerns_its_caller_alone() {
+        check("ask a\nb, ask c, in 1/", "a\nb begun: No, out c/, c = 1");
+    }
+
+    #[test]
+    fn a_held_frame_ends_the_pipeline_and_hands_over_the_rest() {
+        check(
+            "ask a, ask b, in up/raw, ask c",
+            "out a/, out b/, over b\"raw\", a = up, b begun: Unknown, c begun: No",
+        );
+    }
+
+    #[test]
+    fn the_last_client_closes_the_connection() {
+        check("ask a, in 1/, drop client", "out a/, a = 1, over b\"\"");
+        check("ask a, drop client, in 1/", "out a/, a = 1");
+    }
+
+    #[test]
+    fn a_connection_that_is_dropped_loses_its_calls() {
+        check("ask a, drop connection, status, ask b", "out a/, a begun: Unknown, Closed, b begun: No");
+    }
+
+    #[test]
+    fn errors_tell_whose_fault_and_why() {
+        by_hand(|cx| {
+            let wire = Wire::new();
+            let (client, mut connection) =
+                Client::<_, String>::with_config(wire.clone(), Lines::default(), ClientConfig::default());
+            wire.reset();
+            assert!(Pin::new(&mut connection).poll(cx).is_ready());
+            let Poll::Ready(Err(error)) = Box::pin(client.call("a")).as_mut().poll(cx) else {
+                panic!("it is lost")
+            };
+            let causes =
+                std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+            let told: Vec<_> = causes.map(ToString::to_string).collect();
+            assert_eq!(
+                told,
+                [
+                    "the connection was lost before the request was sent",
+                    "the connection failed",
+                    "connection reset"
+                ],
+            );
+            assert_eq!((error.fault(), error.is_lost()), (ekiden_service::Fault::Network, true));
+        });
+    }
+}

@@ -1,0 +1,178 @@
+//! What can go wrong with a pipelined connection, and with one call on it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use ekiden_service::{Begun, Failure, Fault, Refused};
+
+use crate::transport::ReadError;
+
+/// Why a call through a [`Client`](super::Client) has no answer.
+///
+/// It answers the three questions: whose fault it was, whether the request was begun, whether time ran out.
+#[derive(Clone, Debug)]
+pub struct Error {
+    kind: Kind,
+    begun: Begun,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Refused(Refused),
+    /// The request cannot be encoded.
+    Request(Arc<dyn StdError + Send + Sync>),
+    Lost(ConnectionError),
+}
+
+/// Why a pipelined connection ended before it was done.
+///
+/// Cheap to clone, since every call that was under way gets one.
+#[derive(Clone, Debug)]
+pub struct ConnectionError(Arc<Cause>);
+
+/// Whatever error a codec has.
+pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
+
+#[derive(Debug)]
+pub(super) enum Cause {
+    /// Reading or writing failed.
+    Io(io::Error),
+    /// The peer sent what is no frame.
+    Frame(BoxError),
+    /// The peer stopped in the middle of a frame.
+    Truncated { bytes: usize },
+    /// The peer ended the connection and owed answers.
+    Ended,
+    /// The peer answered what nobody had asked.
+    Unasked,
+    /// The protocol ended with a frame that hands the byte stream over.
+    HandedOver,
+    /// Whoever drove the connection dropped it.
+    Dropped,
+}
+
+impl Error {
+    pub(super) fn unsendable(error: impl Into<BoxError>) -> Self {
+        Self { kind: Kind::Request(error.into().into()), begun: Begun::No }
+    }
+
+    pub(super) fn lost(error: ConnectionError, begun: Begun) -> Self {
+        Self { kind: Kind::Lost(error), begun }
+    }
+
+    /// True if the connection is lost, and with it every later call.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.kind, Kind::Lost(_))
+    }
+}
+
+impl Failure for Error {
+    fn fault(&self) -> Fault {
+        match &self.kind {
+            Kind::Refused(refused) => refused.fault(),
+            Kind::Request(_) => Fault::Caller,
+            Kind::Lost(error) => error.fault(),
+        }
+    }
+
+    fn begun(&self) -> Begun {
+        self.begun
+    }
+
+    fn is_timeout(&self) -> bool {
+        matches!(&self.kind, Kind::Lost(error) if error.is_timeout())
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self { kind: Kind::Refused(refused), begun: refused.begun() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.kind, self.begun) {
+            (Kind::Refused(_), _) => f.write_str("the call was not begun"),
+            (Kind::Request(_), _) => f.write_str("the request cannot be encoded"),
+            (Kind::Lost(_), Begun::No) => f.write_str("the connection was lost before the request was sent"),
+            (Kind::Lost(_), _) => f.write_str("the connection was lost before the answer came"),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(match &self.kind {
+            Kind::Refused(refused) => refused,
+            Kind::Request(error) => error,
+            Kind::Lost(error) => error,
+        })
+    }
+}
+
+impl ConnectionError {
+    /// The kind of the system's error, if that is what it was.
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        match &*self.0 {
+            Cause::Io(error) => Some(error.kind()),
+            _ => None,
+        }
+    }
+
+    fn is_timeout(&self) -> bool {
+        self.io_kind() == Some(io::ErrorKind::TimedOut)
+    }
+
+    fn fault(&self) -> Fault {
+        match *self.0 {
+            Cause::Io(_) | Cause::Truncated { .. } | Cause::Ended => Fault::Network,
+            Cause::Frame(_) | Cause::Unasked => Fault::Service,
+            Cause::HandedOver | Cause::Dropped => Fault::Caller,
+        }
+    }
+}
+
+impl From<Cause> for ConnectionError {
+    fn from(cause: Cause) -> Self {
+        Self(Arc::new(cause))
+    }
+}
+
+impl<E: Into<BoxError>> From<ReadError<E>> for ConnectionError {
+    fn from(error: ReadError<E>) -> Self {
+        Self::from(match error {
+            ReadError::Io(error) => Cause::Io(error),
+            ReadError::Truncated { bytes } => Cause::Truncated { bytes },
+            ReadError::Frame(error) => Cause::Frame(error.into()),
+        })
+    }
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Cause::Io(_) => f.write_str("the connection failed"),
+            Cause::Frame(_) => f.write_str("the peer sent what is no frame"),
+            Cause::Truncated { bytes } => {
+                write!(f, "the peer ended the connection {bytes} bytes into a frame")
+            }
+            Cause::Ended => f.write_str("the peer ended the connection"),
+            Cause::Unasked => f.write_str("the peer answered what it was not asked"),
+            Cause::HandedOver => f.write_str("the connection was handed over to another protocol"),
+            Cause::Dropped => f.write_str("the task that drove the connection was dropped"),
+        }
+    }
+}
+
+impl StdError for ConnectionError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &*self.0 {
+            Cause::Io(error) => Some(error),
+            Cause::Frame(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}
