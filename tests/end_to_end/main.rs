@@ -1,0 +1,7 @@
+//! Our servers and clients against programs we did not write: the last of the four floors of tests.
+//!
+//! What is here is here because only the other program can show it. How a message is framed, what is refused and what
+//! times out has its tests on the floors below.
+#![forbid(unsafe_code)]
+
+mod client;
