@@ -3,3 +3,9 @@
 //! `hyper` runs on our sockets, timers and tasks; a service of `tower` is served by our server, and a
 //! client of ours is called as one of theirs. Each adapter stands behind the feature of its name. Nothing in
 //! here knows a protocol: bytes, time, tasks and calls pass through, and no more.
+//!
+//! Their types may cross threads, ours may not. Where they ask for `Send`, our values cross in a wrapper that
+//! checks at run time that the thread is the same; on another it panics, and it never lets two threads in.
+
+#[cfg(feature = "hyper")]
+pub mod hyper;

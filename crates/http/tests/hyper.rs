@@ -1,0 +1,176 @@
+//! hyper's own server and client on the reactor: both versions of HTTP, streaming bodies, and its time-outs on our
+//! clock.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ekiden_http::Body;
+use ekiden_http::adapt::hyper::{Executor, Io, Timer};
+use ekiden_http::client::Client;
+use ekiden_reactor::driver::hand::Hand;
+use ekiden_reactor::net::{TcpListener, TcpStream};
+use ekiden_reactor::{Config, Reactor, run, spawn, yield_now};
+use ekiden_service::Service;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+
+type Failed = Box<dyn std::error::Error>;
+
+#[derive(Clone, Copy)]
+enum Version {
+    Http1,
+    Http2,
+}
+
+/// Answers each request with its own body.
+async fn echo(request: Request<Incoming>) -> Result<Response<Incoming>, Infallible> {
+    Ok(Response::new(request.into_body()))
+}
+
+/// hyper's server, with a task for each connection.
+async fn serve(version: Version) -> Result<SocketAddr, Failed> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let addr = listener.local_addr()?;
+    spawn(async move {
+        while let Ok((stream, _peer)) = listener.accept().await {
+            spawn(async move {
+                let io = Io::new(stream);
+                match version {
+                    Version::Http1 => {
+                        let mut server = hyper::server::conn::http1::Builder::new();
+                        server.timer(Timer).serve_connection(io, service_fn(echo)).await
+                    }
+                    Version::Http2 => {
+                        let mut server = hyper::server::conn::http2::Builder::new(Executor);
+                        server.timer(Timer).serve_connection(io, service_fn(echo)).await
+                    }
+                }
+            });
+        }
+    });
+    Ok(addr)
+}
+
+/// A body of so many pieces of so many bytes, made when they are asked for.
+fn pieces(count: usize, bytes: usize) -> Body {
+    let piece = Bytes::from(vec![b'x'; bytes]);
+    Body::stream(futures_util::stream::iter((0..count).map(move |_| Ok::<_, Infallible>(piece.clone()))))
+}
+
+async fn count(mut body: Body) -> Result<usize, Failed> {
+    let mut count = 0;
+    while let Some(chunk) = body.chunk().await {
+        count += chunk?.len();
+    }
+    Ok(count)
+}
+
+#[test]
+fn our_client_calls_hypers_server() -> Result<(), Failed> {
+    run(async {
+        let client = Client::connect(serve(Version::Http1).await?).await?;
+        for _ in 0..3 {
+            let response = client.call(Request::post("/").body(Body::from("hello"))?).await?;
+            assert_eq!(response.into_body().collect(5).await?, "hello");
+        }
+        let response = client.call(Request::post("/").body(pieces(300, 1000))?).await?;
+        assert_eq!(count(response.into_body()).await?, 300_000);
+        Ok(())
+    })
+}
+
+#[test]
+fn hypers_client_speaks_http_1() -> Result<(), Failed> {
+    run(async {
+        let stream = TcpStream::connect(serve(Version::Http1).await?).await?;
+        let (mut client, connection) = hyper::client::conn::http1::handshake(Io::new(stream)).await?;
+        spawn(connection);
+        for _ in 0..3 {
+            client.ready().await?;
+            let request = Request::post("/").header("host", "a").body(pieces(100, 1000))?;
+            let response = client.send_request(request).await?;
+            assert_eq!(count(Body::wrap(response.into_body())).await?, 100_000);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn hypers_client_speaks_http_2_with_many_streams_at_once() -> Result<(), Failed> {
+    run(async {
+        let addr = serve(Version::Http2).await?;
+        let stream = TcpStream::connect(addr).await?;
+        let (client, connection) = hyper::client::conn::http2::handshake(Executor, Io::new(stream)).await?;
+        spawn(connection);
+        let calls = (0..20).map(|_| {
+            let mut client = client.clone();
+            spawn(async move {
+                // Larger than a stream's window and, together, than the connection's.
+                let request = Request::post(format!("http://{addr}/")).body(pieces(200, 1000))?;
+                let response = client.send_request(request).await?;
+                assert_eq!(response.version(), http::Version::HTTP_2);
+                count(Body::wrap(response.into_body())).await
+            })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            assert_eq!(call.await.expect("no panic")?, 200_000);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn hypers_time_outs_follow_our_clock() -> Result<(), Failed> {
+    let (hand, clock) = Hand::new()?;
+    Reactor::with_driver(Config::default(), hand).run(async move {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let stream = TcpStream::connect(listener.local_addr()?).await?;
+        let (accepted, _peer) = listener.accept().await?;
+        let mut server = hyper::server::conn::http1::Builder::new();
+        server.timer(Timer).header_read_timeout(Duration::from_secs(3600));
+        let served = spawn(async move { server.serve_connection(Io::new(accepted), service_fn(echo)).await });
+
+        stream.write_all(b"GET / HTTP/1.1\r\nHost:").await?;
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        clock.advance(Duration::from_secs(3599));
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        assert!(!served.is_finished());
+        clock.advance(Duration::from_secs(1));
+        let error = served.await.expect("no panic").expect_err("the head never came");
+        assert!(error.is_timeout(), "{error}");
+        Ok(())
+    })
+}
+
+#[test]
+fn hypers_keep_alive_of_http_2_follows_our_clock() -> Result<(), Failed> {
+    let (hand, clock) = Hand::new()?;
+    Reactor::with_driver(Config::default(), hand).run(async move {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let stream = TcpStream::connect(listener.local_addr()?).await?;
+        // Accepted, and silent for ever.
+        let (_silent, _peer) = listener.accept().await?;
+        let mut client = hyper::client::conn::http2::Builder::new(Executor);
+        client.timer(Timer).keep_alive_interval(Duration::from_secs(60)).keep_alive_while_idle(true);
+        client.keep_alive_timeout(Duration::from_secs(10));
+        let (_client, connection) = client.handshake::<_, Body>(Io::new(stream)).await?;
+        let connection = spawn(connection);
+        for _ in 0..9 {
+            for _ in 0..100 {
+                yield_now().await;
+            }
+            assert!(!connection.is_finished());
+            clock.advance(Duration::from_secs(10));
+        }
+        let error = connection.await.expect("no panic").expect_err("nobody answers a ping");
+        assert!(error.is_timeout(), "{error}");
+        Ok(())
+    })
+}
