@@ -14,4 +14,6 @@ pub use body::{Body, OnUpgrade, Upgraded};
 pub use error::Error;
 
 /// The types of the `http` crate that everybody needs, so that a program need not name that crate.
-pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
+pub use ::http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
+};

@@ -15,7 +15,7 @@ use crate::task::tick::tick_waker_of;
 
 /// Waits for so long.
 ///
-/// Timers have a granularity of a millisecond and never fire early.
+/// Timers have a granularity of a millisecond and never fire early. A duration of zero is ready at once.
 ///
 /// # Cancel safety
 ///
@@ -26,7 +26,8 @@ use crate::task::tick::tick_waker_of;
 /// If no reactor runs on this thread.
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    sleep_until(Instant::now() + duration)
+    let now = if duration.is_zero() { Instant::recent() } else { Instant::now() };
+    sleep_until(now + duration)
 }
 
 /// Waits until a moment; one that has passed is ready at once.

@@ -7,11 +7,12 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use super::{Instant, sleep_until};
+use super::{Instant, Sleep, sleep, sleep_until};
 
 /// Waits for a future, but no longer than so long; then it is dropped.
 ///
-/// A future that is ready when its time runs out wins. The time counts from this call.
+/// The time counts from when the future first has to wait, so one that is ready at once costs no look at the clock.
+/// A future that is ready when its time runs out wins. A duration of zero asks it once.
 ///
 /// # Errors
 ///
@@ -24,8 +25,8 @@ use super::{Instant, sleep_until};
 /// # Panics
 ///
 /// If no reactor runs on this thread.
-pub fn timeout<F: Future>(duration: Duration, future: F) -> impl Future<Output = Result<F::Output, Elapsed>> {
-    timeout_at(Instant::now() + duration, future)
+pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, Elapsed> {
+    or_elapsed(future, || sleep(duration)).await
 }
 
 /// Waits for a future, but not beyond a moment; then it is dropped.
@@ -42,13 +43,17 @@ pub fn timeout<F: Future>(duration: Duration, future: F) -> impl Future<Output =
 ///
 /// If no reactor runs on this thread.
 pub async fn timeout_at<F: Future>(deadline: Instant, future: F) -> Result<F::Output, Elapsed> {
+    or_elapsed(future, || sleep_until(deadline)).await
+}
+
+async fn or_elapsed<F: Future>(future: F, limit: impl Fn() -> Sleep) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
-    let mut sleep = sleep_until(deadline);
+    let mut sleep = None;
     poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        Pin::new(&mut sleep).poll(cx).map(|()| Err(Elapsed))
+        Pin::new(sleep.get_or_insert_with(&limit)).poll(cx).map(|()| Err(Elapsed))
     })
     .await
 }
