@@ -3,9 +3,8 @@
 use std::error::Error;
 
 use ekiden::Service;
-use ekiden::http::{Body, client::Client};
-use ekiden_tests::Nginx;
-use http::{Request, StatusCode};
+use ekiden::http::{Body, Request, StatusCode, client::Client};
+use ekiden_tests::{Nginx, Program, example};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -74,6 +73,23 @@ fn a_chunked_response_is_whole() -> Outcome {
     let log = nginx.finish();
     assert!(log.len() == 2 && log[0].connection == log[1].connection, "{log:?}");
     Ok(())
+}
+
+#[test]
+fn the_client_program_prints_what_it_fetched() {
+    let nginx = Nginx::start("", "");
+    nginx.folder().write("page", "the content\n");
+    let mut client = Program::start(example("client"), [nginx.url("/page")]);
+    let status = client.wait_for_end();
+    assert!(status.success() && client.said().contains("the content"), "{status}: {}", client.said());
+}
+
+#[test]
+fn the_client_program_says_who_did_not_answer() {
+    // Port 1 is reserved for a service that nobody has run for decades.
+    let mut client = Program::start(example("client"), ["http://127.0.0.1:1/"]);
+    let status = client.wait_for_end();
+    assert!(!status.success() && client.said().contains("127.0.0.1:1"), "{status}: {}", client.said());
 }
 
 /// Bytes without a pattern, the same each time.
