@@ -5,12 +5,13 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::time::Duration;
 
 use crate::core;
+use crate::driver::os;
 
 /// A moment on the reactor's monotonic clock, in nanoseconds since an origin of the driver's choice.
 ///
 /// It is like `std::time::Instant`, but it comes from the reactor, so a test can set it and a simulation can turn it.
-/// Instants of one reactor compare; those of different drivers have nothing to do with each other. Sums that pass
-/// the end of the clock, after 584 years, stay there.
+/// Instants of one reactor compare, and so do those of all reactors on the system's driver; otherwise those of different
+/// drivers have nothing to do with each other. Sums that pass the end of the clock, after 584 years, stay there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 
@@ -53,6 +54,31 @@ impl Instant {
     #[must_use]
     pub fn as_nanos(self) -> u64 {
         self.0
+    }
+
+    /// The same moment as the standard library's type, for code of others that insists on it.
+    ///
+    /// On the system's driver it compares with what others read from the system's clock. On a clock that a test sets
+    /// it compares only with other instants converted, which is all that sums and differences need.
+    ///
+    /// ```
+    /// use ekiden_reactor::Instant;
+    /// use std::time::Duration;
+    ///
+    /// # ekiden_reactor::run(async {
+    /// let deadline = Instant::now().into_std() + Duration::from_secs(1);
+    /// assert!(Instant::from_std(deadline) > Instant::now());
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn into_std(self) -> std::time::Instant {
+        os::origin() + Duration::from_nanos(self.0)
+    }
+
+    /// The way back from [`into_std`](Self::into_std). What was before the origin becomes the origin.
+    #[must_use]
+    pub fn from_std(instant: std::time::Instant) -> Self {
+        Self::ORIGIN + instant.saturating_duration_since(os::origin())
     }
 
     /// The time from an earlier moment to this one; zero if that one is later.

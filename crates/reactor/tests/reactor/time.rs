@@ -135,3 +135,21 @@ fn many_timers_fire_in_their_order() {
         assert!(fired.borrow().is_sorted());
     });
 }
+
+#[test]
+fn a_moment_survives_the_way_through_the_standard_librarys_type() {
+    let there_and_back = |nanos| Instant::from_std(Instant::from_nanos(nanos).into_std()).as_nanos();
+    for nanos in [0, 1, 1_000_000_007, u64::MAX] {
+        assert_eq!(there_and_back(nanos), nanos);
+    }
+    let origin = Instant::ORIGIN.into_std();
+    assert_eq!(Instant::from_std(origin + 5 * MS), Instant::ORIGIN + 5 * MS);
+    assert_eq!(Instant::from_std(origin - MS), Instant::ORIGIN, "there is nothing before it");
+}
+
+#[test]
+fn reactors_on_the_system_count_from_the_same_moment() {
+    let first = ekiden_reactor::run(async { Instant::now() });
+    let second = ekiden_reactor::run(async { Instant::now() });
+    assert!(second >= first, "{second:?} came after {first:?}");
+}

@@ -9,7 +9,7 @@ use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use super::{Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Token, Unpark};
@@ -26,7 +26,7 @@ pub struct Os {
     events: RefCell<mio::Events>,
     registry: mio::Registry,
     unparker: Arc<mio::Waker>,
-    /// What our instants count from.
+    /// What our instants count from: see [`origin`], which costs an atomic load more.
     origin: std::time::Instant,
     signals: OnceCell<Signals>,
     pool: Pool,
@@ -42,14 +42,12 @@ impl Os {
         let poll = mio::Poll::new()?;
         let registry = poll.registry().try_clone()?;
         let unparker = Arc::new(mio::Waker::new(&registry, UNPARK)?);
-        #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
-        let origin = std::time::Instant::now();
         Ok(Self {
             poll: RefCell::new(poll),
             events: RefCell::new(mio::Events::with_capacity(EVENTS_PER_PARK)),
             registry,
             unparker,
-            origin,
+            origin: origin(),
             signals: OnceCell::new(),
             pool: Pool::new(pool::Limits::default()),
         })
@@ -91,6 +89,13 @@ impl Os {
         }
         Ok(!events.is_empty())
     }
+}
+
+/// What the instants of this process count from, on every core: the moment at which somebody first asked.
+pub(crate) fn origin() -> std::time::Instant {
+    static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
+    *ORIGIN.get_or_init(std::time::Instant::now)
 }
 
 impl Driver for Os {
