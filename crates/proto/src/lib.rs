@@ -4,6 +4,7 @@
 pub mod codec;
 mod transport;
 mod spare;
+mod slots;
 #[cfg(test)]
 mod wire;
 pub mod pipeline;

@@ -15,16 +15,13 @@ use std::task::Waker;
 use ekiden_service::{Begun, Refused};
 
 use super::error::{ConnectionError, Error};
+use crate::slots::{self, Slots};
 
 /// All calls of one connection.
 #[derive(Debug)]
 pub(super) struct Calls<Req, Resp> {
     /// The callers, at the places that their [`Call`]s name.
-    callers: Vec<Caller<Resp>>,
-    /// The first of the places that are free, each of which names the next.
-    free: usize,
-    /// How many places are not free.
-    taken: usize,
+    callers: Slots<Caller<Resp>>,
     /// What was asked and not sent yet, in order.
     queued: VecDeque<(Call, Req)>,
     /// What was sent and not answered yet, in order: the answers come in the same.
@@ -40,8 +37,6 @@ pub(super) struct Call(usize);
 
 #[derive(Debug)]
 enum Caller<Resp> {
-    /// Nobody. The next place that is free.
-    Free(usize),
     Queued(Option<Waker>),
     Sent(Option<Waker>),
     /// It gave up while its request was on the way.
@@ -73,9 +68,7 @@ pub(super) enum Delivery<Resp> {
 impl<Req, Resp> Calls<Req, Resp> {
     pub(super) fn new(in_flight_max: usize, queued_max: usize) -> Self {
         Self {
-            callers: Vec::new(),
-            free: 0,
-            taken: 0,
+            callers: Slots::new(),
             queued: VecDeque::new(),
             sent: VecDeque::new(),
             queued_max,
@@ -92,7 +85,7 @@ impl<Req, Resp> Calls<Req, Resp> {
         if self.queued.len() >= self.queued_max {
             return Err((Refused::new("too many calls wait for this connection").into(), req));
         }
-        let call = self.add_caller();
+        let call = Call(self.callers.insert(Caller::Queued(None)));
         self.queued.push_back((call, req));
         Ok(call)
     }
@@ -104,7 +97,7 @@ impl<Req, Resp> Calls<Req, Resp> {
         call: Call,
         waker: &Waker,
     ) -> Result<Result<Resp, Error>, Option<Waker>> {
-        let caller = &mut self.callers[call.0];
+        let caller = self.callers.get_mut(call.0);
         match caller {
             Caller::Queued(Some(known)) | Caller::Sent(Some(known)) if known.will_wake(waker) => Err(None),
             Caller::Queued(known) | Caller::Sent(known) => Err(known.replace(waker.clone())),
@@ -112,16 +105,17 @@ impl<Req, Resp> Calls<Req, Resp> {
                 Caller::Answered(answer) => Ok(answer),
                 _ => unreachable!("it was answered"),
             },
-            Caller::Free(_) | Caller::Gone => unreachable!("a caller who left asks for its answer"),
+            Caller::Gone => unreachable!("a caller who left asks for its answer"),
         }
     }
 
     /// A caller gives up. Returns what must be dropped when nothing is borrowed.
     #[must_use = "to drop it can come back to whoever holds this"]
     pub(super) fn give_up(&mut self, call: Call) -> (Option<Req>, impl Sized + use<Req, Resp>) {
-        if let Caller::Sent(_) = self.callers[call.0] {
+        let caller = self.callers.get_mut(call.0);
+        if let Caller::Sent(_) = caller {
             // Its place stays until the answer comes, which will be swallowed.
-            return (None, std::mem::replace(&mut self.callers[call.0], Caller::Gone));
+            return (None, std::mem::replace(caller, Caller::Gone));
         }
         // Those who give up are mostly the oldest, at the front.
         let place = self.queued.iter().position(|(queued, _)| *queued == call);
@@ -136,7 +130,7 @@ impl<Req, Resp> Calls<Req, Resp> {
         }
         let (call, req) = self.queued.pop_front()?;
         self.sent.push_back(Sent { call, from });
-        let caller = &mut self.callers[call.0];
+        let caller = self.callers.get_mut(call.0);
         if let Caller::Queued(waker) = caller {
             *caller = Caller::Sent(waker.take());
         }
@@ -199,7 +193,7 @@ impl<Req, Resp> Calls<Req, Resp> {
         call: Call,
         answer: Result<Resp, Error>,
     ) -> Result<Option<Waker>, Result<Resp, Error>> {
-        let caller = &mut self.callers[call.0];
+        let caller = self.callers.get_mut(call.0);
         if let Caller::Queued(waker) | Caller::Sent(waker) = caller {
             let waker = waker.take();
             *caller = Caller::Answered(answer);
@@ -210,40 +204,15 @@ impl<Req, Resp> Calls<Req, Resp> {
         Err(answer)
     }
 
-    fn add_caller(&mut self) -> Call {
-        let call = Call(self.free);
-        self.taken += 1;
-        match self.callers.get_mut(call.0) {
-            Some(place) => {
-                if let Caller::Free(next) = std::mem::replace(place, Caller::Queued(None)) {
-                    self.free = next;
-                }
-            }
-            None => {
-                self.callers.push(Caller::Queued(None));
-                self.free = self.callers.len();
-            }
-        }
-        call
-    }
-
-    /// Frees a place, and all places beyond a handful when nobody is left.
     fn remove_caller(&mut self, call: Call) -> Caller<Resp> {
-        let caller = std::mem::replace(&mut self.callers[call.0], Caller::Free(self.free));
-        self.free = call.0;
-        self.taken -= 1;
-        if self.taken == 0 && self.callers.len() > KEPT_MAX {
-            self.callers = Vec::new();
-            self.free = 0;
-            self.queued.shrink_to_fit();
-            self.sent.shrink_to_fit();
+        if self.callers.len() == 1 && self.is_idle() {
+            // What a burst took is given back; a handful of places stays.
+            self.queued.shrink_to(slots::KEPT_MAX);
+            self.sent.shrink_to(slots::KEPT_MAX);
         }
-        caller
+        self.callers.remove(call.0)
     }
 }
-
-/// How many callers' places an idle client keeps.
-const KEPT_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -308,7 +277,7 @@ mod tests {
         }
         assert_eq!(log.join(", "), expect, "{script}");
         let gone = calls.callers.iter().filter(|caller| matches!(caller, Caller::Gone)).count();
-        assert_eq!(calls.taken, names.len() + gone, "{script}");
+        assert_eq!(calls.callers.len(), names.len() + gone, "{script}");
     }
 
     #[test]
@@ -384,17 +353,13 @@ mod tests {
 
     #[test]
     fn an_idle_client_keeps_a_handful_of_places() {
-        for (calls_at_once, kept) in [(KEPT_MAX, KEPT_MAX), (1000, 0)] {
-            let mut calls = Calls::new(1000, 1000);
-            for _ in 0..2 {
-                let asked: Vec<_> = (0..calls_at_once).map(|_| calls.ask("ping").unwrap()).collect();
-                while calls.next_request(0).is_some() {
-                    assert!(matches!(calls.handle_answer("pong"), Delivery::Kept));
-                }
-                asked.into_iter().for_each(|call| assert!(calls.try_answer(call, Waker::noop()).is_ok()));
-                assert_eq!(calls.callers.len(), kept);
-            }
-            assert!(calls.is_idle() && calls.queued.capacity() <= calls_at_once.min(2 * kept));
+        let mut calls = Calls::new(1000, 1000);
+        let asked: Vec<_> = (0..1000).map(|_| calls.ask("ping").unwrap()).collect();
+        while calls.next_request(0).is_some() {}
+        for call in asked {
+            assert!(matches!(calls.handle_answer("pong"), Delivery::Kept));
+            assert!(calls.try_answer(call, Waker::noop()).is_ok());
         }
+        assert_eq!((calls.queued.capacity(), calls.sent.capacity()), (slots::KEPT_MAX, slots::KEPT_MAX));
     }
 }

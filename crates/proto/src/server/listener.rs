@@ -47,10 +47,10 @@ impl Listener for TcpListener {
     type Addr = SocketAddr;
 
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        TcpListener::accept(self).await
+        Self::accept(self).await
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        TcpListener::local_addr(self)
+        Self::local_addr(self)
     }
 }

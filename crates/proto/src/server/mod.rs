@@ -11,7 +11,7 @@
 //! ```
 //!
 //! In reading order: [`Listener`] is where connections come from, [`Server`] the handle, [`Drain`] what a connection
-//! is told; [`accept`] survives what accepting can meet.
+//! is told; `accept` survives what accepting can meet.
 
 mod listener;
 mod handle;

@@ -10,10 +10,12 @@ use ekiden_reactor::{Instant, JoinHandle, Latch, spawn_named};
 
 use super::drain::Drain;
 use super::handle::Drained;
+use crate::slots::Slots;
 
 /// A server's connections, and how far its end has come.
 pub(super) struct State {
-    connections: RefCell<Connections>,
+    /// The tasks of the open connections; `None` for the moment before a task is there.
+    connections: RefCell<Slots<Option<JoinHandle<()>>>>,
     /// The accepting task, when it waits for a connection to close or for a deadline to be set.
     waiting: Cell<Option<Waker>>,
     pub(super) drain: Drain,
@@ -23,19 +25,10 @@ pub(super) struct State {
     pub(super) drained: Cell<Drained>,
 }
 
-/// The open connections, by the number under which each was opened.
-///
-/// A vector with holes: a place is reused once its connection has closed.
-#[derive(Default)]
-struct Connections {
-    tasks: Vec<Option<JoinHandle<()>>>,
-    free: Vec<usize>,
-}
-
 impl State {
     pub(super) fn new() -> Self {
         Self {
-            connections: RefCell::default(),
+            connections: RefCell::new(Slots::new()),
             waiting: Cell::new(None),
             drain: Drain::new(),
             deadline: Cell::new(None),
@@ -46,20 +39,19 @@ impl State {
 
     /// How many connections are open.
     pub(super) fn open(&self) -> usize {
-        let connections = self.connections.borrow();
-        connections.tasks.len() - connections.free.len()
+        self.connections.borrow().len()
     }
 
     /// Gives a connection its task.
     pub(super) fn start(self: &Rc<Self>, connection: impl Future<Output = ()> + 'static) {
-        let place = self.connections.borrow_mut().place();
+        let place = self.connections.borrow_mut().insert(None);
         let open = Open { state: self.clone(), place };
         let task = spawn_named("connection", async move {
             // Dropped with the future, however that ends: then the connection is closed.
             let _open = open;
             connection.await;
         });
-        self.connections.borrow_mut().tasks[place] = Some(task);
+        *self.connections.borrow_mut().get_mut(place) = Some(task);
     }
 
     /// Begins the drain, or hastens it.
@@ -85,7 +77,7 @@ impl State {
 
     /// Ends the tasks of all connections.
     pub(super) fn abort_all(&self) {
-        for task in self.connections.borrow().tasks.iter().flatten() {
+        for task in self.connections.borrow().iter().flatten() {
             task.abort();
         }
     }
@@ -97,15 +89,6 @@ impl State {
     }
 }
 
-impl Connections {
-    fn place(&mut self) -> usize {
-        self.free.pop().unwrap_or_else(|| {
-            self.tasks.push(None);
-            self.tasks.len() - 1
-        })
-    }
-}
-
 /// An open connection: closes when it is dropped.
 struct Open {
     state: Rc<State>,
@@ -114,10 +97,7 @@ struct Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let mut connections = self.state.connections.borrow_mut();
-        let task = connections.tasks[self.place].take();
-        connections.free.push(self.place);
-        drop(connections);
+        let task = self.state.connections.borrow_mut().remove(self.place);
         // With the handle gone, a panic of the connection is the operator's to know.
         drop(task);
         self.state.wake();
