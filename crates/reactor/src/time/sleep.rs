@@ -78,8 +78,10 @@ impl Sleep {
     pub fn reset(&mut self, deadline: Instant) {
         self.deadline = deadline;
         if let Some(key) = self.timer {
-            let replaced = self.core.timers.borrow_mut().reset(key, deadline.as_nanos());
-            drop(replaced); // outside the borrow: dropping a waker may drop anything
+            let due = self.core.timers.borrow_mut().reset(key, deadline.as_nanos());
+            if let Some(waker) = due {
+                waker.wake(); // outside the borrow: waking may run anything
+            }
         }
     }
 
@@ -107,7 +109,10 @@ impl Sleep {
         drop(timers); // before the answer, which may hold a waker that was replaced
         match answer {
             Answer::Fired => Poll::Ready(()),
-            Answer::Waiting { replaced: _ } => Poll::Pending,
+            Answer::Waiting { replaced } => {
+                drop(replaced);
+                Poll::Pending
+            }
         }
     }
 }
