@@ -68,9 +68,7 @@ impl Direction {
             return;
         }
         let waiting = self.waiters.borrow_mut().take_all();
-        // The wakers end here instead of being kept for the next wait: then whoever holds a task's waker is whoever
-        // will wake it, which is how a task that waits for nothing is found out. It costs two atomics a wait.
-        drop(waiting.wake());
+        waiting.wake();
     }
 }
 
@@ -127,8 +125,7 @@ impl Registration {
         match self.try_now(way, operation) {
             Some(result) => Poll::Ready(result),
             None => {
-                let replaced = self.waiters(way).register(cx.waker());
-                drop(replaced);
+                self.waiters(way).register(cx.waker());
                 Poll::Pending
             }
         }
@@ -156,8 +153,7 @@ impl Registration {
         }
         let result = self.try_now(way, operation);
         if ticks && result.is_none() {
-            let replaced = with_tick_waker(&self.core, |waker| self.waiters(way).register(waker));
-            drop(replaced);
+            with_tick_waker(&self.core, |waker| self.waiters(way).register(waker));
         }
         result.transpose()
     }

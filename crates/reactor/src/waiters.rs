@@ -2,65 +2,34 @@
 //!
 //! Pure tables: they call no waker and drop none. Waking or dropping a waker can run code that comes back for
 //! whatever holds the table (a foreign executor may poll right there, the last waker of a task drops its
-//! future), so every waker that leaves is handed to the caller, to be used when nothing is borrowed or locked:
-//!
-//! ```text
-//!   let taken = table.borrow_mut().waiters.take_all();
-//!   let kept = taken.wake();                                  // nothing is borrowed
-//!   drop(table.borrow_mut().waiters.give_back(kept));         // one core: no counting of references
-//! ```
-//!
-//! The last line is what makes waiting cheap on one core. A task waits for the same socket again and again, so
-//! the first place, which is inline, keeps the waker between two waits: registering it again is a comparison
-//! and two stores, with no atomic increment and no allocation. The price is that a table may keep the memory
-//! of one finished task until somebody else waits. Between threads, or when it does not matter, the wakers are
-//! consumed and nothing is given back.
+//! future), so every waker that leaves is handed to the caller, to be used when nothing is borrowed or locked.
 //!
 //! There are two ways to wait. A *keyed* wait belongs to a future: it has its own entry, which the future
 //! removes when it is dropped, so that a lost `select` branch leaves nothing behind. A *shared* wait belongs to
 //! a task (`poll_*` functions, ticks): registering the same waker twice is one entry, and it stays until woken.
+//!
+//! A table holds a waker only while its task waits. To keep it from one wait to the next would save two atomic
+//! operations each time; but then who holds a task's waker would no longer be who will wake it, which is how the
+//! task table finds a task that waits for nothing.
 
 use std::collections::VecDeque;
 use std::task::Waker;
 
 /// The place of the only one who can wait.
 #[derive(Debug, Default)]
-pub(crate) struct Waiter {
-    waker: Option<Waker>,
-    waiting: bool,
-}
+pub(crate) struct Waiter(Option<Waker>);
 
 impl Waiter {
     /// Waits. Drop the waker that was replaced when nothing is borrowed.
     #[must_use = "dropping a waker can come back to whoever holds this"]
     pub(crate) fn register(&mut self, waker: &Waker) -> Option<Waker> {
-        self.waiting = true;
-        keep(&mut self.waker, waker)
+        store(&mut self.0, waker)
     }
 
-    /// Waits no longer; the waker stays for the next time.
-    pub(crate) fn disarm(&mut self) {
-        self.waiting = false;
-    }
-
-    /// The one to wake, if there is one. It is no longer waiting.
-    #[must_use = "it must be woken"]
+    /// Whoever waits, to be woken or to be dropped when nothing is borrowed. It waits no longer.
+    #[must_use = "it must be woken, or dropped outside"]
     pub(crate) fn take(&mut self) -> Option<Waker> {
-        if std::mem::take(&mut self.waiting) { self.waker.take() } else { None }
-    }
-
-    /// Keeps a waker that was taken and woken by reference, for the next time. Returns it if the place has been
-    /// taken.
-    #[must_use = "dropping a waker can come back to whoever holds this"]
-    pub(crate) fn give_back(&mut self, waker: Waker) -> Option<Waker> {
-        give_back(&mut self.waker, waker)
-    }
-
-    /// Takes whatever waker is here, waiting or not, to be dropped when nothing is borrowed.
-    #[must_use = "dropping a waker can come back to whoever holds this"]
-    pub(crate) fn clear(&mut self) -> Option<Waker> {
-        self.waiting = false;
-        self.waker.take()
+        self.0.take()
     }
 }
 
@@ -89,7 +58,7 @@ pub(crate) struct Waiters {
 
 #[derive(Debug, Default)]
 struct Entry {
-    /// Present while the state is `Shared` or `Keyed`; in the first place also between waits.
+    /// Present while the state is `Shared` or `Keyed`.
     waker: Option<Waker>,
     key: u64,
     state: State,
@@ -126,17 +95,15 @@ pub(crate) struct Taken {
 }
 
 impl Waiters {
-    /// A shared wait: wakes this task once when the event comes. Drop the waker that was replaced when nothing
-    /// is borrowed.
-    #[must_use = "dropping a waker can come back to whoever holds this"]
-    pub(crate) fn register(&mut self, waker: &Waker) -> Option<Waker> {
+    /// A shared wait: wakes this task once when the event comes.
+    pub(crate) fn register(&mut self, waker: &Waker) {
         let same = |entry: &Entry| {
             entry.state == State::Shared && entry.waker.as_ref().is_some_and(|known| known.will_wake(waker))
         };
         if same(&self.first) || self.more.as_ref().is_some_and(|more| more.entries.iter().any(same)) {
-            return None;
+            return;
         }
-        self.insert(waker, State::Shared).1
+        self.insert(waker, State::Shared);
     }
 
     /// A keyed wait: begins one, or goes on with that of `key`, in its place in the queue. One whose turn had
@@ -144,19 +111,23 @@ impl Waiters {
     #[must_use = "dropping a waker can come back to whoever holds this"]
     pub(crate) fn poll(&mut self, key: &mut Option<Key>, waker: &Waker) -> Option<Waker> {
         if let Some(entry) = key.and_then(|key| self.find(key)).filter(|entry| entry.state == State::Keyed) {
-            return keep(&mut entry.waker, waker);
+            return store(&mut entry.waker, waker);
         }
         if let Some(chosen) = *key {
             drop(self.remove(chosen)); // a chosen one has no waker left to drop
         }
-        let (new, replaced) = self.insert(waker, State::Keyed);
-        *key = Some(new);
-        replaced
+        *key = Some(self.insert(waker, State::Keyed));
+        None
     }
 
     /// How far a keyed wait has come.
     pub(crate) fn turn(&mut self, key: Key) -> Turn {
         self.find(key).map_or(Turn::Gone, |entry| entry.turn())
+    }
+
+    /// Whether it is this task that a keyed wait would wake.
+    pub(crate) fn would_wake(&mut self, key: Key, waker: &Waker) -> bool {
+        self.find(key).and_then(|entry| entry.waker.as_ref()).is_some_and(|known| known.will_wake(waker))
     }
 
     /// Ends a keyed wait and says how far it had come. Drop the waker when nothing is borrowed.
@@ -166,11 +137,10 @@ impl Waiters {
         let Some(entry) = self.find(key) else { return (Turn::Gone, None) };
         let turn = entry.turn();
         entry.state = State::Free;
-        if in_first {
-            return (turn, None);
-        }
         let waker = entry.waker.take();
-        self.close_holes();
+        if !in_first {
+            self.close_holes();
+        }
         (turn, waker)
     }
 
@@ -198,16 +168,8 @@ impl Waiters {
 
     /// Takes everybody, and forgets all keys.
     pub(crate) fn take_all(&mut self) -> Taken {
-        let first = if self.first.is_waiting() { self.first.waker.take() } else { None };
         self.first.state = State::Free;
-        Taken { first, more: self.more.take() }
-    }
-
-    /// Keeps the waker of the first place, which was woken by reference, for the next time. Returns it if
-    /// another is there.
-    #[must_use = "dropping a waker can come back to whoever holds this"]
-    pub(crate) fn give_back(&mut self, waker: Option<Waker>) -> Option<Waker> {
-        give_back(&mut self.first.waker, waker?)
+        Taken { first: self.first.waker.take(), more: self.more.take() }
     }
 
     /// Whether there is nobody at all: the common case, told by two comparisons.
@@ -215,26 +177,16 @@ impl Waiters {
         self.first.state == State::Free && self.more.is_none()
     }
 
-    /// Whether anybody waits who has not been chosen.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.first.is_waiting()
-            || self
-                .more
-                .as_ref()
-                .is_some_and(|more| more.entries.range(more.settled..).any(Entry::is_waiting))
-    }
-
-    fn insert(&mut self, waker: &Waker, state: State) -> (Key, Option<Waker>) {
+    fn insert(&mut self, waker: &Waker, state: State) -> Key {
         // Counting from one: a new table's first place has the key 0, which is nobody's.
         self.next_key += 1;
-        let key = self.next_key;
+        let entry = Entry { waker: Some(waker.clone()), key: self.next_key, state };
         if self.first.state == State::Free {
-            (self.first.key, self.first.state) = (key, state);
-            return (Key(key), keep(&mut self.first.waker, waker));
+            self.first = entry;
+        } else {
+            self.more.get_or_insert_default().entries.push_back(entry);
         }
-        let more = self.more.get_or_insert_default();
-        more.entries.push_back(Entry { waker: Some(waker.clone()), key, state });
-        (Key(key), None)
+        Key(self.next_key)
     }
 
     fn find(&mut self, key: Key) -> Option<&mut Entry> {
@@ -292,34 +244,23 @@ impl Entry {
 }
 
 impl Taken {
-    /// Wakes them all and returns the waker of the first place for
-    /// [`Waiters::give_back`].
-    #[must_use = "give it back or drop it when nothing is borrowed"]
-    pub(crate) fn wake(self) -> Option<Waker> {
-        if let Some(first) = &self.first {
-            first.wake_by_ref();
+    /// Wakes them all. To be called when nothing is borrowed.
+    pub(crate) fn wake(self) {
+        if let Some(first) = self.first {
+            first.wake();
         }
         if let Some(more) = self.more {
             more.entries.into_iter().filter_map(|entry| entry.waker).for_each(Waker::wake);
         }
-        self.first
     }
 }
 
 /// Stores a waker unless it is there already, and returns the one it replaced.
-fn keep(place: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
+fn store(place: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
     match place {
         Some(known) if known.will_wake(waker) => None,
         _ => place.replace(waker.clone()),
     }
-}
-
-fn give_back(place: &mut Option<Waker>, waker: Waker) -> Option<Waker> {
-    if place.is_some() {
-        return Some(waker);
-    }
-    *place = Some(waker);
-    None
 }
 
 #[cfg(test)]
@@ -330,7 +271,7 @@ mod tests {
     use crate::woken::Woken;
 
     /// Plays a schedule of words and returns who was woken. `a`…`z` is a keyed wait of that task, `A`…`Z` a
-    /// shared one of the task of the same letter, `-a` drops the wait, `one` and `all` wake and give back.
+    /// shared one of the task of the same letter, `-a` drops the wait, `one` and `all` wake.
     fn play(schedule: &str) -> String {
         let (mut waiters, woken) = (Waiters::default(), Woken::default());
         let wakers: Vec<Waker> = (0..26).map(|number| woken.waker(number)).collect();
@@ -339,19 +280,15 @@ mod tests {
             match word.as_bytes() {
                 b"one" => {
                     let Some((waker, _)) = waiters.take_one() else { continue };
-                    waker.wake_by_ref();
-                    drop(waiters.give_back(Some(waker)));
+                    waker.wake();
                 }
-                b"all" => {
-                    let kept = waiters.take_all().wake();
-                    drop(waiters.give_back(kept));
-                }
+                b"all" => waiters.take_all().wake(),
                 [b'-', task] => drop(waiters.remove(keys[usize::from(task - b'a')].expect("waits"))),
                 [task @ b'a'..=b'z'] => {
                     let task = usize::from(task - b'a');
                     drop(waiters.poll(&mut keys[task], &wakers[task]));
                 }
-                [task @ b'A'..=b'Z'] => drop(waiters.register(&wakers[usize::from(task - b'A')])),
+                [task @ b'A'..=b'Z'] => waiters.register(&wakers[usize::from(task - b'A')]),
                 other => panic!("what is {other:?}?"),
             }
         }
@@ -407,7 +344,7 @@ mod tests {
         assert!(waiters.poll(&mut first, &waker).is_none());
         assert!(waiters.poll(&mut second, &waker).is_none());
         assert_eq!(waiters.remove(first.unwrap()).0, Turn::Waiting);
-        drop(waiters.take_all().wake());
+        waiters.take_all().wake();
         assert_eq!(woken.take(), [0]);
     }
 
@@ -430,7 +367,7 @@ mod tests {
             [Turn::Come, Turn::Come, Turn::Waiting]
         );
         assert_eq!([first, second, third].map(|key| waiters.remove(key).0), [Turn::Gone; 3]);
-        assert!(!waiters.is_waiting());
+        assert!(!is_waiting(&waiters));
     }
 
     #[test]
@@ -445,27 +382,24 @@ mod tests {
     }
 
     #[test]
-    fn waiting_again_clones_no_waker() {
+    fn only_who_waits_is_held() {
         let (mut waiters, mut waiter, woken) = (Waiters::default(), Waiter::default(), Woken::default());
-        let waker = woken.waker(0);
-        for _ in 0..3 {
-            assert!(waiters.register(&waker).is_none());
-            let kept = waiters.take_all().wake();
-            assert!(kept.as_ref().is_some_and(|kept| kept.will_wake(&waker)));
-            assert!(waiters.give_back(kept).is_none());
-            assert!(waiter.register(&waker).is_none());
-            let kept = waiter.take().expect("waits");
-            assert!(waiter.take().is_none());
-            assert!(waiter.give_back(kept).is_none());
-            assert!(waiter.take().is_none());
-        }
-        let other = woken.waker(1);
-        assert!(waiters.register(&other).is_some_and(|replaced| replaced.will_wake(&waker)));
-        assert!(waiters.give_back(Some(waker.clone())).is_some_and(|late| late.will_wake(&waker)));
-        assert!(waiter.register(&other).is_some_and(|replaced| replaced.will_wake(&waker)));
-        assert!(waiter.give_back(waker.clone()).is_some_and(|late| late.will_wake(&waker)));
-        assert!(waiter.clear().is_some_and(|cleared| cleared.will_wake(&other)));
-        assert!(waiter.take().is_none());
+        let (first, second, mut key) = (woken.waker(0), woken.waker(1), None);
+        assert!(waiter.register(&first).is_none());
+        assert!(waiter.register(&first).is_none());
+        assert!(waiter.register(&second).is_some_and(|replaced| replaced.will_wake(&first)));
+        assert!(waiters.poll(&mut key, &first).is_none());
+        assert!(waiters.poll(&mut key, &first).is_none());
+        assert!(waiters.poll(&mut key, &second).is_some_and(|replaced| replaced.will_wake(&first)));
+        assert!(waiters.remove(key.unwrap()).1.is_some_and(|own| own.will_wake(&second)));
+        waiters.register(&first);
+        waiters.take_all().wake();
+        assert!(waiter.take().is_some_and(|waiting| waiting.will_wake(&second)));
+        drop((first, second));
+        let kept = (waiters, waiter);
+        assert_eq!(woken.take(), [0]);
+        assert_eq!(woken.wakers(), 0);
+        drop(kept);
     }
 
     #[test]
@@ -483,14 +417,19 @@ mod tests {
         assert!(waiters.more.is_some_and(|more| more.entries.len() <= 3));
     }
 
+    fn is_waiting(waiters: &Waiters) -> bool {
+        waiters.first.is_waiting()
+            || waiters.more.as_ref().is_some_and(|more| more.entries.iter().any(Entry::is_waiting))
+    }
+
     #[derive(Clone, Copy, Debug)]
     enum Operation {
         Register(usize),
         Wait(usize),
         PollAgain(prop::sample::Index, usize),
         Remove(prop::sample::Index),
-        WakeOne { give_back: bool },
-        WakeAll { give_back: bool },
+        WakeOne,
+        WakeAll,
     }
 
     fn operation() -> impl Strategy<Value = Operation> {
@@ -500,8 +439,8 @@ mod tests {
             6 => (0_usize..4).prop_map(Operation::Wait),
             2 => (index(), 0_usize..4).prop_map(|(index, task)| Operation::PollAgain(index, task)),
             4 => index().prop_map(Operation::Remove),
-            4 => any::<bool>().prop_map(|give_back| Operation::WakeOne { give_back }),
-            1 => any::<bool>().prop_map(|give_back| Operation::WakeAll { give_back }),
+            4 => Just(Operation::WakeOne),
+            1 => Just(Operation::WakeAll),
         ]
     }
 
@@ -520,7 +459,7 @@ mod tests {
         for operation in operations {
             match operation {
                 Operation::Register(task) => {
-                    drop(waiters.register(&wakers[task]));
+                    waiters.register(&wakers[task]);
                     if !queue.iter().any(|wait| wait.key.is_none() && wait.task == task) {
                         queue.push(Wait { key: None, task, chosen: false });
                     }
@@ -554,28 +493,22 @@ mod tests {
                     assert_eq!(waiters.remove(wait.key.unwrap()).0, expected);
                     assert_eq!(waiters.remove(wait.key.unwrap()).0, Turn::Gone);
                 }
-                Operation::WakeOne { give_back } => {
+                Operation::WakeOne => {
                     let next = queue.iter().position(|wait| !wait.chosen);
                     let taken = waiters.take_one();
                     assert_eq!(taken.is_some(), next.is_some());
                     let (Some(next), Some((waker, key))) = (next, taken) else { continue };
                     assert_eq!(key, queue[next].key);
-                    waker.wake_by_ref();
+                    waker.wake();
                     assert_eq!(woken.take(), [queue[next].task]);
-                    if give_back {
-                        drop(waiters.give_back(Some(waker)))
-                    }
                     if key.is_some() {
                         queue[next].chosen = true
                     } else {
                         queue.remove(next);
                     }
                 }
-                Operation::WakeAll { give_back } => {
-                    let kept = waiters.take_all().wake();
-                    if give_back {
-                        drop(waiters.give_back(kept))
-                    }
+                Operation::WakeAll => {
+                    waiters.take_all().wake();
                     let mut expected: Vec<usize> =
                         queue.drain(..).filter(|wait| !wait.chosen).map(|wait| wait.task).collect();
                     let mut all = woken.take();
@@ -584,16 +517,17 @@ mod tests {
                     assert_eq!(all, expected);
                 }
             }
-            assert_eq!(waiters.is_waiting(), queue.iter().any(|wait| !wait.chosen));
+            assert_eq!(is_waiting(&waiters), queue.iter().any(|wait| !wait.chosen));
         }
-        // Nobody's waker is kept but one, in the first place.
         for wait in queue {
             if let Some(key) = wait.key {
                 drop(waiters.remove(key))
             }
         }
-        drop((waiters.take_all(), wakers));
-        assert!(woken.wakers() <= 1);
+        waiters.take_all().wake();
+        drop(wakers);
+        assert!(waiters.is_empty());
+        assert_eq!(woken.wakers(), 0, "a waker is kept");
     }
 
     proptest! {

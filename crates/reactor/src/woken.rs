@@ -27,7 +27,7 @@ impl Woken {
         std::mem::take(&mut self.0.lock().expect("no test panics in here"))
     }
 
-    /// How many wakers of this log exist, clones counted once.
+    /// How many wakers of this log exist, clones counted once; asked when no clone of the log is left.
     pub(crate) fn wakers(&self) -> usize {
         Arc::strong_count(&self.0) - 1
     }

@@ -111,11 +111,6 @@ impl Wheel {
         }
     }
 
-    /// How many timers there are, fired ones that nobody removed included.
-    pub(crate) fn len(&self) -> usize {
-        self.timers.len()
-    }
-
     /// Sets a timer. One whose moment the wheel has already passed has fired when this returns.
     ///
     /// # Panics
@@ -472,7 +467,7 @@ mod tests {
             assert!(wheel.remove(key).is_some_and(|removed| removed.will_wake(&waker)));
         }
         assert!(wakeups <= 4, "{wakeups} wake-ups in 100 s");
-        assert_eq!(wheel.len(), 1);
+        assert_eq!(wheel.timers.len(), 1);
     }
 
     #[test]
@@ -544,7 +539,7 @@ mod tests {
         assert!(wheel.is_fired(old));
         assert!(wheel.reset(old, 0).is_none());
         assert!(wheel.remove(old).is_none());
-        assert_eq!((wheel.len(), log.take()), (1, vec![]));
+        assert_eq!((wheel.timers.len(), log.take()), (1, vec![]));
     }
 
     #[test]
@@ -644,7 +639,7 @@ mod tests {
                 (None, Some(_)) => assert!(!self.waiting.is_empty(), "wakes up for nothing"),
                 (None, None) => {}
             }
-            assert_eq!(wheel.len(), self.waiting.len() + self.fired.len());
+            assert_eq!(wheel.timers.len(), self.waiting.len() + self.fired.len());
             assert!(self.fired.iter().all(|key| wheel.is_fired(*key)));
         }
     }
