@@ -37,7 +37,7 @@ pub fn shutdown() -> Shutdown {
     {
         notice(Level::Warning, "shutdown", format_args!("cannot watch for signals: {error}"));
     }
-    Shutdown(core.shutdown.latch.wait())
+    Shutdown(core.shutdown.latch.begin_wait())
 }
 
 /// Begins the shutdown, as the first signal would.
