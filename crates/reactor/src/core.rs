@@ -120,6 +120,11 @@ pub(crate) fn with<R>(f: impl FnOnce(&Rc<Core>) -> R) -> R {
     })
 }
 
+/// Calls `f` with the current core, if a reactor runs on this thread.
+pub(crate) fn try_with<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
+    CURRENT.try_with(|core| core.borrow().as_deref().map(f)).ok().flatten()
+}
+
 /// The current core, or `None` where no reactor runs.
 pub(crate) fn try_current() -> Option<Rc<Core>> {
     CURRENT.try_with(|core| core.borrow().clone()).ok().flatten()

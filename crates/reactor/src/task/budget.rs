@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::task::{Context, Poll};
 
+use super::tick::tick_waker;
 use crate::core;
 
 /// What is left of the running task's budget.
@@ -32,15 +33,27 @@ impl Budget {
     }
 }
 
-/// Pending, with the task queued again, when this poll's budget is spent; else takes one from it.
+/// Pending, with the task queued again, when this poll's budget is spent; else takes one from it. Where no reactor
+/// runs there is no budget.
 pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {
-    match core::with(|core| core.tasks.budget.spend(1)) {
-        true => Poll::Ready(()),
-        false => {
+    match core::try_with(|core| core.tasks.budget.spend(1)) {
+        Some(true) | None => Poll::Ready(()),
+        Some(false) => {
             cx.waker().wake_by_ref();
             Poll::Pending
         }
     }
+}
+
+/// Takes one from the budget of the tick that is being run; `false`, with the task queued again, when it is spent.
+/// Outside a tick there is no budget.
+pub(crate) fn try_budget() -> bool {
+    let is_spent =
+        core::try_with(|core| core.tasks.tick.is_ticking() && !core.tasks.budget.spend(1)).unwrap_or(false);
+    if is_spent && let Some(waker) = tick_waker() {
+        waker.wake();
+    }
+    !is_spent
 }
 
 /// Reads, writes and messages that a task may do in one poll. Enough that a busy connection finishes what it has;

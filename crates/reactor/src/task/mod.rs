@@ -26,7 +26,7 @@ use crate::core;
 pub use job::{JoinError, JoinHandle};
 pub use tick::{Task, Tick};
 
-pub(crate) use budget::poll_budget;
+pub(crate) use budget::{poll_budget, try_budget};
 pub(crate) use table::{TaskId, TaskTable};
 pub(crate) use tick::tick_waker;
 

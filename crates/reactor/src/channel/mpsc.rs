@@ -1,0 +1,154 @@
+//! Many values from many tasks to one of the same core, in the order they were sent.
+//!
+//! ```
+//! use ekiden_reactor::channel::mpsc;
+//!
+//! ekiden_reactor::run(async {
+//!     let (sender, mut receiver) = mpsc::channel(1);
+//!     ekiden_reactor::spawn(async move {
+//!         for leg in 1..=3 {
+//!             sender.send(leg).await.unwrap(); // waits while the channel is full
+//!         }
+//!     });
+//!     let mut sum = 0;
+//!     while let Some(leg) = receiver.recv().await {
+//!         sum += leg;
+//!     }
+//!     assert_eq!(sum, 6);
+//! });
+//! ```
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use super::parts::{OneCore, mpsc};
+use crate::task::tick_waker;
+
+pub use super::{Closed, SendError, TrySendError};
+
+/// Sends values. Each clone is a sender of its own; when the last is dropped the receiver comes to its end.
+pub struct Sender<T>(mpsc::Sender<T, OneCore>);
+
+/// Receives the values in the order they were sent. Also a [`Stream`].
+///
+/// Dropping it drops the values that were not taken, and tells the senders that nobody wants more.
+#[must_use = "a receiver that is dropped closes the channel"]
+pub struct Receiver<T>(mpsc::Receiver<T, OneCore>);
+
+/// Makes a channel that holds at most `max` values; then senders wait, and are served in the order they came.
+///
+/// # Panics
+///
+/// If `max` is 0.
+pub fn channel<T>(max: usize) -> (Sender<T>, Receiver<T>) {
+    let (sender, receiver) = mpsc::channel(max);
+    (Sender(sender), Receiver(receiver))
+}
+
+/// Makes a channel without a maximum: sending never waits, and a receiver that is too slow costs memory without
+/// bound. For values whose number is bounded elsewhere.
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    channel(usize::MAX)
+}
+
+impl<T> Sender<T> {
+    /// Sends a value, when its turn has come and there is room.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is done has sent nothing, and leaves its place in the queue to the next.
+    /// The value is dropped with it.
+    ///
+    /// # Errors
+    ///
+    /// If the receiver is gone or has closed the channel; the value comes back.
+    pub fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> {
+        self.0.send(value)
+    }
+
+    /// Sends a value if there is room that nobody waits for.
+    ///
+    /// Inside a tick, a full channel has the task ticked again when there may be room.
+    ///
+    /// # Errors
+    ///
+    /// If the channel is full or closed; the value comes back.
+    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        self.0.try_send(value, tick_waker)
+    }
+
+    /// Whether the receiver is gone or has closed the channel.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Waits until the receiver is gone or has closed the channel.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn closed(&self) {
+        self.0.closed().await;
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Receiver<T> {
+    /// Waits for the next value. `None` once no value is left and none can come: every sender is gone, or
+    /// [`close`](Self::close) was called.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: a value is taken in the same poll that returns it.
+    pub async fn recv(&mut self) -> Option<T> {
+        self.0.recv().await
+    }
+
+    /// Asks for the next value, and has the task woken when there is one. As [`recv`](Self::recv) otherwise.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.0.poll_recv(cx)
+    }
+
+    /// Takes the next value if there is one. Inside a tick, `Ok(None)` has the task ticked again when one comes.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] once no value is left and none can come.
+    pub fn try_recv(&mut self) -> Result<Option<T>, Closed> {
+        self.0.try_recv(tick_waker)
+    }
+
+    /// Lets no more values in: senders get an error, those that wait too. The values that are in can still be
+    /// received.
+    pub fn close(&mut self) {
+        self.0.close();
+    }
+}
+
+impl<T> Stream for Receiver<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.0.poll_recv(cx)
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").finish_non_exhaustive()
+    }
+}

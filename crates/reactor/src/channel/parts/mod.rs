@@ -1,0 +1,103 @@
+//! What channels are made of: pure states, and ends that are generic over how a state is shared.
+//!
+//! [`oneshot`] and [`queue`] decide; they call no waker, drop none and drop no value, but hand them out. The
+//! ends ([`oneshot`], [`mpsc`]) wake and drop when nothing is borrowed or locked, because both can run code that
+//! comes back to the same channel.
+
+pub(crate) mod oneshot;
+pub(crate) mod queue;
+pub(crate) mod mpsc;
+#[cfg(test)]
+mod schedules;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+
+/// How the two ends of a channel share its state.
+pub(crate) trait Sharing {
+    type Of<S>: Shared<S>;
+}
+
+/// Within a core: `Rc<RefCell<_>>`.
+pub(crate) enum OneCore {}
+
+/// Between threads: `Arc<Mutex<_>>`.
+pub(crate) enum Threads {}
+
+impl Sharing for OneCore {
+    type Of<S> = Local<S>;
+}
+
+impl Sharing for Threads {
+    type Of<S> = Locked<S>;
+}
+
+/// A state with several owners.
+pub(crate) trait Shared<S>: Clone {
+    fn new(state: S) -> Self;
+
+    /// Looks at the state or changes it. What must not be dropped in there is returned.
+    fn with<R>(&self, look: impl FnOnce(&mut S) -> R) -> R;
+}
+
+pub(crate) struct Local<S>(Rc<RefCell<S>>);
+
+impl<S> Clone for Local<S> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<S> Shared<S> for Local<S> {
+    fn new(state: S) -> Self {
+        Self(Rc::new(RefCell::new(state)))
+    }
+
+    fn with<R>(&self, look: impl FnOnce(&mut S) -> R) -> R {
+        look(&mut self.0.borrow_mut())
+    }
+}
+
+pub(crate) struct Locked<S>(Arc<Mutex<S>>);
+
+impl<S> Clone for Locked<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> Shared<S> for Locked<S> {
+    fn new(state: S) -> Self {
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    fn with<R>(&self, look: impl FnOnce(&mut S) -> R) -> R {
+        // No step of a state panics half-way: a poisoned lock says that cloning a waker did, before the step.
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What a state answers to one who may have to wait.
+#[must_use]
+pub(crate) enum Step<T> {
+    Now(T),
+    /// The waker is stored; the one it replaced is to be dropped when the state is neither borrowed nor locked.
+    Wait {
+        replaced: Option<Waker>,
+    },
+}
+
+impl<T> Step<T> {
+    /// To be called when the state is neither borrowed nor locked.
+    pub(super) fn into_poll(self) -> Poll<T> {
+        match self {
+            Self::Now(value) => Poll::Ready(value),
+            Self::Wait { replaced } => {
+                drop(replaced);
+                Poll::Pending
+            }
+        }
+    }
+}
