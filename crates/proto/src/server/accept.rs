@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ekiden_reactor::notice::Level;
-use ekiden_reactor::{Instant, notice, shutdown, sleep, sleep_until};
+use ekiden_reactor::{Instant, notice, shutdown, sleep, sleep_until, yield_now};
 
 use super::Config;
 use super::drain::Drain;
@@ -25,7 +25,7 @@ pub(super) async fn run<L, F, C>(
 ) -> io::Result<Drained>
 where
     L: Listener,
-    F: Fn(L::Io, L::Addr, Drain) -> C,
+    F: Fn(L::Io, L::Addr, Drain) -> C + 'static,
     C: Future<Output = ()> + 'static,
 {
     let accepted = {
@@ -58,24 +58,43 @@ where
 async fn accept_all<L, F, C>(listener: &L, connections_max: usize, serve: F, state: &Rc<State>) -> io::Error
 where
     L: Listener,
-    F: Fn(L::Io, L::Addr, Drain) -> C,
+    F: Fn(L::Io, L::Addr, Drain) -> C + 'static,
     C: Future<Output = ()> + 'static,
 {
+    let serve = Rc::new(serve);
     let mut trouble = Trouble::default();
+    let mut accepts = 0;
     loop {
         poll_fn(|cx| state.poll_until(cx, |state| state.open() < connections_max)).await;
         match listener.accept().await {
             Ok((io, peer)) => {
                 trouble.end();
-                state.start(serve(io, peer, state.drain.clone()));
+                let (serve, drain) = (serve.clone(), state.drain.clone());
+                state.start(move || serve(io, peer, drain));
             }
             Err(error) => match Cause::of(&error) {
                 Cause::Connection if trouble.in_a_row < FAILURES_IN_A_ROW_MAX => trouble.in_a_row += 1,
-                Cause::Connection | Cause::Shortage => sleep(trouble.pause(&error)).await,
+                Cause::Connection | Cause::Shortage => pause(state, trouble.pause(&error)).await,
                 Cause::Listener => return error,
             },
         }
+        accepts += 1;
+        if accepts == ACCEPTS_PER_TURN {
+            yield_now().await;
+            accepts = 0;
+        }
     }
+}
+
+/// Waits, but not beyond the end of a connection, which gives back a file.
+async fn pause(state: &State, time: Duration) {
+    let open = state.open();
+    let mut time = sleep(time);
+    poll_fn(|cx| match state.poll_until(cx, |state| state.open() < open) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => Pin::new(&mut time).poll(cx),
+    })
+    .await;
 }
 
 /// Waits for the connections to finish, but not beyond the deadline.
@@ -126,18 +145,25 @@ impl Cause {
     }
 }
 
-/// A time in which accepting fails: told once when it begins and once when it ends.
+/// A time in which accepting fails: told once when it begins and once when it ends. At the edge of what the
+/// system has, one such time follows on another; then only one in a while is told.
 #[derive(Default)]
 struct Trouble {
     /// Errors of single connections without a success between them.
     in_a_row: u32,
     pauses: u32,
+    /// Whether the operator was told of it.
+    is_told: bool,
+    /// When the operator was told last.
+    told: Option<Instant>,
 }
 
 impl Trouble {
     /// How long to wait: longer each time, as whoever holds the files needs time to give them back.
     fn pause(&mut self, error: &io::Error) -> Duration {
-        if self.pauses == 0 {
+        let now = Instant::recent();
+        if !self.is_told && self.told.is_none_or(|told| now.duration_since(told) >= TOLD_EVERY) {
+            (self.is_told, self.told) = (true, Some(now));
             notice(
                 Level::Warning,
                 "accept",
@@ -150,18 +176,25 @@ impl Trouble {
     }
 
     fn end(&mut self) {
-        if self.pauses > 0 {
+        if self.is_told {
             notice(Level::Info, "accept", format_args!("connections are accepted again"));
         }
-        *self = Self::default();
+        *self = Self { told: self.told, ..Self::default() };
     }
 }
 
-/// The first pause after a shortage: a request's time, as the next connection to close ends it.
+/// A handful, then back to the run queue: a connection storm should slow new arrivals, not the requests that we
+/// already owe an answer.
+const ACCEPTS_PER_TURN: u32 = 8;
+
+/// The first pause after a shortage: a request's time.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 
 /// The longest: new clients wait no longer than this once files allow.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Often enough to notice a shortage that stays, and seldom enough not to fill the log with it.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// So many connections may fail one after the other before that is taken for more than bad luck.
 const FAILURES_IN_A_ROW_MAX: u32 = 64;

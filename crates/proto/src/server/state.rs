@@ -42,14 +42,14 @@ impl State {
         self.connections.borrow().len()
     }
 
-    /// Gives a connection its task.
-    pub(super) fn start(self: &Rc<Self>, connection: impl Future<Output = ()> + 'static) {
+    /// Gives a connection its task, in which `connect` is called too: if it panics, that is the connection's.
+    pub(super) fn start<C: Future<Output = ()>>(self: &Rc<Self>, connect: impl FnOnce() -> C + 'static) {
         let place = self.connections.borrow_mut().insert(None);
         let open = Open { state: self.clone(), place };
         let task = spawn_named("connection", async move {
             // Dropped with the future, however that ends: then the connection is closed.
             let _open = open;
-            connection.await;
+            connect().await;
         });
         *self.connections.borrow_mut().get_mut(place) = Some(task);
     }

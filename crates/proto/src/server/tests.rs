@@ -105,6 +105,47 @@ fn a_pause_is_never_longer_than_a_second() {
 }
 
 #[test]
+fn a_connection_that_closes_ends_the_pause_and_is_not_told_each_time() {
+    let told = by_hand(async |clock| {
+        let (script, closing) =
+            (Script::new("ok ok 24 ok 24 24 ok 24"), Rc::new(RefCell::new(Vec::<Latch>::new())));
+        let latches = closing.clone();
+        let _server = Config::default().serve(script.clone(), move |_, _, _| {
+            let latch = Latch::new();
+            latches.borrow_mut().push(latch.clone());
+            async move { latch.wait().await }
+        });
+        for (connection, accepts) in [(0, 3), (1, 3), (2, 4)] {
+            settle().await;
+            closing.borrow()[connection].open();
+            settle().await;
+            assert_eq!(script.accepts.get(), accepts, "when {connection} has closed");
+        }
+        script.words.borrow_mut().extend(["24", "ok"]);
+        clock.pass(Duration::from_secs(60)).await;
+        settle().await;
+        clock.pass(Duration::from_secs(1)).await;
+        settle().await;
+    });
+    let trouble =
+        "warning: accept: cannot accept connections, will try again: Too many open files (os error 24)";
+    let over = "info: accept: connections are accepted again";
+    assert_eq!(told, [trouble, over, trouble, over]);
+}
+
+#[test]
+fn a_storm_of_connections_leaves_the_others_their_turn() {
+    by_hand(async |_clock| {
+        let script = Script::new(Box::leak("ok ".repeat(100).into_boxed_str()));
+        let _server = Config::default().serve(script.clone(), async |_, _, drain| drain.begun().await);
+        for turn in 1..=10 {
+            yield_now().await;
+            assert_eq!(script.accepts.get(), 8 * turn);
+        }
+    });
+}
+
+#[test]
 fn an_error_of_one_connection_is_passed_over_without_a_word() {
     let told = by_hand(async |_clock| {
         let script = Script::new("103 ok 104 ok 113 ok"); // aborted, reset, no route
@@ -179,6 +220,22 @@ fn a_connection_that_panics_is_told_and_harms_no_other() {
     });
     assert_eq!(told.len(), 1);
     assert!(told[0].contains("panicked: in a connection"), "{told:?}");
+}
+
+#[test]
+fn a_function_that_panics_instead_of_serving_harms_no_other() {
+    let told = by_hand(async |_clock| {
+        let nth = Cell::new(0);
+        let server = Config::default().serve(Script::new("ok ok ok"), move |_, _, drain| {
+            nth.set(nth.get() + 1);
+            assert!(nth.get() != 2, "before a connection");
+            async move { drain.begun().await }
+        });
+        settle().await;
+        assert_eq!(server.connections(), 2);
+    });
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("panicked: before a connection"), "{told:?}");
 }
 
 #[test]
