@@ -253,6 +253,16 @@ impl From<http::Error> for Error {
     }
 }
 
+/// For services of others, whose errors are boxed, as tower's are. An error of ours in the box comes out as it was.
+impl From<Source> for Error {
+    fn from(source: Source) -> Self {
+        match source.downcast::<Self>() {
+            Ok(ours) => *ours,
+            Err(source) => Self::other(source),
+        }
+    }
+}
+
 /// For services that cannot fail.
 impl From<Infallible> for Error {
     fn from(never: Infallible) -> Self {
@@ -331,6 +341,9 @@ mod tests {
         let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
         assert_eq!(source.map(io::Error::kind), Some(io::ErrorKind::ConnectionReset));
         check(Error::body(error), "502 Network Unknown: reading it failed");
+        let boxed: Source = Error::closed(Role::Client, "reading it").into();
+        check(boxed.into(), "502 Network Unknown: the connection was closed while reading it");
+        check(Source::from("oh").into(), "500 Service Yes: handling the request failed");
     }
 
     #[test]

@@ -35,7 +35,6 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant as StdInstant};
 
@@ -46,8 +45,17 @@ use send_wrapper::SendWrapper;
 
 /// A stream of ours, or any other of `futures-io`'s, as hyper wants one.
 ///
-/// It reads into a buffer that the reactor lends and copies from there, since filling hyper's own buffer in place
-/// would need `unsafe`.
+/// It reads into a buffer that the reactor lends and copies from there: hyper's own may hold bytes that nobody has
+/// written yet, so it would have to be cleared before each read, all 8 KiB and more of it.
+///
+/// It says that vectored writes are worth it, as they are on our sockets. For a stream that only writes the first piece
+/// of each, tell hyper's builder `writev(false)`.
+///
+/// It is `Send` only if the stream is, and ours are not. Of hyper, nothing but upgrades insists on that.
+///
+/// # Panics
+///
+/// When it is read where no reactor runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Io<T> {
     inner: T,
@@ -115,6 +123,10 @@ impl<T: AsyncWrite + Unpin> rt::Write for Io<T> {
 /// The reactor's tasks, for what hyper wants to run beside a connection: the streams of HTTP/2.
 ///
 /// The futures need not be `Send`: they stay on the core that runs them.
+///
+/// # Panics
+///
+/// When it is used where no reactor runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Executor;
 
@@ -131,7 +143,18 @@ where
 /// The reactor's timers, for hyper's time-outs.
 ///
 /// hyper has time-outs only where it is given a timer. They follow the reactor's clock, also where that is set by
-/// hand.
+/// hand; so do its keep-alive pings and its measurements of the path.
+///
+/// Some clocks of hyper's remain the system's, and a simulation cannot turn them:
+///
+/// - `Date`, which a server writes by the wall clock. `auto_date_header(false)` on its builder turns it off; write your
+///   own by [`wall_clock`](ekiden_reactor::wall_clock).
+/// - h2 remembers a stream that was reset for some time, by the monotonic clock, and takes what still comes for it
+///   after that for a mistake of the peer's.
+///
+/// # Panics
+///
+/// When it is used where no reactor runs, or one of its sleeps on another thread than the one that made it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timer;
 
@@ -141,16 +164,16 @@ impl rt::Timer for Timer {
     }
 
     fn sleep_until(&self, deadline: StdInstant) -> Pin<Box<dyn rt::Sleep>> {
-        Box::pin(Sleep::until(from_std(deadline)))
+        Box::pin(Sleep::until(Instant::from_std(deadline)))
     }
 
     fn now(&self) -> StdInstant {
-        to_std(Instant::now())
+        Instant::now().into_std()
     }
 
     fn reset(&self, sleep: &mut Pin<Box<dyn rt::Sleep>>, deadline: StdInstant) {
         match sleep.as_mut().downcast_mut_pin::<Sleep>() {
-            Some(sleep) => sleep.get_mut().0.reset(from_std(deadline)),
+            Some(sleep) => sleep.get_mut().0.reset(Instant::from_std(deadline)),
             None => *sleep = self.sleep_until(deadline),
         }
     }
@@ -174,31 +197,3 @@ impl Future for Sleep {
 }
 
 impl rt::Sleep for Sleep {}
-
-/// The moment that stands for the origin of our clock when we speak with hyper, which takes differences only, so that
-/// any will do. `std` makes none without reading a clock; so hyper reads it, by the timer that it falls back to.
-fn origin() -> StdInstant {
-    struct Fallback;
-
-    impl rt::Timer for Fallback {
-        fn sleep(&self, duration: Duration) -> Pin<Box<dyn rt::Sleep>> {
-            Timer.sleep(duration)
-        }
-
-        fn sleep_until(&self, deadline: StdInstant) -> Pin<Box<dyn rt::Sleep>> {
-            Timer.sleep_until(deadline)
-        }
-    }
-
-    static ORIGIN: OnceLock<StdInstant> = OnceLock::new();
-    *ORIGIN.get_or_init(|| rt::Timer::now(&Fallback))
-}
-
-fn to_std(instant: Instant) -> StdInstant {
-    origin() + Duration::from_nanos(instant.as_nanos())
-}
-
-fn from_std(instant: StdInstant) -> Instant {
-    // What lies before the origin is over in any case.
-    Instant::ORIGIN + instant.saturating_duration_since(origin())
-}

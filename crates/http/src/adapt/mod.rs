@@ -6,6 +6,18 @@
 //!
 //! Their types may cross threads, ours may not. Where they ask for `Send`, our values cross in a wrapper that
 //! checks at run time that the thread is the same; on another it panics, and it never lets two threads in.
+//!
+//! | you have | you want | you take |
+//! |---|---|---|
+//! | hyper's server or client | to run it on the reactor | `hyper::{Io, Timer, Executor}` |
+//! | an axum `Router`, a tonic server, any tower service | to serve it, or to call it | `tower::FromTower` |
+//! | a client of ours | a tower service | `tower::IntoTower` |
+//! | a body or a future of ours | to get it through code that insists on `Send` | [`SendBody`], [`SendFuture`] |
 
+mod send;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+#[cfg(feature = "tower")]
+pub mod tower;
+
+pub use send::{SendBody, SendFuture};
