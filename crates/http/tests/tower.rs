@@ -1,0 +1,301 @@
+//! Services of tower among ours, and ours among tower's.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use ekiden_http::adapt::tower::{FromTower, IntoTower};
+use ekiden_http::adapt::{SendBody, SendFuture};
+use ekiden_http::{Body, Error};
+use ekiden_middleware::MiddlewareExt;
+use ekiden_reactor::{Latch, run, spawn, yield_now};
+use ekiden_service::{Refused, Service, ServiceExt, service_fn};
+use futures_util::FutureExt;
+use http::{HeaderValue, Request, Response, StatusCode};
+use tower::{ServiceBuilder, ServiceExt as _};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+type Failed = Box<dyn std::error::Error>;
+
+/// A service of ours that stands for what is behind a handler: its answer says what it was asked.
+fn backend() -> impl Service<Req = Request<Body>, Resp = Response<Body>, Error = Error> {
+    service_fn(async |req: Request<Body>| {
+        let path = req.uri().path().to_owned();
+        let body = req.into_body().collect(1024).await?;
+        Ok(Response::new(Body::from([path.as_bytes(), b":", &body].concat())))
+    })
+}
+
+/// An axum router under a layer of tower-http, whose handlers use what is ours, and what insists on `Send`.
+fn router<S>(backend: S) -> Router
+where
+    S: Service<Req = Request<Body>, Resp = Response<Body>, Error = Error> + Clone + 'static,
+{
+    let served_by = http::HeaderName::from_static("x-served-by");
+    Router::new()
+        .route("/", get(async || "hello"))
+        .route("/echo", post(async |req: axum::extract::Request| req.into_body()))
+        .route("/length", post(async |body: Bytes| body.len().to_string()))
+        .route("/backend", post(ask::<S>))
+        .route("/task", get(task))
+        .with_state(IntoTower::new(backend))
+        .layer(SetResponseHeaderLayer::overriding(served_by, HeaderValue::from_static("tower")))
+}
+
+async fn ask<S>(
+    State(backend): State<IntoTower<S>>,
+    req: axum::extract::Request,
+) -> Result<axum::body::Body, StatusCode>
+where
+    S: Service<Req = Request<Body>, Resp = Response<Body>, Error = Error> + Clone + 'static,
+{
+    let response = backend.oneshot(req).await.map_err(|error| error.status())?;
+    Ok(axum::body::Body::new(response.into_body()))
+}
+
+async fn task() -> &'static str {
+    SendFuture::new(async { spawn(async { "done" }).await.expect("no panic") }).await
+}
+
+/// What the router answers: the status, who served it, and the body.
+async fn check(request: &str, body: Body, want: &str) -> Result<(), Failed> {
+    let (method, path) = request.split_once(' ').expect("a method and a path");
+    let service = FromTower::new(router(Rc::new(backend())));
+    let response = service.call(Request::builder().method(method).uri(path).body(body)?).await?;
+    let status = response.status().as_u16();
+    let served_by = response.headers()["x-served-by"].to_str()?.to_owned();
+    let body = response.into_body().collect(1 << 20).await?;
+    assert_eq!(format!("{status} {served_by} {}", str::from_utf8(&body)?), want, "{request}");
+    Ok(())
+}
+
+#[test]
+fn an_axum_router_is_a_service_of_ours() -> Result<(), Failed> {
+    run(async {
+        check("GET /", Body::empty(), "200 tower hello").await?;
+        check("GET /nowhere", Body::empty(), "404 tower ").await?;
+        check("GET /echo", Body::empty(), "405 tower ").await?;
+        check("POST /echo", Body::from("sent back"), "200 tower sent back").await?;
+        check("POST /length", Body::from("12345"), "200 tower 5").await
+    })
+}
+
+#[test]
+fn bodies_stream_through_a_router() -> Result<(), Failed> {
+    run(async {
+        let pieces = || {
+            Body::stream(futures_util::stream::iter(
+                ["a", "b", "c"].map(|piece| Ok::<_, Error>(piece.into())),
+            ))
+        };
+        check("POST /echo", pieces(), "200 tower abc").await?;
+        check("POST /length", pieces(), "200 tower 3").await?;
+
+        // Each piece is there as soon as it was sent.
+        let second = Latch::new();
+        let waits = second.clone();
+        let body = Body::stream(futures_util::stream::unfold(0, move |sent| {
+            let waits = waits.clone();
+            async move {
+                match sent {
+                    0 => Some((Ok::<_, Error>(Bytes::from("one")), 1)),
+                    1 => waits.wait().map(|()| Some((Ok(Bytes::from("two")), 2))).await,
+                    _ => None,
+                }
+            }
+        }));
+        let service = FromTower::new(router(Rc::new(backend())));
+        let mut back = service.call(Request::post("/echo").body(body)?).await?.into_body();
+        assert_eq!(back.chunk().await.transpose()?, Some(Bytes::from("one")));
+        assert!(back.chunk().now_or_never().is_none());
+        second.open();
+        assert_eq!(back.chunk().await.transpose()?, Some(Bytes::from("two")));
+        assert!(back.chunk().await.is_none());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_handler_that_must_be_send_uses_what_is_ours() -> Result<(), Failed> {
+    run(async {
+        check("POST /backend", Body::from("tea"), "200 tower /backend:tea").await?;
+        check("GET /task", Body::empty(), "200 tower done").await
+    })
+}
+
+#[test]
+fn an_error_of_ours_keeps_its_meaning_through_a_handler() -> Result<(), Failed> {
+    run(async {
+        let full =
+            service_fn(async |_: Request<Body>| Err::<Response<Body>, _>(Error::from(Refused::new("full"))));
+        let service = FromTower::new(router(Rc::new(full)));
+        let response = service.call(Request::post("/backend").body(Body::empty())?).await?;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        Ok(())
+    })
+}
+
+#[test]
+fn towers_boxed_errors_are_ours_again() {
+    run(async {
+        let refuse = tower::service_fn(|_: Request<SendBody>| {
+            ready(Err::<Response<SendBody>, _>(Error::from(Refused::new("full"))))
+        });
+        let boxed = ServiceBuilder::new().map_err(tower::BoxError::from).service(refuse);
+        let service = FromTower::new(boxed).map_err(Error::from);
+        let error = service.call(Request::new(Body::empty())).await.expect_err("it refuses");
+        assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
+    });
+}
+
+#[test]
+fn a_service_of_ours_stands_under_our_middleware_and_towers() -> Result<(), Failed> {
+    run(async {
+        let ours = Rc::new(backend().timeout(Duration::from_secs(1)));
+        let layered = ServiceBuilder::new()
+            .map_request(|mut req: Request<_>| {
+                *req.uri_mut() = http::Uri::from_static("/mapped");
+                req
+            })
+            .service(IntoTower::new(ours));
+        let service = FromTower::new(layered).timeout(Duration::from_secs(1));
+        let response = service.call(Request::post("/").body(Body::from("tea"))?).await?;
+        assert_eq!(response.into_body().collect(1024).await?, "/mapped:tea");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_body_of_ours_comes_back_without_a_wrapper() -> Result<(), Failed> {
+    run(async {
+        let pass = tower::service_fn(|req: Request<SendBody>| {
+            ready(Ok::<_, Infallible>(Response::new(req.into_body())))
+        });
+        let there_and_back = FromTower::new(IntoTower::new(Rc::new(FromTower::new(pass))));
+        let body = || Body::from("as it was");
+        let response = there_and_back.call(Request::new(body())).await?;
+        assert_eq!(format!("{:?}", response.body()), format!("{:?}", body()));
+        Ok(())
+    })
+}
+
+/// Ready when asked a second time, and only the clone that was asked.
+struct Reserved<'a> {
+    asked: u32,
+    refuses: bool,
+    calls: &'a Cell<u32>,
+}
+
+impl Clone for Reserved<'_> {
+    fn clone(&self) -> Self {
+        Self { asked: 0, ..*self }
+    }
+}
+
+impl tower::Service<Request<SendBody>> for Reserved<'_> {
+    type Response = Response<SendBody>;
+    type Error = Refused;
+    type Future = Ready<Result<Self::Response, Refused>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refused>> {
+        self.asked += 1;
+        match self.asked {
+            _ if self.refuses => Poll::Ready(Err(Refused::new("never ready"))),
+            1 => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, req: Request<SendBody>) -> Self::Future {
+        assert_eq!(self.asked, 2, "called where it was not ready");
+        self.asked = 0;
+        self.calls.set(self.calls.get() + 1);
+        ready(Ok(Response::new(req.into_body())))
+    }
+}
+
+#[test]
+fn a_call_waits_until_its_clone_is_ready() {
+    run(async {
+        let calls = Cell::new(0);
+        let service = FromTower::new(Reserved { asked: 0, refuses: false, calls: &calls });
+        for _ in 0..2 {
+            service.call(Request::new(Body::empty())).await.expect("it is ready in the end");
+        }
+        let both = futures_util::join!(service.call(Request::default()), service.call(Request::default()));
+        assert!(both.0.is_ok() && both.1.is_ok());
+        assert_eq!(calls.get(), 4);
+    });
+}
+
+#[test]
+fn a_service_that_will_never_be_ready_is_not_called() {
+    run(async {
+        let calls = Cell::new(0);
+        let service = FromTower::new(Reserved { asked: 0, refuses: true, calls: &calls });
+        let error = service.call(Request::new(Body::empty())).await.expect_err("it refuses");
+        assert_eq!((error.to_string(), calls.get()), (Refused::new("never ready").to_string(), 0));
+    });
+}
+
+#[test]
+fn a_call_given_up_is_dropped_on_either_side() {
+    struct Flag(Rc<Cell<bool>>);
+
+    impl Drop for Flag {
+        fn drop(&mut self) {
+            self.0.set(true);
+        }
+    }
+
+    run(async {
+        let dropped = Rc::new(Cell::new(false));
+        let flag = dropped.clone();
+        let stuck = Rc::new(service_fn(async move |_: Request<Body>| {
+            let _flag = Flag(flag.clone());
+            std::future::pending::<Result<Response<Body>, Error>>().await
+        }));
+        let service = FromTower::new(IntoTower::new(stuck));
+        let call = spawn(async move { service.call(Request::new(Body::empty())).await.map(drop) });
+        yield_now().await;
+        assert!(!dropped.get());
+        call.abort();
+        assert!(call.await.is_err());
+        assert!(dropped.get());
+    });
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "what happens on another thread needs another thread")]
+fn on_another_thread_nothing_of_ours_is_touched() {
+    // Moved there and back: only touching is wrong, and telling what it is touches nothing.
+    let body = SendBody::new(Body::from("hello"));
+    let service = IntoTower::new("a service");
+    let moved = std::thread::spawn(move || (format!("{body:?} {service:?}"), body, service)).join();
+    let (told, body, service) = moved.expect("nothing was touched");
+    assert_eq!(told, "SendBody(of another thread) IntoTower(of another thread)");
+    assert_eq!(body.into_inner().content_length(), Some(5));
+    assert_eq!(service.into_inner(), "a service");
+
+    let is_touched = |touch: Box<dyn FnOnce() + Send>| std::thread::spawn(touch).join().is_ok();
+    let of_body: [fn(SendBody); 3] =
+        [drop, |body| drop(body.into_inner()), |body| assert!(!http_body::Body::is_end_stream(&body))];
+    for touch in of_body {
+        let body = SendBody::new(Body::from("hello"));
+        assert!(!is_touched(Box::new(move || touch(body))));
+    }
+    let future = SendFuture::new(ready(()));
+    assert!(!is_touched(Box::new(move || assert!(future.now_or_never().is_some()))));
+    let service = IntoTower::new(Rc::new(backend()));
+    assert!(!is_touched(Box::new(move || drop(service.clone()))));
+}
