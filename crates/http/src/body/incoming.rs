@@ -391,6 +391,8 @@ mod tests {
         assert!(feed.poll_room(&mut drives).is_ready());
 
         assert!(feed.poll_dropped(&mut drives).is_pending());
+        assert!(incoming.poll_frame(&mut reads).is_ready());
+        assert_eq!(driver.take(), 0, "it is not held back, so there is nothing to tell");
         drop(incoming);
         assert_eq!(driver.take(), 1, "nobody reads any more");
         assert!(feed.poll_dropped(&mut drives).is_ready());

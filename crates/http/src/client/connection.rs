@@ -296,6 +296,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
         }
         self.current = None;
         self.exit.free();
+        // The next one may begin without a pause, and has its time to itself.
+        self.watch.rest();
         Ok(true)
     }
 

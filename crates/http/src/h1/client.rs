@@ -184,7 +184,6 @@ impl Exchange {
 
     /// The peer sends nothing more. It may be that this was the end of the body.
     pub(crate) fn handle_end(&mut self) -> Result<Received<'static>, Refusal> {
-        self.keep_alive = false;
         match &mut self.receiving {
             Receiving::Content(content) => content.handle_end()?,
             Receiving::Head(_) => return Err(Refusal::Unfinished),

@@ -223,3 +223,17 @@ fn a_body_waits_until_it_is_asked_for() {
         ",
     );
 }
+
+#[test]
+fn single_bytes_are_not_held_by_the_thousand() {
+    let chunks = r"1\nx\n".repeat(5000);
+    check(&format!(
+        r"
+        call a GET /
+        send HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n{chunks}0\n\n
+        answer a => 200
+        holds a => 1009
+        read a => 5000 bytes.
+        "
+    ));
+}

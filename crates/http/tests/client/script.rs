@@ -13,6 +13,7 @@
 //! | `flood n` | the peer sends so many bytes; `unread` is how many it could not get rid of |
 //! | `peer` | how the peer sees the client: open, closed, gone |
 //! | `answer a` | the call: `…`, the status, or the error |
+//! | `holds a` | how many bytes the response's body could give at once |
 //! | `upgraded a` | takes the stream of an upgrade, and reads it |
 //! | `read a` | all that the response's body gives now, then `…`, `.` or the error |
 //! | `status` | the client's |
@@ -126,6 +127,7 @@ impl Stage {
             }
             "answer" => seen = self.answer(name),
             "read" => seen = self.read(name).await,
+            "holds" => seen = self.holds(name),
             "upgraded" => seen = self.upgraded(name).await,
             verb => panic!("no step is called `{verb}`"),
         }
@@ -178,6 +180,11 @@ impl Stage {
                 told(&error)
             }
         }
+    }
+
+    fn holds(&self, name: &str) -> String {
+        let Some(Call::Answered(body)) = self.calls.get(name) else { panic!("{name} has no body") };
+        http_body::Body::size_hint(body).lower().to_string()
     }
 
     /// Takes the upgraded stream and reads what is there.

@@ -167,3 +167,36 @@ fn draining_does_not_go_on_for_ever() {
         ",
     );
 }
+
+#[test]
+fn each_exchange_has_its_time_to_itself() {
+    check(
+        r"
+        call a GET /
+        call b GET /
+        pass 200s
+        send HTTP/1.1 204 No\n\n
+        answer a => 204
+        pass 299s
+        answer b => …
+        pass 1s
+        answer b => Service Unknown: there was no progress for 300s while waiting for the response
+        ",
+    );
+}
+
+#[test]
+fn a_body_that_was_refused_does_not_go_out_later() {
+    check(
+        r"
+        call a POST / +expect:100-continue 'hello'
+        wire => POST / HTTP/1.1\nhost: a.test\nexpect: 100-continue\ncontent-length: 5\n\n
+        send HTTP/1.1 417 No\nContent-Length: 2\n\nn
+        answer a => 417
+        pass 2s
+        send o
+        read a => no.
+        wire =>
+        ",
+    );
+}
