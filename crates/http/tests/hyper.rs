@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ekiden_http::Body;
+use ekiden_http::adapt::SendIo;
 use ekiden_http::adapt::hyper::{Executor, Io, Timer};
 use ekiden_http::client::Client;
 use ekiden_reactor::driver::hand::Hand;
 use ekiden_reactor::net::{TcpListener, TcpStream};
 use ekiden_reactor::{Config, Reactor, run, spawn, yield_now};
 use ekiden_service::Service;
+use futures_util::{AsyncReadExt, AsyncWriteExt};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -118,6 +120,50 @@ fn hypers_client_speaks_http_2_with_many_streams_at_once() -> Result<(), Failed>
         for call in calls.collect::<Vec<_>>() {
             assert_eq!(call.await.expect("no panic")?, 200_000);
         }
+        Ok(())
+    })
+}
+
+#[test]
+fn hyper_hands_a_connection_over() -> Result<(), Failed> {
+    /// Grants the upgrade, and then sends back whatever comes.
+    async fn grant(mut request: Request<Incoming>) -> Result<Response<Body>, http::Error> {
+        spawn(async move {
+            let upgraded = hyper::upgrade::on(&mut request).await?;
+            let parts = upgraded.downcast::<Io<SendIo<TcpStream>>>().expect("the stream that was wrapped");
+            let mut stream = parts.io.into_inner().into_inner();
+            stream.write_all(&parts.read_buf).await?;
+            let mut reader = &stream;
+            futures_util::io::copy(&mut reader, &mut &stream).await?;
+            stream.close().await?;
+            Ok::<_, Failed>(())
+        });
+        let switching =
+            Response::builder().status(101).header("connection", "upgrade").header("upgrade", "echo");
+        switching.body(Body::empty())
+    }
+
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let addr = listener.local_addr()?;
+        spawn(async move {
+            let (stream, _peer) = listener.accept().await?;
+            let server = hyper::server::conn::http1::Builder::new();
+            let io = Io::new(SendIo::new(stream));
+            server.serve_connection(io, service_fn(grant)).with_upgrades().await?;
+            Ok::<_, Failed>(())
+        });
+
+        let client = Client::connect(addr).await?;
+        let request = Request::get("/").header("connection", "upgrade").header("upgrade", "echo");
+        let mut response = client.call(request.body(Body::empty())?).await?;
+        assert_eq!(response.status(), 101);
+        let mut stream = response.body_mut().take_upgrade().expect("an upgrade").await?;
+        stream.write_all(b"no http any more").await?;
+        stream.close().await?;
+        let mut back = String::new();
+        stream.read_to_string(&mut back).await?;
+        assert_eq!(back, "no http any more");
         Ok(())
     })
 }

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use ekiden_http::adapt::tower::{FromTower, IntoTower};
-use ekiden_http::adapt::{SendBody, SendFuture};
+use ekiden_http::adapt::{SendBody, SendFuture, SendIo};
 use ekiden_http::{Body, Error};
 use ekiden_middleware::MiddlewareExt;
 use ekiden_reactor::{Latch, run, spawn, yield_now};
@@ -296,6 +296,8 @@ fn on_another_thread_nothing_of_ours_is_touched() {
     }
     let future = SendFuture::new(ready(()));
     assert!(!is_touched(Box::new(move || assert!(future.now_or_never().is_some()))));
+    let io = SendIo::new(futures_util::io::empty());
+    assert!(!is_touched(Box::new(move || drop(io.into_inner()))));
     let service = IntoTower::new(Rc::new(backend()));
     assert!(!is_touched(Box::new(move || drop(service.clone()))));
 }

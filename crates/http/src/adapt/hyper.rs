@@ -51,7 +51,8 @@ use send_wrapper::SendWrapper;
 /// It says that vectored writes are worth it, as they are on our sockets. For a stream that only writes the first piece
 /// of each, tell hyper's builder `writev(false)`.
 ///
-/// It is `Send` only if the stream is, and ours are not. Of hyper, nothing but upgrades insists on that.
+/// It is `Send` only if the stream is, and ours are not. What insists on that, as hyper's upgrades do, takes a
+/// [`SendIo`](super::SendIo) in between.
 ///
 /// # Panics
 ///

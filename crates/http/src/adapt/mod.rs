@@ -12,7 +12,7 @@
 //! | hyper's server or client | to run it on the reactor | `hyper::{Io, Timer, Executor}` |
 //! | an axum `Router`, a tonic server, any tower service | to serve it, or to call it | `tower::FromTower` |
 //! | a client of ours | a tower service | `tower::IntoTower` |
-//! | a body or a future of ours | to get it through code that insists on `Send` | [`SendBody`], [`SendFuture`] |
+//! | a body, a future, a stream of ours | to get it through code that insists on `Send` | [`SendBody`], [`SendFuture`], [`SendIo`] |
 
 mod send;
 #[cfg(feature = "hyper")]
@@ -20,4 +20,4 @@ pub mod hyper;
 #[cfg(feature = "tower")]
 pub mod tower;
 
-pub use send::{SendBody, SendFuture};
+pub use send::{SendBody, SendFuture, SendIo};

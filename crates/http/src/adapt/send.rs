@@ -6,10 +6,12 @@
 //! gets a panic, and never the value.
 
 use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_io::{AsyncRead, AsyncWrite};
 use http_body::{Frame, SizeHint};
 use send_wrapper::SendWrapper;
 
@@ -145,6 +147,99 @@ impl<T> Future for SendFuture<T> {
 impl<T> fmt::Debug for SendFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendFuture").finish_non_exhaustive()
+    }
+}
+
+/// A stream for code that insists on `Send`: it stays on its core, and checks that it does.
+///
+/// hyper asks for that when it is to hand a connection over (`with_upgrades`), and so do the clients of hyper-util: they
+/// take `hyper::Io::new(SendIo::new(stream))`.
+///
+/// ```
+/// use ekiden_http::adapt::SendIo;
+///
+/// fn send_anywhere<Io: futures_io::AsyncRead + futures_io::AsyncWrite + Send>(_io: Io) {}
+///
+/// # ekiden_reactor::run(async {
+/// # let listener = ekiden_reactor::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let addr = listener.local_addr()?;
+/// let stream = ekiden_reactor::net::TcpStream::connect(addr).await?;
+/// send_anywhere(SendIo::new(stream));
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+///
+/// # Panics
+///
+/// When it is used or dropped on another thread than the one that made it.
+pub struct SendIo<T>(SendWrapper<T>);
+
+impl<T> SendIo<T> {
+    /// Wraps a stream on the thread where it will stay.
+    pub fn new(io: T) -> Self {
+        Self(SendWrapper::new(io))
+    }
+
+    /// The stream.
+    ///
+    /// # Panics
+    ///
+    /// On another thread than the one that made it.
+    #[track_caller]
+    pub fn get_ref(&self) -> &T {
+        &self.0
+    }
+
+    /// The stream itself.
+    ///
+    /// # Panics
+    ///
+    /// On another thread than the one that made it.
+    #[track_caller]
+    pub fn into_inner(self) -> T {
+        self.0.take()
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for SendIo<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0).poll_read(cx, buf)
+    }
+
+    fn poll_read_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0).poll_read_vectored(cx, bufs)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for SendIo<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_close(cx)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for SendIo<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        wrapped(f, "SendIo", &self.0)
     }
 }
 
