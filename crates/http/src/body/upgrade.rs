@@ -143,11 +143,6 @@ impl UpgradeSlot {
         cell.upgraded = Some(upgraded);
         // `drop` of self wakes.
     }
-
-    /// Whether nobody waits for the connection any more.
-    pub(crate) fn is_dropped(&self) -> bool {
-        self.cell.borrow().lonely
-    }
 }
 
 impl Drop for UpgradeSlot {

@@ -64,11 +64,6 @@ impl Content {
         }
     }
 
-    /// Whether the end was reached.
-    pub(crate) fn is_done(&self) -> bool {
-        matches!(self, Self::Done)
-    }
-
     /// How many bytes are still to come, if that is known.
     pub(crate) fn left(&self) -> Option<u64> {
         match self {

@@ -38,9 +38,9 @@ use crate::head::{Expectation, HeadReader, Limits, Refusal, RequestHead};
 use ekiden_proto::pipeline::Order;
 use http::{HeaderMap, StatusCode, Version, header};
 
-use terms::{Offer, Terms};
+use terms::Offer;
 
-pub(crate) use terms::Due;
+pub(crate) use terms::{Due, Terms};
 
 /// The requests and replies of one connection. `R` is whatever stands for a reply.
 #[derive(Debug)]
@@ -129,6 +129,8 @@ pub(crate) enum Wait {
     Body,
     /// The rest of a body that nobody reads.
     Unread,
+    /// For it to close, since everything was said.
+    Close,
 }
 
 /// How the connection leaves HTTP.
@@ -302,11 +304,23 @@ impl<R> Conversation<R> {
         }
     }
 
+    /// The reply that was begun cannot be ended: it was the last, and the client must notice that it is not whole.
+    pub(crate) fn cut_reply(&mut self) {
+        self.is_writing = false;
+        self.cut();
+        self.leave();
+    }
+
+    /// Whether the client waits to be told to send its body.
+    pub(crate) fn awaits_continue(&self) -> bool {
+        self.awaits_continue && matches!(self.next, Next::Body(_))
+    }
+
     /// The body of the latest request is wanted. If the client waits for that, it is told, as soon as the turn
     /// of its reply has come; says whether it was.
     pub(crate) fn try_continue(&mut self, out: &mut Vec<u8>) -> bool {
         let is_its_turn = self.order.owed() == 1 && !self.is_writing;
-        if self.awaits_continue && is_its_turn && matches!(self.next, Next::Body(_)) {
+        if self.awaits_continue() && is_its_turn {
             self.awaits_continue = false;
             out.extend_from_slice(CONTINUE);
             return true;

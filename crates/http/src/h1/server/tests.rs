@@ -374,7 +374,7 @@ fn the_go_ahead_is_given_when_the_body_is_wanted() {
     check("recv post expect head, reply 1 413", &format!("{call}, 413-, Linger"));
     check("recv post expect head, drop, reply 1 200", &format!("{call}, 200-, Linger"));
     check("recv post expect head, reply 1 200, want", &format!("{call}, 200-, Linger"));
-    check("recv post/1.0 expect head, want", &format!("{call}"));
+    check("recv post/1.0 expect head, want", call);
     check("recv get expect, want, reply 1 200", "call 1 GET /, 200");
     check("recv expect else", "417- Expectation, Linger");
 }

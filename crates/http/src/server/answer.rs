@@ -1,0 +1,79 @@
+//! What is said when there is no answer from the service, and what the operator is told of it.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use ekiden_reactor::notice;
+use ekiden_reactor::notice::Level;
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::calls::Panic;
+use crate::body::Body;
+use crate::error::Error;
+use crate::h1::encode::Invalid;
+use crate::head::Refusal;
+
+/// To a request that cannot be read: what is wrong with it, in a line.
+pub(super) fn to_refusal(refusal: Refusal) -> Response<Body> {
+    text(refusal.status(), format!("{refusal}\n"))
+}
+
+/// To a request whose call failed. The operator is told if it is for him to mend.
+pub(super) fn to_failure(error: &Error) -> Response<Body> {
+    let status = error.status();
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
+        notice(Level::Error, "http", format_args!("a service failed: {}", Chain(error)));
+    }
+    let mut response = reason(status);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        // In a second a queue that is full now has moved.
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// To a request whose call panicked. The connection ends: nobody knows in what state the service left things.
+pub(super) fn to_panic(panic: &Panic, count: u64) -> Response<Body> {
+    notice(Level::Error, "http", format_args!("a service panicked, for the {count}. time: {panic}"));
+    let mut response = reason(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// In place of a response that cannot be sent.
+pub(super) fn to_invalid(invalid: Invalid) -> Response<Body> {
+    notice(Level::Error, "http", format_args!("a response cannot be sent: {invalid}"));
+    reason(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Tells the operator of a response that was begun and cannot be ended.
+pub(super) fn tell_of_cut(error: &Error) {
+    notice(Level::Warning, "http", format_args!("a response was cut short: {}", Chain(error)));
+}
+
+fn reason(status: StatusCode) -> Response<Body> {
+    text(status, format!("{}\n", status.canonical_reason().unwrap_or("error")))
+}
+
+fn text(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}
+
+/// An error and what it was caused by.
+struct Chain<'a>(&'a (dyn StdError + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! Servers: a service, and the connections whose requests it answers.
+//!
+//! ```text
+//!   Listener ──► a task for each connection
+//!                  │
+//!                  │   bytes ──► Conversation ──► RawRequest ──► [ Convert ] ──► your service
+//!                  │                                                                │
+//!                  └── bytes ◄── Conversation ◄───────── http::Response ◄───────────┘
+//! ```
+//!
+//! [`serve`] takes a service of `http`'s types. Beneath is a service of [`RawRequest`]s, with the head as it was
+//! parsed, for those who count instructions: [`Config::serve_raw`]. Between the two stands [`Convert`], a middleware
+//! like any other.
+//!
+//! A connection is one task, and the service's calls run in it. It owns no buffer and no call while it is idle. It is
+//! safe without a proxy in front: each phase has a time limit and each queue a maximum, both in the [`Config`];
+//! what cannot be understood in exactly one way is refused; a handler that panics harms one connection.
+//!
+//! # What a client can rely on
+//!
+//! - Every request that was received as a whole is answered, also if the client ends its direction behind it
+//!   (a half-close): as nginx does, and unlike hyper, an end of input is no end of interest. When the connection
+//!   breaks, its calls are dropped at the next `.await`.
+//! - Whoever is refused is told why by a status and a line of text, and sees it: the connection is closed for
+//!   writing first, and what still comes is passed over for a moment.
+//!
+//! # What a service can rely on
+//!
+//! - Whatever framing a response's fields claim, what is sent is what its body is: a `content-length` that
+//!   disagrees is answered by 500, `transfer-encoding: chunked` and `connection` are ours to say, and any other
+//!   coding is refused. `HEAD` is answered without a body, by what the service says to it.
+//! - A response with `connection: close` is the last one on its connection.
+//! - An error becomes the status that [`Error::status`] says; 503 asks to come again in a second. A panic becomes
+//!   500 if nothing was sent; otherwise the client sees a response that is cut short.
+
+mod config;
+mod raw;
+mod connection;
+mod calls;
+mod sending;
+mod patience;
+mod answer;
+mod date;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use ekiden_proto::server::{Drain, Listener, Server};
+use ekiden_service::Service;
+use futures_io::{AsyncRead, AsyncWrite};
+use http::{Request, Response};
+
+use crate::body::Body;
+use crate::error::Error;
+use connection::Connection;
+use date::Date;
+
+pub use config::Config;
+pub use raw::{Convert, RawRequest};
+
+/// Serves a listener with the [default configuration](Config).
+///
+/// ```
+/// use ekiden_http::{Body, Error, server};
+/// use ekiden_reactor::net::TcpListener;
+/// use ekiden_service::service_fn;
+/// use http::{Request, Response};
+/// use std::time::Duration;
+///
+/// # ekiden_reactor::run(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let hello = service_fn(async |req: Request<Body>| {
+///     Ok::<_, Error>(Response::new(Body::from(format!("hello from {}\n", req.uri().path()))))
+/// });
+/// let server = server::serve(listener, hello);
+///
+/// server.drain(Duration::from_secs(30)).await;
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+pub fn serve<L, S>(listener: L, service: S) -> Server
+where
+    L: Listener + 'static,
+    S: Service<Req = Request<Body>, Resp = Response<Body>, Error: Into<Error>> + 'static,
+{
+    Config::default().serve(listener, service)
+}
+
+/// Serves one connection to its end, with the [default configuration](Config).
+///
+/// # Cancel safety
+///
+/// Dropping the future closes the connection, and drops the calls that run.
+///
+/// # Errors
+///
+/// The connection broke, or its peer took nothing of what we wrote for too long. That a peer breaks the rules is no
+/// error here: it was told.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+pub async fn serve_connection<Io, S>(io: Io, service: S) -> Result<(), Error>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Service<Req = Request<Body>, Resp = Response<Body>, Error: Into<Error>>,
+{
+    Config::default().serve_connection(io, service, Drain::new()).await
+}
+
+impl Config {
+    /// Serves a listener: a task for each connection, in which the service's calls run.
+    ///
+    /// The server runs on this thread's reactor until it is drained, by its handle or by the shutdown, or until the
+    /// listener fails for good. When it drains, idle connections are closed, and the others once they have answered
+    /// what they were asked, saying `connection: close`.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    pub fn serve<L, S>(self, listener: L, service: S) -> Server
+    where
+        L: Listener + 'static,
+        S: Service<Req = Request<Body>, Resp = Response<Body>, Error: Into<Error>> + 'static,
+    {
+        self.serve_raw(listener, Convert::new(service))
+    }
+
+    /// The same for a service that takes the head of a request as it was parsed.
+    ///
+    /// # Panics
+    ///
+    /// As [`serve`](Self::serve).
+    pub fn serve_raw<L, S>(self, listener: L, service: S) -> Server
+    where
+        L: Listener + 'static,
+        S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>> + 'static,
+    {
+        let accept = self.accept.clone();
+        let shared = Rc::new((Shared::new(self), service));
+        accept.serve(listener, move |io, _peer, drain| {
+            let shared = shared.clone();
+            async move {
+                let (shared, service) = &*shared;
+                // That a connection breaks is its peer's daily life, and not worth a line.
+                drop(run(shared, service, io, drain).await);
+            }
+        })
+    }
+
+    /// Serves one connection to its end. It ends politely when the [`Drain`] begins.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection, and drops the calls that run.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve_connection`].
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    pub async fn serve_connection<Io, S>(self, io: Io, service: S, drain: Drain) -> Result<(), Error>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + 'static,
+        S: Service<Req = Request<Body>, Resp = Response<Body>, Error: Into<Error>>,
+    {
+        run(&Shared::new(self), &Convert::new(service), io, drain).await
+    }
+
+    /// The same for a service that takes the head of a request as it was parsed.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`serve_connection`](Self::serve_connection).
+    ///
+    /// # Errors
+    ///
+    /// As [`serve_connection`].
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    pub async fn serve_raw_connection<Io, S>(self, io: Io, service: S, drain: Drain) -> Result<(), Error>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + 'static,
+        S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>>,
+    {
+        run(&Shared::new(self), &service, io, drain).await
+    }
+}
+
+/// What the connections of a server share.
+struct Shared {
+    config: Config,
+    date: Date,
+    /// Calls that panicked.
+    panics: Cell<u64>,
+}
+
+impl Shared {
+    fn new(config: Config) -> Self {
+        Self { config, date: Date::new(), panics: Cell::new(0) }
+    }
+}
+
+/// The calls borrow the service, so none of them needs a reference of its own.
+fn run<'a, Io, S>(
+    shared: &'a Shared,
+    service: &'a S,
+    io: Io,
+    drain: Drain,
+) -> impl Future<Output = Result<(), Error>> + use<'a, Io, S>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>>,
+{
+    Connection::new(shared, io, drain.begun(), |request| service.call(request))
+}

@@ -1,0 +1,111 @@
+//! How long a connection waits for its peer: every time-out, and one timer for all of them.
+//!
+//! Nearly every deadline is pushed out before it comes. So the timer is not moved when a deadline moves to a later
+//! moment: it rings at the old one, finds that there is time left, and is set anew. A request on a connection that
+//! is kept alive does not touch it at all.
+
+use std::pin::Pin;
+use std::task::Context;
+
+use ekiden_reactor::{Instant, Sleep, sleep_until};
+
+use super::config::Config;
+use crate::h1::server::Wait;
+
+/// What the connection waits for, and since when.
+pub(super) struct Patience {
+    wait: Wait,
+    since: Instant,
+    /// Since when the peer has taken nothing of what waits to be written.
+    stalled: Option<Instant>,
+    sleep: Option<Sleep>,
+}
+
+/// What took too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// What the peer was to send.
+    Read,
+    /// The peer did not take what we wrote.
+    Write,
+}
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        Self { wait: Wait::Nothing, since: Instant::ORIGIN, stalled: None, sleep: None }
+    }
+
+    /// Something was received.
+    pub(super) fn handle_read(&mut self, now: Instant) {
+        // A head must come in time as a whole, and so must what is passed over: a byte now and then is no progress.
+        if !matches!(self.wait, Wait::Head | Wait::Unread | Wait::Close) {
+            self.since = now;
+        }
+    }
+
+    /// A request begins: whatever is waited for from here on, it is waited for anew.
+    pub(super) fn handle_request(&mut self) {
+        self.wait = Wait::Nothing;
+    }
+
+    /// Something was written.
+    pub(super) fn handle_written(&mut self) {
+        self.stalled = None;
+    }
+
+    /// Waits from now on for what the peer is to send, and for it to take what is to be written, if anything is.
+    /// Says what is overdue; otherwise the task is woken when something might be.
+    pub(super) fn poll_overdue(
+        &mut self,
+        cx: &mut Context<'_>,
+        config: &Config,
+        now: Instant,
+        wait: Wait,
+        is_writing: bool,
+    ) -> Option<Overdue> {
+        if wait != self.wait {
+            self.wait = wait;
+            self.since = now;
+        }
+        self.stalled = if is_writing { self.stalled.or(Some(now)) } else { None };
+        let (overdue, deadline) = self.deadline(config)?;
+        if now >= deadline {
+            // It begins anew, lest it be overdue again before anything could be done about it.
+            (self.since, self.stalled) = (now, None);
+            return Some(overdue);
+        }
+        self.ring_at(cx, deadline);
+        None
+    }
+
+    fn deadline(&self, config: &Config) -> Option<(Overdue, Instant)> {
+        let read = match self.wait {
+            Wait::Nothing => None,
+            Wait::NextRequest => Some(config.idle_timeout),
+            Wait::Head => Some(config.head_timeout),
+            Wait::Body | Wait::Unread => Some(config.body_timeout),
+            Wait::Close => Some(config.linger_timeout),
+        };
+        let read = read.map(|timeout| (Overdue::Read, self.since + timeout));
+        let write = self.stalled.map(|since| (Overdue::Write, since + config.write_timeout));
+        match (read, write) {
+            (Some(read), Some(write)) if write.1 < read.1 => Some(write),
+            (read, write) => read.or(write),
+        }
+    }
+
+    /// Makes sure that the task is woken at `deadline`, or before.
+    fn ring_at(&mut self, cx: &mut Context<'_>, deadline: Instant) {
+        let sleep = self.sleep.get_or_insert_with(|| sleep_until(deadline));
+        if deadline < sleep.deadline() {
+            sleep.reset(deadline);
+        }
+        if Pin::new(&mut *sleep).poll(cx).is_ready() {
+            // It rang for a deadline that has moved since.
+            sleep.reset(deadline);
+            if Pin::new(sleep).poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+        }
+    }
+}

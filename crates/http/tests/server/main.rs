@@ -1,0 +1,16 @@
+//! The server against a client whose every byte, and every moment, a test chooses.
+//!
+//! The stream is a pipe in memory and the clock is set by hand, so that each schedule is played as it is written.
+//! Tests are scripts, which [`script`] knows how to play.
+
+#[path = "../client/pipe.rs"]
+mod pipe;
+mod script;
+
+mod answers;
+mod bodies;
+mod endings;
+mod hostile;
+mod pipelines;
+mod times;
+mod upgrades;

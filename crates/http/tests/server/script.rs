@@ -1,0 +1,297 @@
+//! Scripts: a schedule of what the client does, of what the service does, and of time, with what must be seen.
+//!
+//! One step a line, `step => what is seen`; a step with nothing to be seen has no arrow. In texts, `\n` is CR LF.
+//! Dates and types of responses are not shown, and a single LF is shown as `⏎`.
+//!
+//! | step | does |
+//! |---|---|
+//! | `send text`, `close`, `reset`, `window n` | the client |
+//! | `flood n` | the client sends so many bytes; `unread` is how many the server has not read |
+//! | `wire` | what was written since the last time |
+//! | `client` | how the client sees the server: open, closing (it will write no more), closed, gone |
+//! | `go a` | lets the call of `/wait/a` end, and gives its reader its first bytes |
+//! | `feed a text`, `end a`, `break a` | gives the response's body of `/feed/a` bytes, its end, or an error |
+//! | `calls` | how many calls run |
+//! | `told` | what the operator was told since the last time |
+//! | `drain` | the server begins to drain |
+//! | `ended` | how serving ended: `…`, `ok` or the error |
+//! | `pass 1s` | time |
+//!
+//! The service answers by path; see [`answer`].
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ekiden_http::server::Config;
+use ekiden_http::{Body, Error};
+use ekiden_proto::server::Drain;
+use ekiden_reactor::driver::hand::{Clock, Hand};
+use ekiden_reactor::{JoinHandle, Latch, Reactor, spawn, yield_now};
+use ekiden_service::{Refused, service_fn};
+use futures_util::{AsyncReadExt, AsyncWriteExt};
+use http::{Method, Request, Response, StatusCode};
+
+use crate::pipe::{Peer, pipe};
+
+/// Plays a script on a connection with the default configuration.
+pub(crate) fn check(script: &str) {
+    check_with(|_| {}, script);
+}
+
+/// Plays a script on a connection that is configured otherwise.
+pub(crate) fn check_with(configure: impl Fn(&mut Config), script: &str) {
+    play(&configure, usize::MAX, script);
+}
+
+/// Plays a script with reads of every size from one byte up to more than the script sends: what is seen must not
+/// change.
+pub(crate) fn check_split(script: &str) {
+    let longest = script.lines().map(str::len).max().unwrap_or(0);
+    for read_max in 1..longest {
+        play(&|_| {}, read_max, script);
+    }
+}
+
+fn play(configure: &dyn Fn(&mut Config), read_max: usize, script: &str) {
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let mut reactor = ekiden_reactor::Config::default();
+    let notices = told.clone();
+    reactor.on_notice = Rc::new(move |notice| notices.borrow_mut().push(notice.to_string()));
+    let (hand, clock) = Hand::new().expect("a driver");
+    Reactor::with_driver(reactor, hand).run(async {
+        let mut config = Config::default();
+        configure(&mut config);
+        let (pipe, client) = pipe();
+        client.set_read_max(read_max);
+        let (house, drain) = (Rc::new(House::default()), Drain::new());
+        let service = {
+            let house = house.clone();
+            service_fn(async move |request| answer(&house, request).await)
+        };
+        let ended = spawn(config.serve_connection(pipe, service, drain.clone()));
+        let mut stage = Stage { client, clock, house, drain, told, ended };
+        settle().await;
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (step, expected) = line.split_once(" => ").unwrap_or((line, ""));
+            let seen = stage.step(step);
+            settle().await;
+            assert_eq!(seen, expected, "at `{step}`, reading {read_max} bytes at a time, in {script}");
+        }
+    });
+}
+
+/// Lets everybody do what can be done now.
+async fn settle() {
+    for _ in 0..300 {
+        yield_now().await;
+    }
+}
+
+struct Stage {
+    client: Peer,
+    clock: Clock,
+    house: Rc<House>,
+    drain: Drain,
+    told: Rc<RefCell<Vec<String>>>,
+    ended: JoinHandle<Result<(), Error>>,
+}
+
+/// What the script can reach inside of the service.
+#[derive(Default)]
+struct House {
+    doors: RefCell<HashMap<String, Latch>>,
+    taps: RefCell<HashMap<String, Tap>>,
+    calls: Cell<usize>,
+}
+
+impl House {
+    fn door(&self, name: &str) -> Latch {
+        self.doors.borrow_mut().entry(name.to_owned()).or_default().clone()
+    }
+
+    fn tap(&self, name: &str) -> Tap {
+        self.taps.borrow_mut().entry(name.to_owned()).or_default().clone()
+    }
+}
+
+/// A call that runs, also if it is dropped.
+struct Running<'a>(&'a House);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.calls.set(self.0.calls.get() - 1);
+    }
+}
+
+/// The service. Every response says its path, so that their order can be seen.
+async fn answer(house: &House, request: Request<Body>) -> Result<Response<Body>, Error> {
+    house.calls.set(house.calls.get() + 1);
+    let _running = Running(house);
+    let (head, mut body) = request.into_parts();
+    let path = head.uri.path().to_owned();
+    let (_, rest) = path.split_at(path.len().min(1));
+    let (verb, name) = rest.split_once('/').unwrap_or((rest, ""));
+    let respond = Response::builder();
+    if head.method == Method::CONNECT {
+        tunnel(body);
+        return Ok(Response::new(Body::empty()));
+    }
+    let response = match verb {
+        "wait" => {
+            house.door(name).wait().await;
+            Response::new(Body::from(path))
+        }
+        // Reads all of its body and says how much that was.
+        "count" => {
+            let body = body.collect(1 << 20).await?;
+            Response::new(Body::from(format!("{} bytes", body.len())))
+        }
+        // Reads once, and again when told.
+        "sip" => {
+            let first = body.chunk().await.transpose()?.unwrap_or_default();
+            house.door(name).wait().await;
+            let second = body.chunk().await.transpose()?.unwrap_or_default();
+            Response::new(Body::from(format!("{} then {} bytes", first.len(), second.len())))
+        }
+        "echo" => Response::new(body),
+        "feed" => Response::new(Body::stream(house.tap(name))),
+        "big" => Response::new(Body::from(vec![b'x'; name.parse().expect("a number")])),
+        "status" => {
+            respond.status(StatusCode::from_bytes(name.as_bytes()).expect("a status")).body(body_of(&path))?
+        }
+        "close" => respond.header("connection", "close").body(body_of(&path))?,
+        "length" => respond.header("content-length", name).body(body_of("12345"))?,
+        "declared" => respond.header("content-length", name).body(Body::stream(house.tap("declared")))?,
+        "chunked" => respond.header("transfer-encoding", "chunked").body(body_of("12345"))?,
+        "fail" => return Err(Error::other("the roof leaks")),
+        "refuse" => return Err(Refused::new("full").into()),
+        "panic" => panic!("at the disco"),
+        "trap" => Response::new(Body::stream(futures_util::stream::poll_fn(
+            |_| -> Poll<Option<std::io::Result<Bytes>>> { panic!("in the body") },
+        ))),
+        "upgrade" => {
+            tunnel(body);
+            respond.status(101).header("upgrade", "echo").body(Body::empty())?
+        }
+        _ => Response::new(body_of(&path)),
+    };
+    Ok(response)
+}
+
+fn body_of(text: &str) -> Body {
+    Body::from(text.to_owned())
+}
+
+/// Speaks the other protocol: it says `> `, then whatever it is told.
+fn tunnel(mut body: Body) {
+    let upgrade = body.take_upgrade().expect("an offer");
+    drop(spawn(async move {
+        let Ok(mut stream) = upgrade.await else { return };
+        let mut buf = [0; 64];
+        while let Ok(count @ 1..) = stream.read(&mut buf).await {
+            let said = [b"> ", &buf[..count]].concat();
+            if stream.write_all(&said).await.is_err() {
+                break;
+            }
+        }
+    }));
+}
+
+impl Stage {
+    fn step(&mut self, step: &str) -> String {
+        let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
+        let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        match verb {
+            "send" => self.client.send(&bytes(rest)),
+            "flood" => self.client.send(&vec![b'x'; rest.parse().expect("a number of bytes")]),
+            "close" => self.client.close(),
+            "reset" => self.client.reset(),
+            "window" => self.client.open_window(rest.parse().expect("a number of bytes")),
+            "go" => self.house.door(name).open(),
+            "feed" => self.house.tap(name).push(Some(Ok(bytes(text).into()))),
+            "end" => self.house.tap(name).push(None),
+            "break" => self.house.tap(name).push(Some(Err("broken".into()))),
+            "drain" => self.drain.begin(),
+            "pass" => self.clock.advance(seconds(rest)),
+            "wire" => return shown(&self.client.take()),
+            "client" => return self.client.sees().to_owned(),
+            "unread" => return self.client.unread().to_string(),
+            "calls" => return self.house.calls.get().to_string(),
+            "told" => return self.told.borrow_mut().drain(..).collect::<Vec<_>>().join("; "),
+            "ended" => return self.ended(),
+            verb => panic!("no step is called `{verb}`"),
+        }
+        String::new()
+    }
+
+    fn ended(&mut self) -> String {
+        match Pin::new(&mut self.ended).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => "…".to_owned(),
+            Poll::Ready(Ok(Ok(()))) => "ok".to_owned(),
+            Poll::Ready(Ok(Err(error))) => error.to_string(),
+            Poll::Ready(Err(panic)) => panic.to_string(),
+        }
+    }
+}
+
+fn bytes(text: &str) -> Vec<u8> {
+    text.replace("\\n", "\r\n").into_bytes()
+}
+
+/// What was written, without dates and types; much of the same byte is counted.
+fn shown(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let is_shown = |line: &&str| !line.starts_with("date: ") && !line.starts_with("content-type: ");
+    let lines: Vec<_> = text.split("\r\n").filter(is_shown).map(counted).collect();
+    lines.join("\\n").replace('\n', "⏎").trim_end().to_owned()
+}
+
+fn counted(line: &str) -> String {
+    let rest = line.trim_start_matches('x');
+    match line.len() - rest.len() {
+        count @ 100.. => format!("[{count} x]{rest}"),
+        _ => line.to_owned(),
+    }
+}
+
+fn seconds(text: &str) -> Duration {
+    let seconds = text.strip_suffix('s').and_then(|text| text.parse().ok());
+    Duration::from_secs_f64(seconds.expect("seconds"))
+}
+
+/// A response's body that the script feeds.
+#[derive(Clone, Default)]
+struct Tap(Rc<RefCell<(Vec<Piece>, Option<Waker>)>>);
+
+type Piece = Option<Result<Bytes, Box<dyn std::error::Error + Send + Sync>>>;
+
+impl Tap {
+    fn push(&self, piece: Piece) {
+        let waker = {
+            let mut state = self.0.borrow_mut();
+            state.0.push(piece);
+            state.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl futures_util::Stream for Tap {
+    type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut state = self.0.borrow_mut();
+        if state.0.is_empty() {
+            state.1 = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(state.0.remove(0))
+    }
+}

@@ -1,0 +1,157 @@
+//! Clients that take their time.
+
+use crate::script::check;
+
+/// A header's field, a byte a second.
+#[test]
+fn a_head_must_come_in_time() {
+    let slowly = "pass 1s\nsend x\n".repeat(29);
+    check(&format!(
+        r"
+        send GET / HTTP/1.1\nA:
+        {slowly}
+        client => open
+        wire =>
+        pass 1s
+        wire => HTTP/1.1 408 Request Timeout\ncontent-length: 17\nconnection: close\n\nmessage too slow⏎
+        client => closing
+        pass 2s
+        client => closed
+        ended => ok
+        "
+    ));
+}
+
+#[test]
+fn the_time_for_a_head_begins_with_it() {
+    check(
+        r"
+        pass 59s
+        send GET /a HT
+        pass 29s
+        send TP/1.1\nHost: x\n\n
+        wire => HTTP/1.1 200 OK\ncontent-length: 2\n\n/a
+        pass 59s
+        client => open
+        pass 1s
+        client => closed
+        wire =>
+        ",
+    );
+    check(
+        r"
+        send GET /a HTTP/1.1\nHost: x\n\nGET /b HT
+        pass 29s
+        send TP/1.1\nHost: x\n\nGET /c HT
+        pass 29s
+        send TP/1.1\nHost: x\n\n
+        client => open
+        ",
+    );
+}
+
+#[test]
+fn an_idle_connection_is_closed() {
+    check("pass 59s\nclient => open\npass 1s\nclient => closed\nwire =>\nended => ok");
+    check("send \\n\\n\npass 60s\nclient => closed\nwire =>");
+}
+
+#[test]
+fn a_call_may_take_as_long_as_it_likes() {
+    check(
+        r"
+        send GET /wait/a HTTP/1.1\nHost: x\n\n
+        pass 1000s
+        go a
+        wire => HTTP/1.1 200 OK\ncontent-length: 7\n\n/wait/a
+        pass 59s
+        client => open
+        pass 1s
+        client => closed
+        ",
+    );
+}
+
+#[test]
+fn a_body_that_stalls_breaks() {
+    check(
+        r"
+        send POST /count HTTP/1.1\nHost: x\nContent-Length: 5\n\nhe
+        pass 29s
+        send l
+        pass 29s
+        client => open
+        pass 1s
+        wire => HTTP/1.1 408 Request Timeout\ncontent-length: 16\nconnection: close\n\nRequest Timeout⏎
+        client => closing
+        ",
+    );
+}
+
+#[test]
+fn a_body_that_nobody_reads_must_come_in_time_as_a_whole() {
+    check(
+        r"
+        send POST /a HTTP/1.1\nHost: x\nContent-Length: 5\n\nh
+        wire => HTTP/1.1 200 OK\ncontent-length: 2\n\n/a
+        pass 29s
+        send e
+        pass 1s
+        client => closing
+        ",
+    );
+}
+
+#[test]
+fn a_service_that_does_not_read_makes_nobody_late() {
+    check(
+        r"
+        send POST /sip/a HTTP/1.1\nHost: x\nContent-Length: 200000\n\n
+        flood 150000
+        pass 1000s
+        client => open
+        ",
+    );
+    check(
+        r"
+        send POST /wait/a HTTP/1.1\nHost: x\nContent-Length: 5\nExpect: 100-continue\n\n
+        pass 1000s
+        client => open
+        ",
+    );
+}
+
+#[test]
+fn a_client_that_never_reads_is_dropped() {
+    check(
+        r"
+        window 100
+        send GET /big/1000000 HTTP/1.1\nHost: x\n\n
+        pass 29s
+        window 1000
+        pass 29s
+        client => open
+        pass 1s
+        client => gone
+        ended => there was no progress for 30s while sending a response
+        ",
+    );
+}
+
+#[test]
+fn who_goes_on_sending_after_the_last_word_is_given_two_seconds() {
+    check(
+        r"
+        send nonsense\n\n
+        wire => HTTP/1.1 400 Bad Request\ncontent-length: 15\nconnection: close\n\ninvalid method⏎
+        flood 1000000
+        unread => 0
+        client => closing
+        pass 1s
+        send more
+        client => closing
+        pass 1s
+        client => closed
+        ",
+    );
+}

@@ -1,0 +1,42 @@
+//! Connections that leave HTTP.
+
+use crate::script::check;
+
+#[test]
+fn an_upgrade_takes_along_what_was_read() {
+    check(
+        r"
+        send GET /upgrade HTTP/1.1\nHost: x\nConnection: upgrade\nUpgrade: echo\n\nhello
+        wire => HTTP/1.1 101 Switching Protocols\nupgrade: echo\nconnection: upgrade\n\n> hello
+        ended => ok
+        send world
+        wire => > world
+        close
+        client => gone
+        ",
+    );
+}
+
+#[test]
+fn an_offer_need_not_be_taken_up() {
+    check(
+        r"
+        send GET /a HTTP/1.1\nHost: x\nConnection: upgrade\nUpgrade: echo\n\nGET /b HTTP/1.1\nHost: x\n\n
+        wire => HTTP/1.1 200 OK\ncontent-length: 2\n\n/aHTTP/1.1 200 OK\ncontent-length: 2\n\n/b
+        client => open
+        ",
+    );
+}
+
+#[test]
+fn connect_makes_a_tunnel() {
+    check(
+        r"
+        send CONNECT a:1 HTTP/1.1\nHost: a:1\n\nhello
+        wire => HTTP/1.1 200 OK\n\n> hello
+        ended => ok
+        send world
+        wire => > world
+        ",
+    );
+}
