@@ -7,6 +7,7 @@ mod ticks;
 mod tcp;
 mod time;
 mod sources;
+mod channels;
 mod threads;
 mod notices;
 mod world;
