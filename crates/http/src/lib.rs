@@ -11,6 +11,7 @@ pub mod server;
 pub mod adapt;
 
 pub use body::{Body, OnUpgrade, Upgraded};
+pub use client::Client;
 pub use error::Error;
 pub use server::{serve, serve_connection};
 

@@ -468,4 +468,54 @@ mod tests {
         check("CONNECT", "HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", "200 switch, 5 over");
         check("CONNECT", "HTTP/1.1 407 No\nContent-Length: 0\n\n", "407 Empty, open");
     }
+
+    /// Pieces that responses are made of, good and bad.
+    const PIECES: [&str; 24] = [
+        "HTTP/1.1 200 OK\n",
+        "HTTP/1.0 200 OK\n",
+        "HTTP/1.1 100 Continue\n\n",
+        "HTTP/1.1 101 Switching\n",
+        "HTTP/1.1 204 No\n",
+        "HTTP/1.1 304 No\n",
+        "HTTP/1.1 ",
+        "Content-Length: 5\n",
+        "Content-Length: 0\n",
+        "Transfer-Encoding: chunked\n",
+        "Connection: close\n",
+        "Connection: upgrade\nUpgrade: x\n",
+        "A: b\n",
+        "\n",
+        "\n\n",
+        "5\n",
+        "hello",
+        "5\nhello\n",
+        "0\n\n",
+        "0\nA: b\n\n",
+        ";x=y",
+        "\0",
+        "é",
+        "$",
+    ];
+
+    proptest::proptest! {
+        /// However a response is cut, it is the same response, and nothing in it makes us panic.
+        #[test]
+        fn a_response_is_the_same_however_it_is_cut(
+            asked in proptest::sample::select(vec!["GET", "HEAD", "CONNECT", "GET upgrade", "POST 5", "POST chunked held"]),
+            pieces in proptest::collection::vec(proptest::sample::select(PIECES.to_vec()), 0..14),
+            cuts in proptest::collection::vec(proptest::prelude::any::<proptest::sample::Index>(), 0..6),
+        ) {
+            // With an end to the head, since a wrong line in half of one may be noticed sooner or later.
+            let wire = pieces.concat() + "\n\n";
+            let closes = wire.contains('$');
+            let wire = wire.replace('$', "").replace('\n', "\r\n");
+            let wire = wire.as_bytes();
+            let whole = play(asked, wire, &[], closes);
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(wire.len() + 1)).collect();
+            cuts.sort_unstable();
+            proptest::prop_assert_eq!(&whole, &play(asked, wire, &cuts, closes));
+            let each: Vec<_> = (1..wire.len()).collect();
+            proptest::prop_assert_eq!(&whole, &play(asked, wire, &each, closes));
+        }
+    }
 }
