@@ -250,3 +250,19 @@ fn an_upgrade_hands_the_stream_over_with_what_was_read_too_far() {
         ",
     );
 }
+
+#[test]
+fn a_body_that_panics_takes_only_its_connection_along() {
+    check(
+        r"
+        call a POST / fed
+        call b GET /
+        feed a x
+        panic a
+        answer a => Network Unknown: the connection was closed while ending the connection's task
+        answer b => Service No: admitting the request failed: refused: the connection is closed
+        status => Closed
+        peer => gone
+        ",
+    );
+}

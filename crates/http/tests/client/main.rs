@@ -8,6 +8,7 @@ mod script;
 
 mod bodies;
 mod calls;
+mod connecting;
 mod endings;
 mod hostile;
 mod times;

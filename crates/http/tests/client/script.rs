@@ -5,7 +5,7 @@
 //! | step | does |
 //! |---|---|
 //! | `call a GET /x [+name:value …] [body]` | calls; the body is `text` in quotes, or `fed` |
-//! | `feed a text`, `end a`, `break a` | gives a fed body bytes, its end, or an error |
+//! | `feed a text`, `end a`, `break a`, `panic a` | gives a fed body bytes, its end, an error, or a bug |
 //! | `drop a` | gives the call up, or its response, whatever there is |
 //! | `leave` | drops the client |
 //! | `wire` | what was written since the last time |
@@ -109,6 +109,7 @@ impl Stage {
             "call" => self.call(name, text),
             "feed" => self.fed[name].push(Some(Ok(bytes(text).into()))),
             "end" => self.fed[name].push(None),
+            "panic" => self.fed[name].panic(),
             "break" => self.fed[name].push(Some(Err("broken".into()))),
             "drop" => drop(self.calls.remove(name)),
             "leave" => self.client = None,
@@ -264,6 +265,10 @@ struct Tap(Rc<RefCell<(Vec<Piece>, Option<Waker>)>>);
 type Piece = Option<Result<Bytes, Box<dyn std::error::Error + Send + Sync>>>;
 
 impl Tap {
+    fn panic(&self) {
+        self.push(Some(Err("panic".into())));
+    }
+
     fn push(&self, piece: Piece) {
         let waker = {
             let mut state = self.0.borrow_mut();
@@ -285,6 +290,10 @@ impl futures_util::Stream for Tap {
             state.1 = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        Poll::Ready(state.0.remove(0))
+        let piece = state.0.remove(0);
+        let is_bug =
+            piece.as_ref().is_some_and(|piece| piece.as_ref().is_err_and(|told| told.to_string() == "panic"));
+        assert!(!is_bug, "a bug of the body's");
+        Poll::Ready(piece)
     }
 }

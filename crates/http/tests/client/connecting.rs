@@ -1,0 +1,76 @@
+//! Connecting, over real sockets: which host is named, and what is said when nobody is there.
+
+use ekiden_http::{Body, Error, client::Client};
+use ekiden_reactor::net::TcpListener;
+use ekiden_reactor::{JoinHandle, run, spawn};
+use ekiden_service::{Begun, Failure, Fault, Service, Status};
+use http::Request;
+
+/// A server that answers one request with the request itself.
+async fn mirror() -> (u16, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+    let port = listener.local_addr().expect("an address").port();
+    let server = spawn(async move {
+        let (stream, _peer) = listener.accept().await.expect("a client");
+        let mut request = [0; 1024];
+        let length = stream.read(&mut request).await.expect("a request");
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("room");
+        stream.write_all(&request[..length]).await.expect("room");
+        // Until the client has gone.
+        assert_eq!(stream.read(&mut request).await.expect("the end"), 0);
+    });
+    (port, server)
+}
+
+async fn ask(client: &Client) -> Result<String, Error> {
+    let response = client.call(Request::get("/").body(Body::empty())?).await?;
+    let text = response.into_body().collect(1024).await?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn the_address_is_the_host() {
+    run(async {
+        for host in ["127.0.0.1", "localhost"] {
+            let (port, server) = mirror().await;
+            let client = Client::connect(format!("{host}:{port}")).await.expect("a connection");
+            let asked = ask(&client).await.expect("an answer");
+            assert_eq!(asked, format!("GET / HTTP/1.1\r\nhost: {host}:{port}\r\n\r\n"));
+            assert_eq!(client.status(), Status::Open);
+            drop(client);
+            server.await.expect("no panic");
+        }
+    });
+}
+
+#[test]
+fn nobody_at_the_address_is_an_error_that_names_it() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let addr = listener.local_addr().expect("an address");
+        drop(listener);
+        let error = Client::connect(addr).await.expect_err("nobody listens");
+        assert_eq!((error.fault(), error.begun()), (Fault::Network, Begun::No));
+        let source = std::error::Error::source(&error).expect("a source").to_string();
+        assert!(source.contains(&addr.to_string()), "{source}");
+
+        let error = Client::connect("no port here").await.expect_err("no address");
+        assert_eq!(error.begun(), Begun::No);
+    });
+}
+
+#[test]
+fn a_server_that_goes_away_closes_the_client() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let client = Client::connect(listener.local_addr().expect("an address")).await.expect("a connection");
+        let (stream, _peer) = listener.accept().await.expect("a client");
+        assert_eq!(client.status(), Status::Open);
+        drop(stream);
+        while client.status() != Status::Closed {
+            ekiden_reactor::yield_now().await;
+        }
+        assert_eq!(ask(&client).await.expect_err("closed").begun(), Begun::No);
+    });
+}
