@@ -97,7 +97,9 @@ impl<T, F: Sharing> Drop for Sending<'_, T, F> {
     fn drop(&mut self) {
         if let Some(wait) = self.wait {
             let (turns, own) = self.sender.queue.with(|queue| queue.handle_send_dropped(wait));
-            turns.wake();
+            if let Some(turns) = turns {
+                turns.wake();
+            }
             drop(own);
         }
     }
@@ -162,7 +164,9 @@ impl<T, F: Sharing> Receiver<T, F> {
         let popped = self.queue.with(|queue| queue.pop(waker)).into_poll();
         popped.map(|popped| {
             let (value, turns) = popped?;
-            turns.wake();
+            if let Some(turns) = turns {
+                turns.wake();
+            }
             Some(value)
         })
     }

@@ -37,8 +37,8 @@ pub(crate) struct Queue<T> {
 }
 
 /// Those to wake since places became free: one as a rule, and ticks.
-#[derive(Default)]
 #[must_use = "they must be woken"]
+#[derive(Default)]
 pub(super) struct Turns {
     first: Option<Waker>,
     more: Vec<Waker>,
@@ -113,9 +113,16 @@ impl<T> Queue<T> {
         wait: &mut Option<Key>,
         waker: &Waker,
     ) -> Step<Result<Option<Waker>, SendError<T>>> {
-        let turn = wait.map_or(Turn::Gone, |key| self.places.turn(key));
         let is_free = self.is_closed || self.has_place();
-        if turn == Turn::Waiting || (turn == Turn::Gone && !is_free) {
+        let may_send = match *wait {
+            None => is_free,
+            Some(key) => match self.places.turn(key) {
+                Turn::Come => true,
+                Turn::Gone => is_free,
+                Turn::Waiting => false,
+            },
+        };
+        if !may_send {
             return Step::Wait { replaced: self.places.poll(wait, waker) };
         }
         if let Some(key) = wait.take() {
@@ -127,7 +134,7 @@ impl<T> Queue<T> {
 
     /// A send was dropped before it ended: it sent nothing, and a place that was promised to it goes to the
     /// next. The other waker is the send's own, to be dropped.
-    pub(super) fn handle_send_dropped(&mut self, wait: Key) -> (Turns, Option<Waker>) {
+    pub(super) fn handle_send_dropped(&mut self, wait: Key) -> (Option<Turns>, Option<Waker>) {
         let own = self.end_wait(wait);
         (self.promise_places(), own)
     }
@@ -166,7 +173,7 @@ impl<T> Queue<T> {
 impl<T> Queue<T> {
     /// The next value, and who may send since its place is free; `None` when no more will come. If there is
     /// nothing yet, a wait for it if there is somebody to wake.
-    pub(super) fn pop(&mut self, waker: Option<&Waker>) -> Step<Option<(T, Turns)>> {
+    pub(super) fn pop(&mut self, waker: Option<&Waker>) -> Step<Option<(T, Option<Turns>)>> {
         match self.items.pop_front() {
             Some(value) => Step::Now(Some((value, self.promise_places()))),
             None if self.senders == 0 || self.is_closed => Step::Now(None),
@@ -192,7 +199,12 @@ impl<T> Queue<T> {
     }
 
     /// Gives the free places to those who have waited longest.
-    fn promise_places(&mut self) -> Turns {
+    fn promise_places(&mut self) -> Option<Turns> {
+        // Nobody, as a rule; then this is two comparisons.
+        if self.places.is_empty() { None } else { Some(self.find_turns()) }
+    }
+
+    fn find_turns(&mut self) -> Turns {
         let mut turns = Turns::default();
         while self.has_place()
             && let Some((waker, wait)) = self.places.take_one()
@@ -209,7 +221,10 @@ impl<T> Queue<T> {
 
 impl Turns {
     pub(super) fn wake(self) {
-        self.first.into_iter().chain(self.more).for_each(Waker::wake);
+        if let Some(first) = self.first {
+            first.wake();
+        }
+        self.more.into_iter().for_each(Waker::wake);
     }
 }
 
