@@ -153,3 +153,18 @@ fn reactors_on_the_system_count_from_the_same_moment() {
     let second = ekiden_reactor::run(async { Instant::now() });
     assert!(second >= first, "{second:?} came after {first:?}");
 }
+
+#[test]
+fn a_sleep_moved_into_the_past_ends_for_whoever_waits() {
+    by_hand(async |_clock| {
+        let shared = std::rc::Rc::new(std::cell::RefCell::new(sleep(1000 * MS)));
+        let waiting = shared.clone();
+        let task = spawn(std::future::poll_fn(move |cx| waiting.borrow_mut().poll_unpin(cx)));
+        yield_now().await;
+        shared.borrow_mut().reset(Instant::now());
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        assert!(task.is_finished());
+    });
+}
