@@ -4,4 +4,5 @@
 //! times out has its tests on the floors below.
 #![forbid(unsafe_code)]
 
+mod axum;
 mod client;
