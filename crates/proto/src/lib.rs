@@ -1,4 +1,38 @@
 //! A protocol is a codec and a dispatch rule.
+//!
+//! Say how bytes become frames, and whether replies come in the order of the requests, and you have a client that is a
+//! [`Service`](ekiden_service::Service) and a server that takes one:
+//!
+//! ```text
+//!   Service ◄── pipeline ◄── frames ── Transport ◄── bytes ── any AsyncRead + AsyncWrite
+//!                                          │
+//!                                        codec
+//! ```
+//!
+//! ```
+//! use ekiden_proto::codec::Lines;
+//! use ekiden_proto::pipeline::{self, Client};
+//! use ekiden_reactor::net::{TcpListener, TcpStream};
+//! use ekiden_service::{Service, service_fn};
+//! use std::convert::Infallible;
+//!
+//! # ekiden_reactor::run(async {
+//! let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! let addr = listener.local_addr()?;
+//! let hello = service_fn(async |name: String| Ok::<_, Infallible>(format!("hello, {name}")));
+//! pipeline::serve(listener, Lines::default(), hello);
+//!
+//! let client = Client::<_, String>::new(TcpStream::connect(addr).await?, Lines::default());
+//! assert_eq!(client.call("Ada").await?, "hello, Ada");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! In reading order: [`codec`] turns bytes into frames; [`Transport`] does that for a byte stream, with as few system
+//! calls as there can be; [`pipeline`] gives each request its reply; [`server`] accepts connections, counts them and
+//! drains.
+//!
+//! This crate knows no protocol: each is a crate above it.
 #![forbid(unsafe_code)]
 
 pub mod codec;

@@ -134,6 +134,11 @@ impl<Io, Codec> Transport<Io, Codec> {
         &self.io
     }
 
+    /// The byte stream. What is read of it or written to it passes the codec by.
+    pub fn io_mut(&mut self) -> &mut Io {
+        &mut self.io
+    }
+
     /// The codec.
     pub fn codec(&self) -> &Codec {
         &self.codec
@@ -205,24 +210,24 @@ impl<Io: AsyncRead + Unpin, Codec: Decoder> Transport<Io, Codec> {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<NextFrame<Codec>>> {
         let frame = self.poll_frame(cx);
         self.settle_read();
-        match frame {
-            Poll::Ready(Err(error)) => {
-                self.reading = Reading::Ended;
-                self.read = BytesMut::new();
-                Poll::Ready(Some(Err(error)))
-            }
-            frame => frame.map(Result::transpose),
-        }
+        frame.map(|frame| self.end_by_error(frame))
+    }
+
+    /// The next frame, if all of it has been read already. It never reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn try_next(&mut self) -> Option<NextFrame<Codec>> {
+        let frame = self.decode();
+        self.settle_read();
+        self.end_by_error(frame)
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Framed<Codec>> {
         while self.reading == Reading::Open {
-            if self.is_undecoded {
-                match self.codec.decode(&mut self.read).map_err(ReadError::Frame)? {
-                    Decoded::Incomplete => self.is_undecoded = false,
-                    Decoded::Frame(frame) => return self.take_frame(frame, Reading::Open),
-                    Decoded::Hold(frame) => return self.take_frame(frame, Reading::Held),
-                }
+            if let Some(frame) = self.decode()? {
+                return Poll::Ready(Ok(Some(frame)));
             }
             if ready!(self.poll_read(cx)).map_err(ReadError::Io)? == 0 {
                 self.reading = Reading::Ended;
@@ -235,11 +240,33 @@ impl<Io: AsyncRead + Unpin, Codec: Decoder> Transport<Io, Codec> {
         Poll::Ready(Ok(None))
     }
 
-    fn take_frame<T, E>(&mut self, frame: T, reading: Reading) -> Poll<Result<Option<T>, E>> {
-        self.reading = reading;
+    /// Takes a frame off what was read.
+    fn decode(&mut self) -> Framed<Codec> {
+        if !self.is_undecoded() {
+            return Ok(None);
+        }
+        let frame = match self.codec.decode(&mut self.read).map_err(ReadError::Frame)? {
+            Decoded::Incomplete => {
+                self.is_undecoded = false;
+                return Ok(None);
+            }
+            Decoded::Frame(frame) => frame,
+            Decoded::Hold(frame) => {
+                self.reading = Reading::Held;
+                frame
+            }
+        };
         self.is_undecoded = !self.read.is_empty();
         self.is_read_loose = true;
-        Poll::Ready(Ok(Some(frame)))
+        Ok(Some(frame))
+    }
+
+    fn end_by_error(&mut self, frame: Framed<Codec>) -> Option<NextFrame<Codec>> {
+        if frame.is_err() {
+            self.reading = Reading::Ended;
+            self.read = BytesMut::new();
+        }
+        frame.transpose()
     }
 
     /// Reads what is there and appends it to `read`.

@@ -77,6 +77,16 @@ impl Wire {
         std::mem::take(&mut self.0.borrow_mut().outgoing)
     }
 
+    /// Whether the code under test has ended its direction.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.borrow().is_closed
+    }
+
+    /// How many bytes the peer has sent that nobody has read.
+    pub(crate) fn unread(&self) -> usize {
+        self.0.borrow().incoming.len()
+    }
+
     /// How many reads found something, and how many writes did.
     pub(crate) fn calls(&self) -> (usize, usize) {
         let state = self.0.borrow();

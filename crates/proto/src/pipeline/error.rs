@@ -114,6 +114,11 @@ impl StdError for Error {
 }
 
 impl ConnectionError {
+    /// The peer does not take what is sent.
+    pub(super) fn stalled() -> Self {
+        io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing of what it is sent").into()
+    }
+
     /// The kind of the system's error, if that is what it was.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match &*self.0 {
@@ -138,6 +143,12 @@ impl ConnectionError {
 impl From<Cause> for ConnectionError {
     fn from(cause: Cause) -> Self {
         Self(Arc::new(cause))
+    }
+}
+
+impl From<io::Error> for ConnectionError {
+    fn from(error: io::Error) -> Self {
+        Self::from(Cause::Io(error))
     }
 }
 

@@ -1,12 +1,30 @@
 //! Pipelined dispatch: many requests in flight, replies leave in request order.
 //!
+//! ```text
+//!   caller ─┐                                                              ┌─ call
+//!   caller ─┼─► Client ─ Calls ─► Transport ◄─── wire ───► Transport ─ Order ─┼─ call
+//!   caller ─┘                                                              └─ call
+//! ```
+//!
 //! Slow calls hold back the fast ones behind them; that is the price of a wire format without request ids.
+//!
+//! What decides is pure and is played by hand in its tests: [`Order`] on the server's side, `calls` on the client's.
+//! Around them are the two ends: [`Client`], which is a service, and [`serve_connection`], which takes one. A protocol
+//! that has a connection loop of its own, as HTTP has, takes only the [`Order`].
+//!
+//! In reading order: [`order`](Order), [`calls`](Client) and `client` are the client's; `running`, `session`,
+//! `patience` and `server` the server's; `error` says what a caller learns when it has no answer.
 
 mod order;
 mod calls;
 mod client;
+mod running;
+mod session;
+mod patience;
+mod server;
 mod error;
 
 pub use client::{Client, ClientConfig, Connection};
 pub use error::{ConnectionError, Error};
 pub use order::{Order, Ticket};
+pub use server::{ServeError, ServerConfig, serve, serve_connection};

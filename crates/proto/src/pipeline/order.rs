@@ -116,6 +116,11 @@ impl<T> Order<T> {
         Some(reply)
     }
 
+    /// Whether [`next_reply`](Self::next_reply) would answer a reply.
+    pub fn has_reply(&self) -> bool {
+        self.next.is_some()
+    }
+
     /// Whether the reply to this request would be the next to leave.
     pub fn is_next(&self, ticket: &Ticket) -> bool {
         ticket.order == self.id && ticket.number == self.answered
@@ -155,7 +160,8 @@ mod tests {
                 Some(("done", name)) => order.done(tickets.remove(name).unwrap(), name),
                 _ => panic!("no such step: {step}"),
             }
-            while let Some(name) = order.next_reply() {
+            while order.has_reply() {
+                let name = order.next_reply().unwrap();
                 log.push(format!("write {name}"));
             }
         }

@@ -17,6 +17,7 @@ mod listener;
 mod handle;
 mod state;
 mod drain;
+mod linger;
 mod accept;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use ekiden_reactor::spawn_named;
 
 pub use drain::Drain;
 pub use handle::{Drained, Server};
+pub use linger::close_gently;
 pub use listener::Listener;
 
 use state::State;

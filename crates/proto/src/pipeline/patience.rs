@@ -1,0 +1,62 @@
+//! How long a server waits for its peer: [`Patience`].
+//!
+//! It is told at each poll what the peer keeps us waiting for, and how far it had come. It moves nothing and closes
+//! nothing; it says when to.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ekiden_reactor::{Instant, Sleep, sleep_until};
+
+use super::server::ServerConfig;
+
+/// How long the peer may keep us waiting, depending on what for.
+pub(super) struct Patience {
+    wait: Option<Wait>,
+    /// When it ends. Without it nothing was to be waited for yet.
+    sleep: Option<Sleep>,
+    stall_timeout: Duration,
+    idle_timeout: Option<Duration>,
+}
+
+/// What the peer keeps us waiting for, and how far it had come: if that is another, patience begins anew.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// That it takes more than so many bytes.
+    Stalled { written: u64 },
+    /// That it asks more than so many requests.
+    Idle { begun: u64 },
+}
+
+impl Patience {
+    pub(super) fn new(config: ServerConfig) -> Self {
+        let ServerConfig { stall_timeout, idle_timeout, .. } = config;
+        Self { wait: None, sleep: None, stall_timeout, idle_timeout }
+    }
+
+    /// Ready when it has ended.
+    pub(super) fn poll(&mut self, wait: Option<Wait>, cx: &mut Context<'_>) -> Poll<Wait> {
+        let time = match wait {
+            Some(Wait::Stalled { .. }) => Some(self.stall_timeout),
+            Some(Wait::Idle { .. }) => self.idle_timeout,
+            None => None,
+        };
+        let (Some(wait), Some(time)) = (wait, time) else {
+            self.wait = wait;
+            return Poll::Pending;
+        };
+        if self.wait.replace(wait) != Some(wait) {
+            let deadline = Instant::recent() + time;
+            match &mut self.sleep {
+                Some(sleep) => sleep.reset(deadline),
+                None => self.sleep = Some(sleep_until(deadline)),
+            }
+        }
+        match &mut self.sleep {
+            Some(sleep) => Pin::new(sleep).poll(cx).map(|()| wait),
+            None => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The calls that a server runs for one connection: [`Running`].
+//!
+//! A call's future has no name, so each is kept in a box; the box is used again as long as the connection is busy and
+//! freed when it is idle: one allocation for a busy period is the price of an idle connection that holds nothing.
+//!
+//! The first call shares the task's own waker and is polled whenever the task is. Of the others each has a waker of
+//! its own, so that of a thousand calls only those are polled that have something to do. Their wakers share a lock,
+//! which is free unless another thread wakes a call.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Futures that run at once, each with a tag that says whose its output is.
+#[derive(Debug)]
+pub(super) struct Running<F, T> {
+    /// The call that is polled with the task's waker.
+    first: Option<Place<F, T>>,
+    more: Vec<More<F, T>>,
+    /// The places of `more` that no call uses.
+    free: Vec<usize>,
+    /// Present as long as `more` is not empty.
+    woken: Option<Arc<Woken>>,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Place<F, T> {
+    future: Pin<Box<Option<F>>>,
+    /// Present while there is a future.
+    tag: Option<T>,
+}
+
+#[derive(Debug)]
+struct More<F, T> {
+    place: Place<F, T>,
+    flag: Arc<Flag>,
+    waker: Waker,
+}
+
+/// Which of the further calls were woken.
+#[derive(Debug, Default)]
+struct Woken(Mutex<WokenState>);
+
+#[derive(Debug, Default)]
+struct WokenState {
+    places: Vec<usize>,
+    /// The task's, unless it was woken already.
+    task: Option<Waker>,
+}
+
+/// Wakes one place.
+#[derive(Debug)]
+struct Flag {
+    place: usize,
+    is_woken: AtomicBool,
+    woken: Arc<Woken>,
+}
+
+impl<F: Future, T> Running<F, T> {
+    pub(super) const fn new() -> Self {
+        Self { first: None, more: Vec::new(), free: Vec::new(), woken: None, len: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Starts a call, and polls it at once: many answer at once.
+    pub(super) fn start(&mut self, future: F, tag: T, cx: &mut Context<'_>) -> Option<(T, F::Output)> {
+        let first = self.first.get_or_insert_with(Place::new);
+        let done = if first.tag.is_none() {
+            first.start(future, tag);
+            first.poll(cx)
+        } else {
+            let at = self.free_place();
+            self.register(cx.waker());
+            let more = &mut self.more[at];
+            more.place.start(future, tag);
+            let done = more.poll();
+            if done.is_some() {
+                self.free.push(at);
+            }
+            done
+        };
+        self.len += usize::from(done.is_none());
+        done
+    }
+
+    /// Polls those that were woken, and tells which are done.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, mut handle_done: impl FnMut(T, F::Output)) {
+        let mut settle = |done: Option<(T, F::Output)>, len: &mut usize| {
+            done.map(|(tag, output)| {
+                *len -= 1;
+                handle_done(tag, output);
+            })
+            .is_some()
+        };
+        if let Some(first) = &mut self.first {
+            settle(first.poll(cx), &mut self.len);
+        }
+        // Registered before looking, so that whoever is woken from now on wakes the task again.
+        self.register(cx.waker());
+        let Some(woken) = &self.woken else { return };
+        for at in std::mem::take(&mut woken.lock().places) {
+            if settle(self.more[at].poll(), &mut self.len) {
+                self.free.push(at);
+            }
+        }
+    }
+
+    /// Frees the boxes if no call uses one.
+    pub(super) fn settle(&mut self) {
+        if self.is_empty() {
+            *self = Self::new();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_unallocated(&self) -> bool {
+        self.first.is_none() && self.more.capacity() == 0 && self.free.capacity() == 0 && self.woken.is_none()
+    }
+
+    /// Whoever is woken shall wake the task.
+    fn register(&self, task: &Waker) {
+        let Some(woken) = &self.woken else { return };
+        let mut state = woken.lock();
+        if !state.task.as_ref().is_some_and(|known| known.will_wake(task)) {
+            let replaced = state.task.replace(task.clone());
+            drop(state);
+            drop(replaced); // To drop a waker can run anything, so nothing is locked.
+        }
+    }
+
+    fn free_place(&mut self) -> usize {
+        if let Some(at) = self.free.pop() {
+            return at;
+        }
+        let woken = self.woken.get_or_insert_default();
+        let at = self.more.len();
+        let flag = Arc::new(Flag { place: at, is_woken: AtomicBool::new(false), woken: Arc::clone(woken) });
+        let waker = Waker::from(Arc::clone(&flag));
+        self.more.push(More { place: Place::new(), flag, waker });
+        at
+    }
+}
+
+impl<F: Future, T> Place<F, T> {
+    fn new() -> Self {
+        Self { future: Box::pin(None), tag: None }
+    }
+
+    fn start(&mut self, future: F, tag: T) {
+        self.future.set(Some(future));
+        self.tag = Some(tag);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Option<(T, F::Output)> {
+        let Poll::Ready(output) = self.future.as_mut().as_pin_mut()?.poll(cx) else { return None };
+        self.future.set(None);
+        Some((self.tag.take()?, output))
+    }
+}
+
+impl<F: Future, T> More<F, T> {
+    fn poll(&mut self) -> Option<(T, F::Output)> {
+        // Before the poll: what wakes it meanwhile wants it polled again.
+        self.flag.is_woken.store(false, Ordering::Release);
+        self.place.poll(&mut Context::from_waker(&self.waker))
+    }
+}
+
+impl Woken {
+    fn lock(&self) -> MutexGuard<'_, WokenState> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.is_woken.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut state = self.woken.lock();
+        state.places.push(self.place);
+        let task = state.task.take();
+        drop(state);
+        task.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
+
+    /// A call that is over when its test says so, and counts how often it was polled.
+    #[derive(Clone, Default)]
+    struct Call(Rc<Inner>);
+
+    #[derive(Default)]
+    struct Inner {
+        is_over: Cell<bool>,
+        polls: Cell<u32>,
+        waker: RefCell<Option<Waker>>,
+    }
+
+    impl Call {
+        fn end(&self) {
+            self.0.is_over.set(true);
+            self.wake();
+        }
+
+        fn wake(&self) {
+            self.0.waker.take().unwrap().wake();
+        }
+
+        fn polls(&self) -> u32 {
+            self.0.polls.get()
+        }
+    }
+
+    impl Future for Call {
+        type Output = &'static str;
+
+        fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<&'static str> {
+            self.0.polls.set(self.0.polls.get() + 1);
+            self.0.waker.replace(Some(cx.waker().clone()));
+            if self.0.is_over.get() { Poll::Ready("done") } else { Poll::Pending }
+        }
+    }
+
+    /// A task that counts how often it was woken.
+    #[derive(Default)]
+    struct Task(std::sync::atomic::AtomicU32);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Task {
+        fn wakes(&self) -> u32 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    fn poll(running: &mut Running<Call, usize>, task: &Arc<Task>) -> Vec<usize> {
+        let mut done = Vec::new();
+        let waker = Waker::from(Arc::clone(task));
+        running.poll(&mut Context::from_waker(&waker), |tag, _| done.push(tag));
+        done
+    }
+
+    fn start(running: &mut Running<Call, usize>, calls: &[Call], task: &Arc<Task>) {
+        let waker = Waker::from(Arc::clone(task));
+        for (tag, call) in calls.iter().enumerate() {
+            assert!(running.start(call.clone(), tag, &mut Context::from_waker(&waker)).is_none());
+        }
+    }
+
+    #[test]
+    fn of_many_calls_only_those_are_polled_that_were_woken() {
+        let (task, mut running) = (Arc::new(Task::default()), Running::new());
+        let calls: Vec<_> = (0..100).map(|_| Call::default()).collect();
+        start(&mut running, &calls, &task);
+        assert_eq!(poll(&mut running, &task), []);
+        assert_eq!(task.wakes(), 0);
+        calls[70].end();
+        calls[7].end();
+        assert_eq!(task.wakes(), 1, "the task is woken once, however many calls are");
+        assert_eq!(poll(&mut running, &task), [70, 7]);
+        assert_eq!((calls[70].polls(), calls[7].polls(), calls[8].polls()), (2, 2, 1));
+        calls[8].end();
+        assert_eq!((task.wakes(), poll(&mut running, &task)), (2, vec![8]));
+        assert_eq!(running.len, 97);
+    }
+
+    #[test]
+    fn the_first_call_goes_with_the_task() {
+        let (task, mut running) = (Arc::new(Task::default()), Running::new());
+        let calls = [Call::default(), Call::default()];
+        start(&mut running, &calls, &task);
+        calls[0].end();
+        assert_eq!((task.wakes(), poll(&mut running, &task)), (1, vec![0]));
+        start(&mut running, &[Call::default()], &task);
+        assert_eq!(running.more.len(), 1, "its place is used again");
+    }
+
+    #[test]
+    fn a_call_that_answers_at_once_is_never_kept() {
+        let mut running = Running::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        assert_eq!(running.start(std::future::ready("a"), 1, &mut cx), Some((1, "a")));
+        assert!(running.is_empty());
+    }
+
+    #[test]
+    fn a_call_that_wakes_itself_is_polled_again() {
+        let (task, mut running) = (Arc::new(Task::default()), Running::new());
+        let calls = [Call::default(), Call::default()];
+        start(&mut running, &calls, &task);
+        // As a call does that yields.
+        calls[1].wake();
+        assert_eq!(poll(&mut running, &task), []);
+        calls[1].end();
+        assert_eq!((task.wakes(), poll(&mut running, &task)), (2, vec![1]));
+    }
+
+    #[test]
+    fn boxes_are_used_again_while_busy_and_freed_when_idle() {
+        let (task, mut running) = (Arc::new(Task::default()), Running::new());
+        let calls: Vec<_> = (0..3).map(|_| Call::default()).collect();
+        start(&mut running, &calls, &task);
+        calls[1].end();
+        calls[2].end();
+        assert_eq!(poll(&mut running, &task), [1, 2]);
+        let again = [Call::default(), Call::default()];
+        start(&mut running, &again, &task);
+        running.settle();
+        assert_eq!((running.more.len(), running.len), (2, 3));
+
+        calls[0].end();
+        again.iter().for_each(Call::end);
+        assert_eq!(poll(&mut running, &task).len(), 3);
+        running.settle();
+        assert!(running.is_unallocated());
+        again[0].wake(); // Too late, and harmless.
+    }
+}

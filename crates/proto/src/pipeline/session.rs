@@ -1,0 +1,486 @@
+//! One connection of a server: when to read, when to stop, and how it ends.
+//!
+//! A [`Session`] moves requests into calls and replies onto the wire each time that it is polled. The order of the
+//! replies is [`Order`]'s to know, the futures are [`Running`]'s, the time is [`Patience`]'s. It opens nothing, and
+//! leaves the closing to who polls it.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::error::{BoxError, ConnectionError};
+use super::order::{Order, Ticket};
+use super::patience::{Patience, Wait};
+use super::running::Running;
+use super::server::{ServeError, ServerConfig};
+use crate::codec::{Decoder, Encoder};
+use crate::transport::{ReadError, Transport};
+
+/// One connection: what was asked, what is owed, and whether more may be asked.
+pub(super) struct Session<Io, Codec, F, Resp, E> {
+    pub(super) transport: Transport<Io, Codec>,
+    running: Running<F, Ticket>,
+    order: Order<Result<Resp, E>>,
+    intake: Intake,
+    pub(super) peer: Peer,
+    /// Why the connection ends once what is owed is written.
+    failure: Option<ServeError<E>>,
+    /// How many requests were begun.
+    begun: u64,
+    patience: Patience,
+}
+
+/// Which requests are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Intake {
+    /// All.
+    Open,
+    /// Those that have been read already.
+    Draining,
+    /// None.
+    Ended,
+}
+
+/// What is to be expected of the peer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// It may send more.
+    Sends,
+    /// It has ended its direction.
+    Ended,
+    /// Nothing.
+    Lost,
+}
+
+/// Why no further request is taken for now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// There is none.
+    Waiting,
+    /// Too many are owed.
+    Full,
+    /// The others want their turn.
+    Spent,
+}
+
+impl<Io, Codec, F, Resp, E> Session<Io, Codec, F, Resp, E>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    Codec: Decoder<Error: Into<BoxError>> + Encoder<Resp, Error: Into<BoxError>>,
+    F: Future<Output = Result<Resp, E>>,
+{
+    pub(super) fn new(io: Io, codec: Codec, config: ServerConfig) -> Self {
+        let mut transport = Transport::new(io, codec);
+        transport.set_write_bytes_max(config.write_bytes_max);
+        Self {
+            transport,
+            running: Running::new(),
+            order: Order::new(config.in_flight_max),
+            intake: Intake::Open,
+            peer: Peer::Sends,
+            failure: None,
+            begun: 0,
+            patience: Patience::new(config),
+        }
+    }
+
+    /// Does all that can be done now. Ready when the connection has ended.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: &impl Fn(Codec::Item) -> F,
+        drain: &mut (impl Future<Output = ()> + Unpin),
+    ) -> Poll<Result<(), ServeError<E>>> {
+        if self.intake == Intake::Open && Pin::new(drain).poll(cx).is_ready() {
+            self.intake = Intake::Draining;
+        }
+        let moved = self.poll_move(cx, call);
+        if moved.is_err() {
+            self.peer = Peer::Lost;
+        }
+        let is_flushed = moved?.is_ready();
+        if is_flushed && self.intake == Intake::Ended && self.order.owed() == 0 {
+            return Poll::Ready(self.failure.take().map_or(Ok(()), Err));
+        }
+        let is_idle = is_flushed && self.order.owed() == 0;
+        let wait = match (is_flushed, is_idle) {
+            (false, _) => Some(Wait::Stalled { written: self.transport.written_bytes() }),
+            (true, true) => Some(Wait::Idle { begun: self.begun }),
+            (true, false) => None,
+        };
+        match ready!(self.patience.poll(wait, cx)) {
+            Wait::Stalled { .. } => {
+                self.peer = Peer::Lost;
+                Poll::Ready(Err(ServeError::Connection(ConnectionError::stalled())))
+            }
+            Wait::Idle { .. } => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Moves requests into calls and replies onto the wire. Ready when all that can be written has been; an error is
+    /// one of the wire.
+    fn poll_move(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: &impl Fn(Codec::Item) -> F,
+    ) -> Result<Poll<()>, ServeError<E>> {
+        let order = &mut self.order;
+        self.running.poll(cx, |ticket, reply| order.done(ticket, reply));
+        let mut budget = REQUESTS_PER_POLL;
+        loop {
+            let stop = self.begin_requests(&mut budget, cx, call)?;
+            let room = self.queue_replies(cx).map_err(ConnectionError::from)?;
+            // Only if replies have made room is there anything new to read.
+            if stop != Stop::Full || room.is_pending() || self.order.is_full() {
+                break;
+            }
+        }
+        self.running.settle();
+        match self.transport.poll_flush(cx) {
+            Poll::Ready(flushed) => Ok(Poll::Ready(flushed.map_err(ConnectionError::from)?)),
+            Poll::Pending => Ok(Poll::Pending),
+        }
+    }
+
+    /// Begins the requests that are there, as many as may be.
+    fn begin_requests(
+        &mut self,
+        budget: &mut u32,
+        cx: &mut Context<'_>,
+        call: &impl Fn(Codec::Item) -> F,
+    ) -> Result<Stop, ServeError<E>> {
+        while *budget > 0 {
+            if self.order.is_full() {
+                return Ok(Stop::Full);
+            }
+            let next = match self.intake {
+                Intake::Open => self.transport.poll_next(cx),
+                Intake::Draining => Poll::Ready(self.transport.try_next()),
+                Intake::Ended => Poll::Pending,
+            };
+            let Poll::Ready(next) = next else { return Ok(Stop::Waiting) };
+            match next {
+                Some(Ok(req)) => {
+                    *budget -= 1;
+                    self.begin(call(req), cx);
+                }
+                Some(Err(ReadError::Io(error))) => return Err(ConnectionError::from(error).into()),
+                Some(Err(error)) => self.end_intake(Some(ConnectionError::from(error).into())),
+                None => self.end_intake(None),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(Stop::Spent)
+    }
+
+    fn begin(&mut self, call: F, cx: &mut Context<'_>) {
+        let Some(ticket) = self.order.begin() else { unreachable!("asked whether it is full") };
+        self.begun += 1;
+        if let Some((ticket, reply)) = self.running.start(call, ticket, cx) {
+            self.order.done(ticket, reply);
+        }
+    }
+
+    fn end_intake(&mut self, failure: Option<ServeError<E>>) {
+        if self.intake == Intake::Open && failure.is_none() && !self.transport.is_held() {
+            self.peer = Peer::Ended;
+        }
+        self.failure = failure;
+        self.intake = Intake::Ended;
+    }
+
+    /// Queues the replies whose turn it is, as far as there is room.
+    fn queue_replies(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+        while self.order.has_reply() {
+            if self.transport.poll_ready(cx)?.is_pending() {
+                return Ok(Poll::Pending);
+            }
+            match self.order.next_reply() {
+                Some(Ok(resp)) => {
+                    if let Err(error) = self.transport.start_send(resp) {
+                        self.cut(ServeError::Encode(error.into()));
+                    }
+                }
+                Some(Err(error)) => self.cut(ServeError::Service(error)),
+                None => {}
+            }
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    /// Drops whatever is owed from here on: after a reply that fails no other can be told from it.
+    fn cut(&mut self, failure: ServeError<E>) {
+        self.failure = Some(failure);
+        self.intake = Intake::Ended;
+        self.running = Running::new();
+        self.order = Order::new(0);
+    }
+}
+
+/// How many requests one connection may begin before the others get their turn. At a few hundred nanoseconds each,
+/// some tens of microseconds.
+const REQUESTS_PER_POLL: u32 = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{Decoded, Lines, LinesError};
+    use crate::pipeline::serve_connection;
+    use crate::server::Drain;
+    use crate::wire::{Wire, by_hand};
+    use bytes::BytesMut;
+    use ekiden_reactor::Latch;
+    use ekiden_service::Service;
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+    use std::error::Error;
+    use std::rc::Rc;
+
+    /// Lines, of which "up" hands the stream over.
+    #[derive(Clone)]
+    struct Upgrading(Lines);
+
+    impl Decoder for Upgrading {
+        type Item = String;
+        type Error = LinesError;
+
+        fn decode(&mut self, buf: &mut BytesMut) -> Result<Decoded<String>, LinesError> {
+            Ok(match self.0.decode(buf)? {
+                Decoded::Frame(line) if line == "up" => Decoded::Hold(line),
+                decoded => decoded,
+            })
+        }
+    }
+
+    impl Encoder<String> for Upgrading {
+        type Error = LinesError;
+
+        fn encode(&mut self, line: String, buf: &mut BytesMut) -> Result<(), LinesError> {
+            self.0.encode(line, buf)
+        }
+    }
+
+    /// A call answers when the test says so: with its request, or with an error if that is "bad".
+    #[derive(Clone, Default)]
+    struct Script {
+        calls: Rc<RefCell<BTreeMap<String, Latch>>>,
+    }
+
+    impl Service for Script {
+        type Req = String;
+        type Resp = String;
+        type Error = io::Error;
+
+        async fn call(&self, req: String) -> io::Result<String> {
+            let done = Latch::new();
+            self.calls.borrow_mut().insert(req.clone(), done.clone());
+            let call = Call { script: self, req };
+            done.wait().await;
+            match call.req.as_str() {
+                "bad" => Err(io::Error::other("it is bad")),
+                "broken" => Ok("two\nlines".to_owned()),
+                req => Ok(req.to_owned()),
+            }
+        }
+    }
+
+    /// Gone from the calls when it is dropped.
+    struct Call<'a> {
+        script: &'a Script,
+        req: String,
+    }
+
+    impl Drop for Call<'_> {
+        fn drop(&mut self) {
+            self.script.calls.borrow_mut().remove(&self.req);
+        }
+    }
+
+    /// Plays steps: the peer sends, takes and breaks; calls are done; after each the connection runs. "/" stands for
+    /// the end of a line. At most two are in flight.
+    fn check(script: &str, expect: &str) {
+        by_hand(|cx| assert_eq!(play(script, cx), expect, "{script}"));
+    }
+
+    fn play(script: &str, cx: &mut Context<'_>) -> String {
+        let (wire, drain, service) = (Wire::new(), Drain::new(), Script::default());
+        let config = ServerConfig { in_flight_max: 2, write_bytes_max: 4, ..ServerConfig::default() };
+        let codec = Upgrading(Lines::new(9));
+        let serving = serve_connection(wire.clone(), codec, service.clone(), config, drain.clone());
+        let mut serving = Some(Box::pin(serving));
+        let mut log = Vec::new();
+        for step in script.split(", ") {
+            let (verb, what) = step.split_once(' ').unwrap_or((step, ""));
+            let done = |name: &str| service.calls.borrow()[name].clone().open();
+            match verb {
+                "in" => wire.send(what.replace('/', "\n")),
+                "done" => what.split(' ').for_each(done),
+                "room" => wire.set_room(what.parse().unwrap()),
+                "end" => wire.end(),
+                "reset" => wire.reset(),
+                "drain" => drain.begin(),
+                "calls" => log.push(format!("{:?}", service.calls.borrow().keys().collect::<Vec<_>>())),
+                "unread" => log.push(format!("{} unread", wire.unread())),
+                _ => panic!("no such step: {step}"),
+            }
+            let ended = serving.as_mut().map(|serving| serving.as_mut().poll(cx));
+            let written = wire.take_written();
+            if !written.is_empty() {
+                log.push(format!("out {}", written.replace('\n', "/")));
+            }
+            if let Some(Poll::Ready(ended)) = ended {
+                serving = None;
+                log.push(match ended {
+                    Ok(parts) => format!("over {:?}", parts.read),
+                    Err(error) => format!("! {error}: {}", error.source().unwrap()),
+                });
+                if wire.is_closed() {
+                    log.push("closed".to_owned());
+                }
+            }
+        }
+        log.join(", ")
+    }
+
+    #[test]
+    fn replies_leave_in_the_order_of_their_requests() {
+        check("in a/, done a", "out a/");
+        check("in a/b/, done b, done a", "out a/b/");
+        check("in a/b/, done a, done b", "out a/, out b/");
+        check("in a/b/, done a, in c/, done c, done b", "out a/, out b/c/");
+    }
+
+    #[test]
+    fn no_more_are_begun_than_allowed() {
+        check("in a/b/c/, calls, done b, calls, done a, calls", r#"["a", "b"], ["a"], out a/b/, ["c"]"#);
+    }
+
+    #[test]
+    fn nothing_is_read_while_too_many_are_owed() {
+        check("in a/b/, in c/, unread, done a, unread", "2 unread, out a/, 0 unread");
+    }
+
+    #[test]
+    fn nothing_is_read_while_the_peer_takes_no_replies() {
+        check(
+            "room 0, in a/b/, done a b, in c/d/, done c d, in e/f/, calls, unread, room 99, calls",
+            r#"[], 4 unread, out a/b/c/d/, ["e", "f"]"#,
+        );
+    }
+
+    #[test]
+    fn at_the_end_what_is_owed_is_written_first() {
+        check("in a/b/, end, done b, done a", r#"out a/b/, over b"", closed"#);
+        check("end", r#"over b"", closed"#);
+    }
+
+    #[test]
+    fn what_is_no_frame_ends_the_connection_behind_what_is_owed() {
+        let error = "! the connection ended early: the peer sent what is no frame, closed";
+        check("in a/1234567890, done a, end", &format!("out a/, {error}"));
+        let error =
+            "! the connection ended early: the peer ended the connection 1 bytes into a frame, closed";
+        check("in a/b, end, done a", &format!("out a/, {error}"));
+    }
+
+    #[test]
+    fn a_break_drops_the_calls() {
+        check("in a/, reset, calls", "! the connection ended early: the connection failed, []");
+        check("room 1, in a/b/, done a, reset", "out a, ! the connection ended early: the connection failed");
+    }
+
+    #[test]
+    fn an_error_of_the_service_ends_the_connection_behind_what_was_owed_before() {
+        let error = "! the service failed: it is bad, closed";
+        check("in a/bad/, done bad, done a, calls, end", &format!("out a/, [], {error}"));
+        check("in bad/b/, done bad, calls, end", &format!("[], {error}"));
+        let error = "! a reply cannot be encoded: a line with a line break in it, closed";
+        check("in broken/, done broken, end", error);
+    }
+
+    #[test]
+    fn a_drain_answers_what_has_been_read_and_nothing_more() {
+        check(
+            "in a/b/c/d, drain, in d/e/, done a b, done c, unread, end",
+            r#"out a/b/, out c/, 0 unread, over b"d", closed"#,
+        );
+        check("drain, end", r#"over b"", closed"#);
+    }
+
+    #[test]
+    fn a_held_frame_ends_the_pipeline_and_hands_over_the_rest() {
+        check("in a/up/raw, done up, calls, done a", r#"["a"], out a/up/, over b"raw""#);
+    }
+
+    #[test]
+    fn an_idle_connection_holds_nothing() {
+        by_hand(|cx| {
+            let (wire, service) = (Wire::new(), Script::default());
+            let call = |req| service.call(req);
+            let mut session = Session::new(wire.clone(), Upgrading(Lines::new(9)), ServerConfig::default());
+            let mut drain = Drain::new().begun();
+            for _ in 0..2 {
+                wire.send("a\nb\n");
+                assert!(session.poll(cx, &call, &mut drain).is_pending());
+                assert!(!session.running.is_empty());
+                for name in ["b", "a"] {
+                    service.calls.borrow()[name].clone().open();
+                    assert!(session.poll(cx, &call, &mut drain).is_pending());
+                }
+                assert!(session.running.is_unallocated() && session.order.owed() == 0);
+                assert_eq!(wire.take_written(), "a\nb\n");
+            }
+        });
+    }
+
+    /// Answers at once.
+    struct Echo;
+
+    impl Service for Echo {
+        type Req = String;
+        type Resp = String;
+        type Error = std::convert::Infallible;
+
+        async fn call(&self, req: String) -> Result<String, Self::Error> {
+            Ok(req)
+        }
+    }
+
+    /// As many requests as so many polls take.
+    fn pings(polls: u32) -> String {
+        "ping\n".repeat((polls * REQUESTS_PER_POLL) as usize)
+    }
+
+    #[test]
+    fn a_burst_costs_one_read_and_one_write_even_one_after_the_other() {
+        for in_flight_max in [1, 64] {
+            by_hand(|cx| {
+                let wire = Wire::new();
+                let config = ServerConfig { in_flight_max, ..ServerConfig::default() };
+                let serving = serve_connection(wire.clone(), Lines::default(), Echo, config, Drain::new());
+                wire.send(pings(1));
+                assert!(Box::pin(serving).as_mut().poll(cx).is_pending());
+                assert_eq!(wire.take_written(), pings(1));
+                assert_eq!(wire.calls(), (1, 1));
+            });
+        }
+    }
+
+    #[test]
+    fn a_connection_with_much_to_do_gives_the_others_their_turn() {
+        by_hand(|cx| {
+            let wire = Wire::new();
+            let config = ServerConfig::default();
+            let mut serving =
+                Box::pin(serve_connection(wire.clone(), Lines::default(), Echo, config, Drain::new()));
+            wire.send(pings(3));
+            for _ in 0..3 {
+                assert!(serving.as_mut().poll(cx).is_pending());
+                assert_eq!(wire.take_written(), pings(1));
+            }
+        });
+    }
+}
