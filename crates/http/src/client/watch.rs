@@ -45,8 +45,8 @@ struct Phase {
     since: Option<Instant>,
 }
 
+// Places in the table of phases. The one between is that of the head, which nothing but its end cuts short.
 const WRITE: usize = 0;
-const HEAD: usize = 1;
 const BODY: usize = 2;
 const RESUME: usize = 3;
 
