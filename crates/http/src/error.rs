@@ -152,6 +152,16 @@ impl Error {
         }
     }
 
+    /// The same error, of the body that a request was to be sent with: one that was made here is the caller's fault.
+    /// One that came from a peer stays what it was, so that a proxy can tell.
+    pub(crate) fn of_request_body(mut self) -> Self {
+        if self.inner.kind == Kind::Other {
+            self.inner.kind = Kind::Invalid;
+            self.inner.doing = "sending this body";
+        }
+        self
+    }
+
     /// The same error, for a request about which more is known.
     pub(crate) fn with_begun(mut self, begun: Begun) -> Self {
         self.inner.begun = begun;

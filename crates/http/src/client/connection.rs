@@ -165,7 +165,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
         while current.exchange.wants_body() && self.outbox.has_room() {
             let Poll::Ready(frame) = Pin::new(&mut current.body).poll_frame(cx) else { break };
             progress = true;
-            let frame = frame.transpose().map_err(Stop::Failed)?;
+            let frame = frame.transpose().map_err(|error| Stop::Failed(error.of_request_body()))?;
             let put = match frame.map(http_body::Frame::into_data) {
                 Some(Ok(data)) => current.exchange.put(&mut self.outbox, data),
                 Some(Err(frame)) => current.exchange.end(&mut self.outbox, frame.trailers_ref()),

@@ -73,7 +73,7 @@ fn a_body_that_breaks_is_not_ended() {
         call a PUT / fed
         feed a hello
         break a
-        answer a => Service Unknown: making the body failed: broken
+        answer a => Caller Unknown: sending this body is not possible: broken
         wire => PUT / HTTP/1.1\nhost: a.test\ntransfer-encoding: chunked\n\n5\nhello\n
         peer => closed
         status => Closed
