@@ -105,20 +105,41 @@ impl<T> Order<T> {
         self.early[place] = Some(reply);
     }
 
+    /// Answers at once if the turn of this request has come: as [`done`](Self::done) and
+    /// [`next_reply`](Self::next_reply), without the reply passing through here.
+    ///
+    /// # Errors
+    ///
+    /// Its turn has not come; the ticket comes back.
+    pub fn try_pass(&mut self, ticket: Ticket) -> Result<(), Ticket> {
+        if !self.is_next(&ticket) {
+            return Err(ticket);
+        }
+        self.advance();
+        Ok(())
+    }
+
     /// The reply that leaves now, if it is done.
     pub fn next_reply(&mut self) -> Option<T> {
         let reply = self.next.take()?;
-        self.answered += 1;
-        self.next = self.early.pop_front().flatten();
-        if self.owed() == 0 && self.early.capacity() > 0 {
-            self.early = VecDeque::new();
-        }
+        self.advance();
         Some(reply)
     }
 
     /// Whether [`next_reply`](Self::next_reply) would answer a reply.
     pub fn has_reply(&self) -> bool {
         self.next.is_some()
+    }
+
+    /// The turn goes to the next ticket.
+    fn advance(&mut self) {
+        self.answered += 1;
+        if self.early.capacity() > 0 {
+            self.next = self.early.pop_front().flatten();
+            if self.owed() == 0 {
+                self.early = VecDeque::new();
+            }
+        }
     }
 
     /// Whether the reply to this request would be the next to leave.
@@ -158,6 +179,10 @@ mod tests {
                     None => log.push(format!("refuse {name}")),
                 },
                 Some(("done", name)) => order.done(tickets.remove(name).unwrap(), name),
+                Some(("pass", name)) => match order.try_pass(tickets.remove(name).unwrap()) {
+                    Ok(()) => log.push(format!("write {name}")),
+                    Err(ticket) => drop(tickets.insert(name, ticket)),
+                },
                 _ => panic!("no such step: {step}"),
             }
             while order.has_reply() {
@@ -183,6 +208,13 @@ mod tests {
         check("ask a, ask b", "");
         check("ask a, ask b, done b", "");
         check("ask a, ask b, done a", "write a");
+    }
+
+    #[test]
+    fn a_reply_passes_by_when_its_turn_has_come() {
+        check("ask a, pass a, ask b, pass b", "write a, write b");
+        check("ask a, ask b, pass b, pass a, pass b", "write a, write b");
+        check("ask a, ask b, done b, pass a", "write a, write b");
     }
 
     #[test]
