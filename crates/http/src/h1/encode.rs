@@ -17,6 +17,8 @@ use std::fmt;
 pub(crate) struct Response<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
+    /// What those say of our matters.
+    pub(crate) said: Said,
     /// The exact length of the body, if it is known.
     pub(crate) length: Option<u64>,
     /// What of the request's method matters.
@@ -27,6 +29,15 @@ pub(crate) struct Response<'a> {
     pub(crate) is_last: bool,
     /// As in [RFC 9110, 5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).
     pub(crate) date: &'a [u8],
+}
+
+/// What a user's fields say about what is ours to say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Said {
+    length: Option<u64>,
+    has_date: bool,
+    /// `Connection` lists `close`.
+    pub(crate) close: bool,
 }
 
 /// Why a message cannot be sent: whoever made it was wrong.
@@ -67,26 +78,21 @@ pub(crate) fn response(out: &mut Vec<u8>, response: &Response<'_>) -> Result<Out
     if status.is_informational() && !is_switch {
         return Err(Invalid::Informational);
     }
-    let declared = declared_length(headers)?;
-    let outgoing = response_framing(response, declared)?;
+    let outgoing = response_framing(response)?;
 
     status_line(out, status);
-    let mut has_date = false;
     for (name, value) in headers {
-        match ours(name) {
-            Some(Ours::Date) => has_date = true,
-            Some(_) => continue,
-            None => {}
+        if matches!(ours(name), None | Some(Ours::Date)) {
+            field(out, name.as_str(), value.as_bytes());
         }
-        field(out, name.as_str(), value.as_bytes());
     }
-    if !has_date {
+    if !response.said.has_date {
         field(out, "date", response.date);
     }
     match outgoing {
         Outgoing::Length(length) => length_field(out, length),
         Outgoing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        Outgoing::Nothing => announced_length(out, response, declared),
+        Outgoing::Nothing => announced_length(out, response),
         Outgoing::ToClose => {}
     }
     let is_last = response.is_last || outgoing == Outgoing::ToClose;
@@ -149,11 +155,11 @@ pub(crate) fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 /// The interim answer that asks for the body.
 pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-fn response_framing(response: &Response<'_>, declared: Option<u64>) -> Result<Outgoing, Invalid> {
+fn response_framing(response: &Response<'_>) -> Result<Outgoing, Invalid> {
     if has_no_content(response.asked, response.status) {
         return Ok(Outgoing::Nothing);
     }
-    match agreed_length(declared, response.length)? {
+    match agreed_length(response.said.length, response.length)? {
         Some(length) => Ok(Outgoing::Length(length)),
         None if response.is_http10 => Ok(Outgoing::ToClose),
         None => Ok(Outgoing::Chunked),
@@ -161,9 +167,9 @@ fn response_framing(response: &Response<'_>, declared: Option<u64>) -> Result<Ou
 }
 
 /// For a response without its body, the length that the body would have (RFC 9110, 8.6).
-fn announced_length(out: &mut Vec<u8>, response: &Response<'_>, declared: Option<u64>) {
+fn announced_length(out: &mut Vec<u8>, response: &Response<'_>) {
     let is_head = response.asked == Asked::Head && !response.status.is_informational();
-    match (declared, response.length) {
+    match (response.said.length, response.length) {
         _ if response.status == StatusCode::NO_CONTENT => {}
         (Some(length), _) if is_head || response.status == StatusCode::NOT_MODIFIED => {
             length_field(out, length);
@@ -174,21 +180,33 @@ fn announced_length(out: &mut Vec<u8>, response: &Response<'_>, declared: Option
     }
 }
 
-/// What a user's `content-length` says.
-fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Invalid> {
-    let mut declared = None;
-    for value in headers.get_all(header::CONTENT_LENGTH) {
-        if declared.replace(decimal(value.as_bytes()).ok_or(Invalid::Length)?).is_some() {
-            return Err(Invalid::Length);
+impl Said {
+    /// Looks through a response's fields.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Invalid> {
+        let mut said = Self::default();
+        for (name, value) in headers {
+            match ours(name) {
+                None => {}
+                Some(Ours::Date) => said.has_date = true,
+                Some(Ours::Connection) => said.close |= lists_close(value),
+                Some(Ours::Length) => {
+                    let length = decimal(value.as_bytes()).ok_or(Invalid::Length)?;
+                    if said.length.replace(length).is_some() {
+                        return Err(Invalid::Length);
+                    }
+                }
+                // Chunks are ours to make, so saying that there are some is idle; another coding would be a lie.
+                Some(Ours::Coding) if value.as_bytes().eq_ignore_ascii_case(b"chunked") => {}
+                Some(Ours::Coding) => return Err(Invalid::Coding),
+            }
         }
+        Ok(said)
     }
-    // Chunks are ours to make, so saying that there are some is idle; another coding would be a lie.
-    let is_chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
-    if headers.get_all(header::TRANSFER_ENCODING).iter().all(is_chunked) {
-        Ok(declared)
-    } else {
-        Err(Invalid::Coding)
-    }
+}
+
+fn lists_close(value: &HeaderValue) -> bool {
+    let is_close = |option: &[u8]| option.trim_ascii().eq_ignore_ascii_case(b"close");
+    value.as_bytes().split(|&byte| byte == b',').any(is_close)
 }
 
 fn agreed_length(declared: Option<u64>, known: Option<u64>) -> Result<Option<u64>, Invalid> {
@@ -202,7 +220,8 @@ fn agreed_length(declared: Option<u64>, known: Option<u64>) -> Result<Option<u64
 enum Ours {
     Date,
     Connection,
-    Framing,
+    Length,
+    Coding,
 }
 
 fn ours(name: &HeaderName) -> Option<Ours> {
@@ -210,8 +229,8 @@ fn ours(name: &HeaderName) -> Option<Ours> {
     match name.as_str().len() {
         4 if name == header::DATE => Some(Ours::Date),
         10 if name == header::CONNECTION || name.as_str() == "keep-alive" => Some(Ours::Connection),
-        14 if name == header::CONTENT_LENGTH => Some(Ours::Framing),
-        17 if name == header::TRANSFER_ENCODING => Some(Ours::Framing),
+        14 if name == header::CONTENT_LENGTH => Some(Ours::Length),
+        17 if name == header::TRANSFER_ENCODING => Some(Ours::Coding),
         _ => None,
     }
 }
@@ -295,17 +314,19 @@ mod tests {
     /// What is written for a response: "method[/1.0] status length lines" and the lines that follow the status.
     fn check(asked: &str, status: u16, length: Option<u64>, lines: &str, expect: &str) {
         let (method, is_http10) = asked.strip_suffix("/1.0").map_or((asked, false), |method| (method, true));
-        let parts = Response {
+        let headers = headers(lines);
+        let parts = Said::of(&headers).map(|said| Response {
             status: StatusCode::from_u16(status).unwrap(),
-            headers: &headers(lines),
+            headers: &headers,
+            said,
             length,
             asked: Asked::from(&Method::from_bytes(method.as_bytes()).unwrap()),
             is_http10,
             is_last: lines == "connection: close",
             date: b"now",
-        };
+        });
         let mut out = Vec::new();
-        let told = match response(&mut out, &parts) {
+        let told = match parts.and_then(|parts| response(&mut out, &parts)) {
             Ok(outgoing) => {
                 let text = String::from_utf8(out).unwrap();
                 let (line, rest) = text.split_once("\r\n").unwrap();

@@ -14,6 +14,12 @@ use std::mem::MaybeUninit;
 /// [`into_parts`](Self::into_parts) makes `http`'s types of it.
 #[derive(Clone)]
 pub struct RequestHead {
+    // Boxed, because a head passes through many hands on its way to the service, and each would copy it.
+    inner: Box<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
     method: Method,
     target: Span,
     version: Version,
@@ -24,42 +30,43 @@ pub struct RequestHead {
 impl RequestHead {
     /// What is asked for.
     pub fn method(&self) -> &Method {
-        &self.method
+        &self.inner.method
     }
 
     /// The target as it was sent: a path with its query, or one of the rarer forms of RFC 9112, section 3.2.
     pub fn target(&self) -> &str {
-        self.fields.text(self.target)
+        self.inner.fields.text(self.inner.target)
     }
 
     /// HTTP/1.0 or HTTP/1.1.
     pub fn version(&self) -> Version {
-        self.version
+        self.inner.version
     }
 
     /// The value of the first field with this name, in any case.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.fields.get(name)
+        self.inner.fields.get(name)
     }
 
     /// All fields.
     pub fn headers(&self) -> &Fields {
-        &self.fields
+        &self.inner.fields
     }
 
     /// As `http`'s types. The values share this head's memory.
     pub fn into_parts(self) -> http::request::Parts {
+        let Inner { method, target, version, fields, .. } = *self.inner;
         let (mut parts, ()) = http::Request::new(()).into_parts();
         // The parser accepts no target that `http` does not.
-        parts.uri = http::Uri::from_maybe_shared(self.fields.share(self.target)).unwrap_or_default();
-        parts.headers = self.fields.to_map();
-        parts.method = self.method;
-        parts.version = self.version;
+        parts.uri = http::Uri::from_maybe_shared(fields.share(target)).unwrap_or_default();
+        parts.headers = fields.to_map();
+        parts.method = method;
+        parts.version = version;
         parts
     }
 
     pub(crate) fn marks(&self) -> &Marks {
-        &self.marks
+        &self.inner.marks
     }
 
     /// Parses the head that `buf` begins with, and says how long it is. `None` if it is not all there.
@@ -91,7 +98,8 @@ impl RequestHead {
         }
         let version = if minor == 1 { Version::HTTP_11 } else { Version::HTTP_10 };
         let target = Span::new(head, path.as_bytes());
-        Ok(Some((Self { method, target, version, marks, fields: Fields::new(head, headers) }, length)))
+        let fields = Fields::new(head, headers);
+        Ok(Some((Self { inner: Box::new(Inner { method, target, version, marks, fields }) }, length)))
     }
 }
 
@@ -120,10 +128,10 @@ fn check_version<T>(buf: &[u8]) -> Result<Option<T>, Refusal> {
 impl fmt::Debug for RequestHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestHead")
-            .field("method", &self.method)
+            .field("method", &self.inner.method)
             .field("target", &self.target())
-            .field("version", &self.version)
-            .field("headers", &self.fields)
+            .field("version", &self.inner.version)
+            .field("headers", &self.inner.fields)
             .finish()
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct Connection<'a, Io, Drained, Call, F> {
     /// `None` once it has begun.
     drained: Option<Drained>,
     phase: Phase,
-    conversation: Conversation<Response<Body>>,
+    conversation: Conversation<Box<Response<Body>>>,
     calls: Calls<F>,
     /// Leads to whoever reads the body that is being received.
     feed: Option<Feed>,
@@ -219,9 +219,7 @@ where
         match event {
             None | Some(Event::Data(_)) => {}
             Some(Event::Request { head, framing, due }) => {
-                self.handle_request(cx, head, framing, due);
-                // At once, so that there is room for the next one.
-                self.reply(cx, now);
+                self.handle_request(cx, now, head, framing, due);
             }
             Some(Event::End(trailers)) => {
                 if let Some(feed) = self.feed.take() {
@@ -234,17 +232,24 @@ where
                 }
             }
             Some(Event::Refused(refusal, due)) => {
-                self.conversation.handle_reply(due, answer::to_refusal(refusal));
+                self.handle_reply(now, due, &mut answer::to_refusal(refusal));
             }
         }
     }
 
-    fn handle_request(&mut self, cx: &mut Context<'_>, head: RequestHead, framing: Framing, due: Due) {
+    fn handle_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        head: RequestHead,
+        framing: Framing,
+        due: Due,
+    ) {
         self.patience.handle_request();
         let body = self.body(framing, &due);
         let call = &self.call;
         if let Some((due, outcome)) = self.calls.start(cx, due, || call(RawRequest::new(head, body))) {
-            self.handle_outcome(due, outcome);
+            self.handle_outcome(now, due, outcome);
         }
     }
 
@@ -277,15 +282,14 @@ where
     fn run_calls(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let mut is_progress = false;
         while let Some((due, outcome)) = self.calls.next_outcome(cx) {
-            self.handle_outcome(due, outcome);
-            self.reply(cx, now);
+            self.handle_outcome(now, due, outcome);
             is_progress = true;
         }
         is_progress
     }
 
-    fn handle_outcome(&mut self, due: Due, outcome: Result<Result<Response<Body>, E>, Panic>) {
-        let response = match outcome {
+    fn handle_outcome(&mut self, now: Instant, due: Due, outcome: Result<Result<Response<Body>, E>, Panic>) {
+        let mut response = match outcome {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => answer::to_failure(&error.into()),
             Err(panic) => {
@@ -293,7 +297,15 @@ where
                 answer::to_panic(&panic, self.shared.panics.get())
             }
         };
-        self.conversation.handle_reply(due, response);
+        self.handle_reply(now, due, &mut response);
+    }
+
+    fn handle_reply(&mut self, now: Instant, due: Due, response: &mut Response<Body>) {
+        match self.conversation.try_turn(due) {
+            Ok(terms) => self.begin_reply(now, terms, response),
+            // An allocation, for one that was answered before its turn.
+            Err(due) => self.conversation.handle_reply(due, Box::new(std::mem::take(response))),
+        }
     }
 
     /// Puts replies into the outbox, as far as they are there and it has room.
@@ -301,8 +313,8 @@ where
         let mut is_progress = false;
         while self.outbox.has_room() {
             let Some(sending) = &mut self.sending else {
-                let Some((terms, response)) = self.conversation.next_reply() else { break };
-                self.begin_reply(now, terms, response);
+                let Some((terms, mut response)) = self.conversation.next_reply() else { break };
+                self.begin_reply(now, terms, &mut response);
                 is_progress = true;
                 continue;
             };
@@ -317,11 +329,11 @@ where
         is_progress
     }
 
-    fn begin_reply(&mut self, now: Instant, terms: Terms, response: Response<Body>) {
-        let (head, body) = response.into_parts();
+    fn begin_reply(&mut self, now: Instant, terms: Terms, response: &mut Response<Body>) {
+        let body = std::mem::take(response.body_mut());
         let reply = Reply {
-            status: head.status,
-            headers: &head.headers,
+            status: response.status(),
+            headers: response.headers(),
             length: body.content_length(),
             date: &self.shared.date.get(now),
         };
@@ -339,7 +351,7 @@ where
                 Err(body) => self.sending = Some(Sending::new(body, outgoing)),
             },
             // The one in its place is made here, so it is valid.
-            Err(invalid) => self.begin_reply(now, terms, answer::to_invalid(invalid)),
+            Err(invalid) => self.begin_reply(now, terms, &mut answer::to_invalid(invalid)),
         }
         self.heed_cut();
     }

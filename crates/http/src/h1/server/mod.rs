@@ -36,7 +36,7 @@ use super::encode::{self, CONTINUE, Invalid, Outgoing};
 use super::framing::{self, Asked, Framing};
 use crate::head::{Expectation, HeadReader, Limits, Refusal, RequestHead};
 use ekiden_proto::pipeline::Order;
-use http::{HeaderMap, StatusCode, Version, header};
+use http::{HeaderMap, StatusCode, Version};
 
 use terms::Offer;
 
@@ -50,7 +50,7 @@ pub(crate) struct Conversation<R> {
     reader: HeadReader,
     next: Next,
     /// A request that waits for those before it to be answered.
-    waiting: Option<Box<RequestHead>>,
+    waiting: Option<RequestHead>,
     order: Order<(Terms, R)>,
     /// A reply was begun and not ended.
     is_writing: bool,
@@ -235,6 +235,19 @@ impl<R> Conversation<R> {
         }
     }
 
+    /// Takes the turn of a reply that is there, if it has come: then it is to be written now.
+    ///
+    /// # Errors
+    ///
+    /// It has not come, and the reply must be [handled](Self::handle_reply).
+    pub(crate) fn try_turn(&mut self, due: Due) -> Result<Terms, Due> {
+        let Due { ticket, terms } = due;
+        if self.is_writing {
+            return Err(Due { ticket, terms });
+        }
+        self.order.try_pass(ticket).map(|()| terms).map_err(|ticket| Due { ticket, terms })
+    }
+
     /// The reply to a request is there; it leaves when its turn comes.
     pub(crate) fn handle_reply(&mut self, due: Due, reply: R) {
         if !self.is_cut {
@@ -266,13 +279,15 @@ impl<R> Conversation<R> {
         if reply.status == StatusCode::SWITCHING_PROTOCOLS && !is_granted {
             return Err(Invalid::Switch);
         }
-        let is_cut = !is_granted && (says_close(reply.headers) || terms.offer == Offer::Tunnel);
+        let said = encode::Said::of(reply.headers)?;
+        let is_cut = !is_granted && (said.close || terms.offer == Offer::Tunnel);
         self.is_ending |= is_granted || is_cut || self.is_body_forsaken(reader);
         let outgoing = encode::response(
             out,
             &encode::Response {
                 status: reply.status,
                 headers: reply.headers,
+                said,
                 length: reply.length,
                 asked: terms.asked,
                 is_http10: terms.is_http10,
@@ -388,7 +403,7 @@ impl<R> Conversation<R> {
             return None;
         }
         let head = match self.waiting.take() {
-            Some(head) => *head,
+            Some(head) => head,
             None => match self.reader.read_request(input, &self.limits) {
                 Ok(head) => head?,
                 Err(refusal) => return Some(self.refuse(refusal)),
@@ -396,8 +411,7 @@ impl<R> Conversation<R> {
         };
         let is_safe = head.method().is_safe();
         if self.is_busy() && !(is_safe && self.is_all_safe) {
-            // Boxed, so that the many connections without one do not carry its room.
-            self.waiting = Some(Box::new(head));
+            self.waiting = Some(head);
             return None;
         }
         self.is_all_safe = is_safe;
@@ -492,10 +506,4 @@ impl<R> Conversation<R> {
         let is_too_much = reader == Reader::Gone && passed_over > self.unread_bytes_max;
         self.is_latest() && (self.awaits_continue || is_too_much)
     }
-}
-
-fn says_close(headers: &HeaderMap) -> bool {
-    let is_close = |option: &[u8]| option.trim_ascii().eq_ignore_ascii_case(b"close");
-    let mut fields = headers.get_all(header::CONNECTION).iter();
-    fields.any(|field| field.as_bytes().split(|&byte| byte == b',').any(is_close))
 }

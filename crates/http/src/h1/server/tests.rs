@@ -58,7 +58,11 @@ impl Table {
                 let (status, text) = reply.split_once(' ').unwrap_or((reply, ""));
                 let due = self.due.remove(&number.parse().unwrap()).expect("such a request");
                 let text = if verb == "stream" { format!("stream:{text}") } else { text.to_owned() };
-                self.conversation.handle_reply(due, (status.parse().unwrap(), text));
+                let reply = (status.parse().unwrap(), text);
+                match self.conversation.try_turn(due) {
+                    Ok(terms) => self.write(terms, reply),
+                    Err(due) => self.conversation.handle_reply(due, reply),
+                }
             }
             "done" => {
                 let outgoing = self.stream.take().expect("a stream");
@@ -99,9 +103,8 @@ impl Table {
                 self.handle(Some(event));
             }
             self.input = rest.to_vec();
-            if !self.write() {
-                break;
-            }
+            let Some((terms, reply)) = self.conversation.next_reply() else { break };
+            self.write(terms, reply);
         }
     }
 
@@ -130,8 +133,7 @@ impl Table {
         }
     }
 
-    fn write(&mut self) -> bool {
-        let Some((terms, (status, text))) = self.conversation.next_reply() else { return false };
+    fn write(&mut self, terms: Terms, (status, text): (u16, String)) {
         // Words in front of the text: fields.
         let (mut headers, mut text) = (HeaderMap::new(), &text[..]);
         let is_stream = text.strip_prefix("stream:").inspect(|rest| text = rest).is_some();
@@ -164,7 +166,6 @@ impl Table {
             }
         }
         self.flush();
-        true
     }
 
     /// Tells what was written: "200 text", with "+" for keep-alive and "-" for close.
