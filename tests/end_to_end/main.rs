@@ -4,5 +4,7 @@
 //! times out has its tests on the floors below.
 #![forbid(unsafe_code)]
 
+mod hello;
 mod axum;
 mod client;
+mod connections;

@@ -1,5 +1,7 @@
 //! Load from wrk: many connections for a few seconds, and a count of all that went wrong.
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::{Scratch, output};
 
 /// What wrk saw.
@@ -12,13 +14,17 @@ pub struct Load {
     pub errors: u64,
 }
 
-/// Loads a URL over 64 connections for some seconds, with so many requests at once on each.
+/// Loads a URL over 64 connections for some seconds, with so many requests at once on each. One load at a time: who
+/// comes second waits.
 ///
 /// # Panics
 ///
 /// If wrk cannot be run.
 #[track_caller]
 pub fn wrk(url: &str, seconds: u32, requests_at_once: u32) -> Load {
+    // Load is measured on a machine of one's own: two at once would make each other late.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Scratch::new();
     let script = folder.write("script.lua", script(requests_at_once));
     let script = script.to_str().expect("the folder's name is plain");
