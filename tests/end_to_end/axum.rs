@@ -2,14 +2,7 @@
 
 use std::error::Error;
 
-use ekiden_tests::{Program, example, output};
-
-/// What the program answers to curl, with the heads.
-fn curl(url: &str) -> Result<String, Box<dyn Error>> {
-    let fetched = output("curl", ["--silent", "--show-error", "--include", "--max-time", "30", url]);
-    assert!(fetched.status.success(), "{}", String::from_utf8_lossy(&fetched.stderr));
-    Ok(String::from_utf8(fetched.stdout)?)
-}
+use ekiden_tests::{Program, curl, example};
 
 #[test]
 fn the_axum_program_does_what_it_says_and_ends_by_ctrl_c() -> Result<(), Box<dyn Error>> {
@@ -17,13 +10,14 @@ fn the_axum_program_does_what_it_says_and_ends_by_ctrl_c() -> Result<(), Box<dyn
     // The command that it tells its user to type, by its last word.
     let url = program.wait_for(|line| Some(line.rsplit_once("curl -i ")?.1.to_owned()));
     for _ in 0..2 {
-        let said = curl(&url)?;
+        let said = curl(&["--include", &url]);
         let (head, body) = said.split_once("\r\n\r\n").ok_or("no head")?;
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
         assert!(head.contains("\r\nx-content-type-options: nosniff\r\n"), "the layer is missing: {head}");
         assert_eq!(body, "hello, Ada\n");
     }
-    assert!(curl(&url.replace("/greet/Ada", "/nowhere"))?.starts_with("HTTP/1.1 404 "));
+    let nowhere = url.replace("/greet/Ada", "/nowhere");
+    assert!(curl(&["--include", &nowhere]).starts_with("HTTP/1.1 404 "));
     program.signal("INT");
     assert_eq!(program.wait_for_end().code(), Some(0), "{}", program.said());
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ekiden_tests::{Nginx, Program, Scratch, example, output, wrk};
+use ekiden_tests::{Nginx, Program, Scratch, curl, example, wrk};
 
 use crate::connections::connections_to;
 
@@ -30,15 +30,6 @@ fn addr_in(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("http://")?;
     let end = rest.find(|c: char| !"0123456789.:".contains(c)).unwrap_or(rest.len());
     rest[..end].parse().ok()
-}
-
-/// What curl wrote, having succeeded.
-#[track_caller]
-fn curl(arguments: &[&str]) -> String {
-    let plain = ["--silent", "--show-error", "--max-time", "30"];
-    let run = output("curl", plain.iter().chain(arguments));
-    assert!(run.status.success(), "curl {arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
-    String::from_utf8(run.stdout).expect("hello speaks UTF-8")
 }
 
 #[test]

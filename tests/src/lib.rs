@@ -9,10 +9,17 @@ mod program;
 mod scratch;
 mod example;
 mod nginx;
+mod curl;
 mod wrk;
 
+pub use curl::curl;
 pub use example::example;
 pub use nginx::{Logged, Nginx};
 pub use program::{Program, output};
 pub use scratch::Scratch;
 pub use wrk::{Load, wrk};
+
+/// The code in README.md compiles as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -134,18 +134,14 @@ http {{
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output;
+    use crate::curl;
 
     #[test]
     fn it_serves_at_once_and_logs_what_it_served() {
         let nginx = Nginx::start("", "location = /moved { return 301 /here; }");
         nginx.folder().write("a.txt", "content of a");
-        let fetched = output(
-            "curl",
-            ["--silent", "--show-error", "--max-time", "30", &nginx.url("/a.txt"), &nginx.url("/moved")],
-        );
-        assert!(fetched.status.success(), "{fetched:?}");
-        assert!(fetched.stdout.starts_with(b"content of a"), "{fetched:?}");
+        let fetched = curl(&[&nginx.url("/a.txt"), &nginx.url("/moved")]);
+        assert!(fetched.starts_with("content of a"), "{fetched}");
         let log = nginx.finish();
         let [first, second] = &log[..] else { panic!("two requests, and the log has {log:?}") };
         assert_eq!((first.status, &*first.request), (200, "GET /a.txt HTTP/1.1"));
@@ -162,8 +158,7 @@ mod tests {
     fn two_connections_are_told_apart() {
         let nginx = Nginx::start("", "location / { return 204; }");
         for _ in 0..2 {
-            let fetched = output("curl", ["--silent", "--show-error", "--max-time", "30", &nginx.url("/")]);
-            assert!(fetched.status.success(), "{fetched:?}");
+            curl(&[&nginx.url("/")]);
         }
         let log = nginx.finish();
         assert!(log.len() == 2 && log[0].connection != log[1].connection, "{log:?}");
