@@ -70,7 +70,7 @@ pub trait Driver: 'static {
     ///
     /// # Errors
     ///
-    /// Those that show at once; the others show as [`TcpStream::take_error`].
+    /// Those that show at once; the others when the connection is asked for its error (`SO_ERROR`).
     fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream>;
 
     /// Looks up a name's addresses, and calls `done` on any thread when they are known.

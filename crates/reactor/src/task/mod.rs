@@ -8,8 +8,8 @@
 //!   run queue ───┘          wake puts the entry here, unless it is there already
 //! ```
 //!
-//! In reading order: [`table`] knows all tasks and which are ready, [`job`] is one future and its result, [`tick`]
-//! makes a future of a task that ticks, [`budget`] keeps one task from using the whole turn.
+//! In reading order: `table` knows all tasks and which are ready, `job` is one future and its result, `tick`
+//! makes a future of a task that ticks, `budget` keeps one task from using the whole turn.
 
 pub(crate) mod table;
 pub(crate) mod job;
@@ -33,7 +33,7 @@ pub(crate) use tick::tick_waker;
 /// Spawns a future as a task on this thread's reactor.
 ///
 /// The task starts at the reactor's next turn. Dropping the handle detaches it; a panic of a task that nobody waits
-/// for is reported to the operator (see [`notice`](crate::notice)) and harms no other task.
+/// for is reported to the operator (see [`notice`](mod@crate::notice)) and harms no other task.
 ///
 /// # Panics
 ///

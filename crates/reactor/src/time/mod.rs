@@ -1,7 +1,7 @@
 //! Time: instants, and waiting for them.
 //!
 //! All time comes from the reactor's driver, so that a test can set the clock and a seed can replay a run. A reactor
-//! keeps its timers in a [`wheel`] of one millisecond's granularity: setting, moving and cancelling one is a few
+//! keeps its timers in a wheel of one millisecond's granularity: setting, moving and cancelling one is a few
 //! dozen instructions, however many there are, and none fires early.
 
 pub(crate) mod wheel;
