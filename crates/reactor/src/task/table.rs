@@ -238,10 +238,8 @@ impl TaskTable {
         if !entry.is_expected() {
             let Outcome { name, place } = entry.outcome();
             let name = name.unwrap_or("a task");
-            let text = format_args!(
-                "{name}, scheduled at {place}, says that it waits for something, and asked nothing: it never ends"
-            );
-            notice(Level::Error, "task", text);
+            let says = "says that it waits for something, and asked nothing: it never ends";
+            notice(Level::Error, "task", format_args!("{name}, scheduled at {place}, {says}"));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
-use super::super::{self as driver, ListenOptions};
+use crate::driver::{self, ListenOptions};
 
 /// A TCP connection of the system.
 #[derive(Debug)]
