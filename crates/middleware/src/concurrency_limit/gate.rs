@@ -2,7 +2,7 @@
 //!
 //! A place that is given back goes to the first in the queue in the same moment, and to nobody who comes later.
 //! So while anyone waits, no place is free, and a ticket needs no state of its own: **who has a ticket that is no
-//! longer in the queue has a place.** That is what makes it easy not to lose one: a [`Waiting`] that is dropped
+//! longer in the queue has a place.** That is what makes it easy not to lose one: an [`Enter`] that is dropped
 //! looks for its ticket, and either takes it out of the queue or passes the place on.
 //!
 //! It knows nothing of services, and it allocates only when the queue grows.
