@@ -1,4 +1,177 @@
 //! A network application framework: services, a reactor, protocols.
+//!
+//! Three ideas carry it. A **service** is an asynchronous function from request to response, and every client and
+//! every server is one. **Using a source is asking for it**: a task reads a socket or waits for a timer, and what was
+//! not ready remembers who asked. A **protocol** is a codec and a dispatch rule.
+//!
+//! # A server
+//!
+//! A server is given a service. Here it is a function, with a time limit around it:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use ekiden::http::{self, Body, Request, Response};
+//! use ekiden::net::TcpListener;
+//! use ekiden::{MiddlewareExt, service_fn};
+//!
+//! async fn hello(req: Request<Body>) -> Result<Response<Body>, http::Error> {
+//!     Ok(Response::new(Body::from(format!("hello, {}\n", req.uri().path()))))
+//! }
+//!
+//! fn main() -> std::io::Result<()> {
+//!     ekiden::run(async {
+//!         let listener = TcpListener::bind("127.0.0.1:8080").await?;
+//!         let service = service_fn(hello).timeout(Duration::from_secs(10));
+//!         http::serve(listener, service).await?;
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! It is safe as it stands: every phase of a connection has a time limit, every queue a maximum, a handler that panics
+//! harms one connection, and ctrl-c or `SIGTERM` [drains](proto::server::Server::drain) it.
+//!
+//! # A client
+//!
+//! A client is a service too, so the same middleware goes around it:
+//!
+//! ```
+//! # use ekiden::http::{Response, Error, serve};
+//! # use ekiden::{net::TcpListener, service_fn};
+//! use std::time::Duration;
+//!
+//! use ekiden::http::client::Client;
+//! use ekiden::http::{Body, Request};
+//! use ekiden::{MiddlewareExt, Service};
+//!
+//! # ekiden::run(async {
+//! # let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! # let addr = listener.local_addr()?;
+//! # serve(listener, service_fn(async |_req| Ok::<_, Error>(Response::new(Body::from("hello")))));
+//! let client = Client::connect(addr).await?.timeout(Duration::from_secs(10));
+//! let response = client.call(Request::get("/").body(Body::empty())?).await?;
+//! assert_eq!(response.into_body().collect(1024).await?, "hello");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! An error of a call answers the questions that its caller has ([`Failure`]): whose fault it was, whether the request
+//! was begun, so whether it can be sent again, and whether time ran out.
+//!
+//! # A service of your own
+//!
+//! Implement [`Service`] with an `async fn`. There is no readiness to poll, nothing to pin or to box, and nothing must
+//! be `Send`. A middleware is a service around a service:
+//!
+//! ```
+//! use std::cell::Cell;
+//!
+//! use ekiden::{Service, service_fn};
+//!
+//! /// Counts the calls that pass.
+//! struct Counting<S> {
+//!     inner: S,
+//!     calls: Cell<u64>,
+//! }
+//!
+//! impl<S: Service> Service for Counting<S> {
+//!     type Req = S::Req;
+//!     type Resp = S::Resp;
+//!     type Error = S::Error;
+//!
+//!     async fn call(&self, req: S::Req) -> Result<S::Resp, S::Error> {
+//!         self.calls.set(self.calls.get() + 1);
+//!         self.inner.call(req).await
+//!     }
+//! }
+//!
+//! # ekiden::run(async {
+//! let double = service_fn(async |n: u32| Ok::<_, std::convert::Infallible>(2 * n));
+//! let counting = Counting { inner: double, calls: Cell::new(0) };
+//! assert_eq!(counting.call(21).await, Ok(42));
+//! assert_eq!(counting.calls.get(), 1);
+//! # });
+//! ```
+//!
+//! # A protocol of your own
+//!
+//! Say where a frame ends, by a [`Decoder`](proto::codec::Decoder) and an [`Encoder`](proto::codec::Encoder), and
+//! [pipelined dispatch](proto::pipeline) makes of it a server that takes a service, and a client that is one:
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use ekiden::net::{TcpListener, TcpStream};
+//! use ekiden::proto::codec::Lines;
+//! use ekiden::proto::pipeline::{self, Client};
+//! use ekiden::{Service, service_fn};
+//!
+//! # ekiden::run(async {
+//! let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! let addr = listener.local_addr()?;
+//! let shout = service_fn(async |line: String| Ok::<_, Infallible>(line.to_uppercase()));
+//! pipeline::serve(listener, Lines::default(), shout);
+//!
+//! let client = Client::<String, String>::new(TcpStream::connect(addr).await?, Lines::default());
+//! assert_eq!(client.call("hello".to_owned()).await?, "HELLO");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # Tasks
+//!
+//! What runs beside is a task: a future that is [spawned](spawn), or a state machine that [ticks](Task) and is
+//! [scheduled](schedule). Both use the same sockets, timers and [channels](channel). A panic of a task reaches whoever
+//! waits for it by the [`JoinHandle`], or else the operator, by a [`notice`](fn@notice); the others go on.
+//!
+//! One reactor is one thread. Other threads speak to it by a [`Handle`], by the channels in [`sync`], and by work that
+//! [blocks](blocking) and runs elsewhere.
+//!
+//! # Tests
+//!
+//! `#[ekiden::test]` makes a test of an async function. Where time matters, a [clock set by hand](driver::hand) tests
+//! a time-out of a minute without waiting, and without racing:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ekiden::driver::hand::Hand;
+//! use ekiden::{Config, Expired, MiddlewareExt, Reactor, Service, service_fn, spawn, yield_now};
+//!
+//! let (hand, clock) = Hand::new()?;
+//! Reactor::with_driver(Config::default(), hand).run(async {
+//!     let stuck = service_fn(async |()| std::future::pending::<Result<(), Expired>>().await);
+//!     let service = stuck.timeout(Duration::from_secs(60));
+//!     let call = spawn(async move { service.call(()).await });
+//!     yield_now().await;
+//!     clock.pass(Duration::from_secs(60)).await;
+//!     assert!(call.await.unwrap().is_err());
+//! });
+//! # std::io::Result::Ok(())
+//! ```
+//!
+//! # What you have already
+//!
+//! The types are those of the `http`, `http-body`, `bytes` and `futures-io` crates. With the feature `hyper`, hyper's
+//! own server and client run on the reactor, HTTP/2 included; with the feature `tower`, a tower service (an axum router
+//! under tower-http's layers) is served here, and a client of ours is a tower service. See `http::adapt`.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `http` | yes | `http`: HTTP/1.1 servers and clients |
+//! | `macros` | yes | `#[ekiden::test]` |
+//! | `hyper` | no | `http::adapt::hyper`: the traits of `hyper::rt` on our sockets, timers and tasks |
+//! | `tower` | no | `http::adapt::tower`: services of tower as ours, and ours as services of tower |
+//!
+//! A feature adds; none changes what is there without it.
+//!
+//! # The house
+//!
+//! The front door shows the paved path. Behind it each floor is a crate of its own: [`service`] (no dependency at all),
+//! [`reactor`], [`middleware`], [`proto`] and `http`.
 #![forbid(unsafe_code)]
 
 pub use ekiden_middleware as middleware;
