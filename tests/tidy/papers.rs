@@ -1,6 +1,6 @@
 //! What the repository tells people: that its papers are there, lead somewhere, and leave nothing out.
 
-use crate::repository::{File, Repository, cargo, in_backticks};
+use crate::repository::{Dependency, File, Package, Repository, cargo, in_backticks};
 use crate::{assert_none, keep, notices};
 
 #[test]
@@ -36,6 +36,45 @@ fn unreasoned(repository: &Repository) -> Vec<String> {
         }
     }
     complaints
+}
+
+#[test]
+fn every_dependency_is_used() {
+    keep(unused, "delete its line: whoever builds us builds it too");
+}
+
+#[test]
+fn an_unused_dependency_is_noticed() {
+    let shared = |manifest, uses: &[&str]| {
+        Repository::with("Cargo.toml", manifest)
+            .and("x/src/lib.rs", "use bytes::Bytes;")
+            .and_package("x", "x", uses)
+    };
+    let both = "[workspace.dependencies]\nbytes = \"1\" # why\nslab = \"1\" # why\n\n[x]\na = 1\n";
+    notices(unused, shared(both, &["bytes"]), "Cargo.toml shares slab");
+    notices(unused, shared(both, &["bytes", "slab"]), "x depends on slab");
+    assert_eq!(unused(&shared(&both.replace("slab = \"1\" # why\n", ""), &["bytes"])), [""; 0]);
+}
+
+fn unused(repository: &Repository) -> Vec<String> {
+    let lines = repository.text("Cargo.toml").lines();
+    let lines = lines.skip_while(|line| *line != "[workspace.dependencies]").skip(1);
+    let entries = lines.take_while(|line| !line.starts_with('[')).filter(|line| !line.starts_with('#'));
+    let shared = entries.filter_map(|line| Some(line.split_once(" = ")?.0));
+    let all = || repository.packages.iter().flat_map(|package| &package.dependencies);
+    let unshared = shared.filter(|name| all().all(|used| used.name != *name));
+    let unshared = unshared.map(|name| format!("Cargo.toml shares {name}, and no member depends on it"));
+    // Examples in documentation count: they are what a dependency for tests is often for.
+    let is_named = |package: &Package, used: &Dependency| {
+        let name = used.name.replace('-', "_");
+        let ways = [format!("{name}::"), format!("use {name}")];
+        repository.rust_in(&package.home).any(|file| ways.iter().any(|way| file.text.contains(way)))
+    };
+    let unnamed = repository.packages.iter().flat_map(|package| {
+        let unnamed = package.dependencies.iter().filter(|used| !is_named(package, used));
+        unnamed.map(|used| format!("{} depends on {}, and never names it", package.name, used.name))
+    });
+    unshared.chain(unnamed).collect()
 }
 
 #[test]
