@@ -7,4 +7,5 @@
 mod hello;
 mod axum;
 mod client;
+mod programs;
 mod connections;
