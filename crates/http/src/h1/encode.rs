@@ -12,24 +12,35 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::fmt;
 
-/// What must be known to write the head of a response.
+/// The head of a response, as it is wished for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Response<'a> {
+pub(crate) struct Reply<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
-    /// What those say of our matters.
-    pub(crate) said: Said,
     /// The exact length of the body, if it is known.
     pub(crate) length: Option<u64>,
-    /// What of the request's method matters.
-    pub(crate) asked: Asked,
-    /// The request came in HTTP/1.0, which has no chunks and closes unless told.
-    pub(crate) is_http10: bool,
-    /// No other response follows on this connection. One that lasts until the close says so by itself.
-    pub(crate) is_last: bool,
-    /// As in [RFC 9110, 5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).
-    pub(crate) date: &'a [u8],
+    pub(crate) date: &'a DateLine,
 }
+
+/// What of a request decides the form of its response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    pub(crate) asked: Asked,
+    /// It came in HTTP/1.0, which has no chunks and closes unless told.
+    pub(crate) is_http10: bool,
+}
+
+/// Whether another response follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// One may. If this one lasts until the close, that says so by itself.
+    Amid,
+    /// None does, on this connection.
+    Last,
+}
+
+/// A field line with its end: `date: ` and what RFC 9110, 5.6.7 says.
+pub(crate) type DateLine = [u8; 37];
 
 /// What a user's fields say about what is ours to say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,41 +83,60 @@ pub(crate) enum Outgoing {
 /// Writes the head of a response, and says how its body goes out.
 ///
 /// Nothing is written if it is refused.
-pub(crate) fn response(out: &mut Vec<u8>, response: &Response<'_>) -> Result<Outgoing, Invalid> {
-    let Response { status, headers, .. } = *response;
-    let is_switch = status == StatusCode::SWITCHING_PROTOCOLS;
-    if status.is_informational() && !is_switch {
+pub(crate) fn response(
+    out: &mut Vec<u8>,
+    reply: &Reply<'_>,
+    said: &Said,
+    form: Form,
+    place: Place,
+) -> Result<Outgoing, Invalid> {
+    let is_switch = reply.status == StatusCode::SWITCHING_PROTOCOLS;
+    if reply.status.is_informational() && !is_switch {
         return Err(Invalid::Informational);
     }
-    let outgoing = response_framing(response)?;
+    let length = agreed_length(said.length, reply.length);
+    let outgoing = match length {
+        _ if has_no_content(form.asked, reply.status) => Outgoing::Nothing,
+        length => match length? {
+            Some(length) => Outgoing::Length(length),
+            None if form.is_http10 => Outgoing::ToClose,
+            None => Outgoing::Chunked,
+        },
+    };
 
-    status_line(out, status);
-    for (name, value) in headers {
+    status_line(out, reply.status);
+    for (name, value) in reply.headers {
         if matches!(ours(name), None | Some(Ours::Date)) {
             field(out, name.as_str(), value.as_bytes());
         }
     }
-    if !response.said.has_date {
-        field(out, "date", response.date);
+    if !said.has_date {
+        out.extend_from_slice(reply.date);
     }
     match outgoing {
         Outgoing::Length(length) => length_field(out, length),
         Outgoing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        Outgoing::Nothing => announced_length(out, response),
+        Outgoing::Nothing => {
+            if let Some(length) = announced_length(reply, said, form.asked) {
+                length_field(out, length);
+            }
+        }
         Outgoing::ToClose => {}
     }
-    let is_last = response.is_last || outgoing == Outgoing::ToClose;
-    out.extend_from_slice(match (is_switch, is_last, response.is_http10) {
-        (true, _, _) => b"connection: upgrade\r\n\r\n",
-        (false, true, _) => b"connection: close\r\n\r\n",
-        (false, false, true) => b"connection: keep-alive\r\n\r\n",
-        (false, false, false) => b"\r\n",
-    });
+    if is_switch {
+        out.extend_from_slice(b"connection: upgrade\r\n");
+    } else if place == Place::Last || outgoing == Outgoing::ToClose {
+        out.extend_from_slice(b"connection: close\r\n");
+    } else if form.is_http10 {
+        out.extend_from_slice(b"connection: keep-alive\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
     Ok(outgoing)
 }
 
 impl Outgoing {
     /// Adds a piece of the body.
+    #[inline]
     pub(crate) fn put(&mut self, outbox: &mut Outbox, piece: Bytes) -> Result<(), Invalid> {
         if piece.is_empty() {
             return Ok(());
@@ -128,6 +158,7 @@ impl Outgoing {
     }
 
     /// Adds the end of the body. Trailers go with chunks only.
+    #[inline]
     pub(crate) fn end(self, outbox: &mut Outbox, trailers: Option<&HeaderMap>) -> Result<(), Invalid> {
         match self {
             Self::Length(1..) => return Err(Invalid::BodyTooShort),
@@ -138,6 +169,7 @@ impl Outgoing {
     }
 
     /// Whether nothing of the body is to go: then it need not be asked for.
+    #[inline]
     pub(crate) fn is_done(&self) -> bool {
         matches!(self, Self::Nothing | Self::Length(0))
     }
@@ -155,28 +187,14 @@ pub(crate) fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 /// The interim answer that asks for the body.
 pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-fn response_framing(response: &Response<'_>) -> Result<Outgoing, Invalid> {
-    if has_no_content(response.asked, response.status) {
-        return Ok(Outgoing::Nothing);
-    }
-    match agreed_length(response.said.length, response.length)? {
-        Some(length) => Ok(Outgoing::Length(length)),
-        None if response.is_http10 => Ok(Outgoing::ToClose),
-        None => Ok(Outgoing::Chunked),
-    }
-}
-
 /// For a response without its body, the length that the body would have (RFC 9110, 8.6).
-fn announced_length(out: &mut Vec<u8>, response: &Response<'_>) {
-    let is_head = response.asked == Asked::Head && !response.status.is_informational();
-    match (response.said.length, response.length) {
-        _ if response.status == StatusCode::NO_CONTENT => {}
-        (Some(length), _) if is_head || response.status == StatusCode::NOT_MODIFIED => {
-            length_field(out, length);
-        }
+fn announced_length(reply: &Reply<'_>, said: &Said, asked: Asked) -> Option<u64> {
+    match reply.status {
+        StatusCode::NO_CONTENT | StatusCode::SWITCHING_PROTOCOLS => None,
+        StatusCode::NOT_MODIFIED => said.length,
         // An empty body behind HEAD is no promise that the one behind GET is empty.
-        (None, Some(length @ 1..)) if is_head => length_field(out, length),
-        _ => {}
+        _ if asked == Asked::Head => said.length.or(reply.length.filter(|&length| length > 0)),
+        _ => None,
     }
 }
 
@@ -235,25 +253,27 @@ fn ours(name: &HeaderName) -> Option<Ours> {
     }
 }
 
-pub(crate) fn length_field(out: &mut Vec<u8>, length: u64) {
-    out.extend_from_slice(b"content-length: ");
-    decimal_digits(out, length);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn decimal_digits(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
+/// Writes the line of a body's length.
+pub(crate) fn length_field(out: &mut Vec<u8>, mut length: u64) {
+    const NAME: &[u8] = b"content-length: ";
+    let mut line = [0; NAME.len() + MOST_DIGITS + 2];
+    let mut at = NAME.len() + MOST_DIGITS;
+    line[at..].copy_from_slice(b"\r\n");
     loop {
         at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
+        line[at] = b'0' + (length % 10) as u8;
+        length /= 10;
+        if length == 0 {
             break;
         }
     }
-    out.extend_from_slice(&digits[at..]);
+    let start = at - NAME.len();
+    line[start..at].copy_from_slice(NAME);
+    out.extend_from_slice(&line[start..]);
 }
+
+/// Of a number of 64 bits.
+const MOST_DIGITS: usize = 20;
 
 /// The line of a status; the common ones lie ready.
 fn status_line(out: &mut Vec<u8>, status: StatusCode) {
@@ -315,23 +335,25 @@ mod tests {
     fn check(asked: &str, status: u16, length: Option<u64>, lines: &str, expect: &str) {
         let (method, is_http10) = asked.strip_suffix("/1.0").map_or((asked, false), |method| (method, true));
         let headers = headers(lines);
-        let parts = Said::of(&headers).map(|said| Response {
+        let reply = Reply {
             status: StatusCode::from_u16(status).unwrap(),
             headers: &headers,
-            said,
             length,
-            asked: Asked::from(&Method::from_bytes(method.as_bytes()).unwrap()),
-            is_http10,
-            is_last: lines == "connection: close",
-            date: b"now",
-        });
+            date: b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+        };
+        let form = Form { asked: Asked::from(&Method::from_bytes(method.as_bytes()).unwrap()), is_http10 };
         let mut out = Vec::new();
-        let told = match parts.and_then(|parts| response(&mut out, &parts)) {
+        let written = Said::of(&headers).and_then(|said| {
+            let place = if said.close { Place::Last } else { Place::Amid };
+            response(&mut out, &reply, &said, form, place)
+        });
+        let told = match written {
             Ok(outgoing) => {
                 let text = String::from_utf8(out).unwrap();
                 let (line, rest) = text.split_once("\r\n").unwrap();
                 assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{line}");
-                let lines = rest.strip_suffix("\r\n").unwrap().replace("date: now\r\n", "");
+                let lines =
+                    rest.strip_suffix("\r\n").unwrap().replace("date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "");
                 format!("{}{outgoing:?}", lines.replace("\r\n", "; "))
             }
             Err(invalid) => format!("{invalid:?}"),

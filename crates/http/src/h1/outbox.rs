@@ -4,6 +4,7 @@
 //! remembers its place in that order; everything leaves by one vectored write. The outbox owns no socket.
 
 use bytes::{Buf, Bytes};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -24,6 +25,11 @@ struct Large {
     piece: Bytes,
 }
 
+/// Memory to gather in that no outbox holds: connections of one core share it, since nearly every answer leaves as
+/// soon as it is written.
+#[derive(Default)]
+pub(crate) struct Spare(Cell<Vec<u8>>);
+
 /// From here on a piece is not copied: copying 4 KiB costs about as much as two more parts of a vectored write.
 const LARGE_BYTES: usize = 4 * 1024;
 
@@ -33,25 +39,32 @@ const HELD_BYTES_MAX: usize = 64 * 1024;
 /// What a first allocation holds: a head with a small body.
 const GATHERED_BYTES: usize = 512;
 
+/// What is not kept for the next outbox: it was an unusual answer.
+const SPARE_BYTES_MAX: usize = 16 * 1024;
+
 /// As many parts as one write takes.
 pub(crate) const SLICES_MAX: usize = 16;
 
 impl Outbox {
     /// Whether more should be added: the one who adds stops here until some has been written.
+    #[inline]
     pub(crate) fn has_room(&self) -> bool {
         self.len() < HELD_BYTES_MAX
     }
 
     /// How many bytes wait.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.gathered.len() - self.written + self.large_bytes
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Where heads and the marks between chunks are written, by appending.
+    #[inline]
     pub(crate) fn gather(&mut self) -> &mut Vec<u8> {
         if self.gathered.capacity() == 0 {
             // One allocation while there is something to say; it goes when all is written.
@@ -60,7 +73,28 @@ impl Outbox {
         &mut self.gathered
     }
 
+    /// Gathers in this memory, which holds nothing, unless it has some.
+    #[inline]
+    pub(crate) fn adopt(&mut self, spare: &Spare) {
+        if self.gathered.capacity() == 0 {
+            self.gathered = spare.0.take();
+        }
+    }
+
+    /// Gives the memory that it gathers in away, since it holds nothing.
+    #[inline]
+    pub(crate) fn rest(&mut self, spare: &Spare) {
+        debug_assert!(self.is_empty(), "something would be lost");
+        if self.gathered.capacity() != 0 {
+            let gathered = std::mem::take(&mut self.gathered);
+            if gathered.capacity() <= SPARE_BYTES_MAX {
+                spare.0.set(gathered);
+            }
+        }
+    }
+
     /// Adds a piece of a body.
+    #[inline]
     pub(crate) fn push(&mut self, piece: Bytes) {
         if piece.len() < LARGE_BYTES {
             self.gather().extend_from_slice(&piece);
@@ -90,11 +124,13 @@ impl Outbox {
     }
 
     /// All there is to write, if it lies in one piece.
+    #[inline]
     pub(crate) fn single(&self) -> Option<&[u8]> {
         self.large.is_empty().then(|| &self.gathered[self.written..])
     }
 
     /// So many of these bytes were written.
+    #[inline]
     pub(crate) fn handle_written(&mut self, mut count: usize) {
         while let Some(Large { at, piece }) = self.large.front_mut() {
             let before = count.min(*at - self.written);

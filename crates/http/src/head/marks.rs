@@ -68,12 +68,12 @@ impl Marks {
         for field in fields {
             // The length decides for almost every field that it is none of these.
             match field.name.len() {
-                4 if is(field, "host") => marks.host = marks.host.and(field.value),
-                6 if is(field, "expect") => marks.expectation = marks.expectation.and(field.value),
-                7 if is(field, "upgrade") => marks.upgrade = true,
-                10 if is(field, "connection") => marks.read_connection(field.value),
-                14 if is(field, "content-length") => marks.length = marks.length.and(field.value),
-                17 if is(field, "transfer-encoding") => marks.coding = marks.coding.and(field.value),
+                4 if is(field, b"host") => marks.host = marks.host.and(field.value),
+                6 if is(field, b"expect") => marks.expectation = marks.expectation.and(field.value),
+                7 if is(field, b"upgrade") => marks.upgrade = true,
+                10 if is(field, b"connection") => marks.read_connection(field.value),
+                14 if is(field, b"content-length") => marks.length = marks.length.and(field.value),
+                17 if is(field, b"transfer-encoding") => marks.coding = marks.coding.and(field.value),
                 _ => {}
             }
         }
@@ -148,8 +148,11 @@ impl Expectation {
     }
 }
 
-fn is(field: &httparse::Header<'_>, name: &str) -> bool {
-    field.name.eq_ignore_ascii_case(name)
+/// Whether this is the field with this name, which is given in lower case.
+fn is<const N: usize>(field: &httparse::Header<'_>, name: &[u8; N]) -> bool {
+    // A token has no byte but a capital letter that this turns into a small one.
+    field.name.as_bytes().first_chunk().is_some_and(|start: &[u8; N]| start.map(|byte| byte | 0x20) == *name)
+        && field.name.len() == N
 }
 
 /// The members of a comma-separated list, without the space around them.

@@ -14,12 +14,6 @@ use std::mem::MaybeUninit;
 /// [`into_parts`](Self::into_parts) makes `http`'s types of it.
 #[derive(Clone)]
 pub struct RequestHead {
-    // Boxed, because a head passes through many hands on its way to the service, and each would copy it.
-    inner: Box<Inner>,
-}
-
-#[derive(Clone)]
-struct Inner {
     method: Method,
     target: Span,
     version: Version,
@@ -30,32 +24,32 @@ struct Inner {
 impl RequestHead {
     /// What is asked for.
     pub fn method(&self) -> &Method {
-        &self.inner.method
+        &self.method
     }
 
     /// The target as it was sent: a path with its query, or one of the rarer forms of RFC 9112, section 3.2.
     pub fn target(&self) -> &str {
-        self.inner.fields.text(self.inner.target)
+        self.fields.text(self.target)
     }
 
     /// HTTP/1.0 or HTTP/1.1.
     pub fn version(&self) -> Version {
-        self.inner.version
+        self.version
     }
 
     /// The value of the first field with this name, in any case.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.inner.fields.get(name)
+        self.fields.get(name)
     }
 
     /// All fields.
     pub fn headers(&self) -> &Fields {
-        &self.inner.fields
+        &self.fields
     }
 
     /// As `http`'s types. The values share this head's memory.
     pub fn into_parts(self) -> http::request::Parts {
-        let Inner { method, target, version, fields, .. } = *self.inner;
+        let Self { method, target, version, fields, .. } = self;
         let (mut parts, ()) = http::Request::new(()).into_parts();
         // The parser accepts no target that `http` does not.
         parts.uri = http::Uri::from_maybe_shared(fields.share(target)).unwrap_or_default();
@@ -66,7 +60,7 @@ impl RequestHead {
     }
 
     pub(crate) fn marks(&self) -> &Marks {
-        &self.inner.marks
+        &self.marks
     }
 
     /// Parses the head that `buf` begins with, and says how long it is. `None` if it is not all there.
@@ -99,7 +93,7 @@ impl RequestHead {
         let version = if minor == 1 { Version::HTTP_11 } else { Version::HTTP_10 };
         let target = Span::new(head, path.as_bytes());
         let fields = Fields::new(head, headers);
-        Ok(Some((Self { inner: Box::new(Inner { method, target, version, marks, fields }) }, length)))
+        Ok(Some((Self { method, target, version, marks, fields }, length)))
     }
 }
 
@@ -128,10 +122,10 @@ fn check_version<T>(buf: &[u8]) -> Result<Option<T>, Refusal> {
 impl fmt::Debug for RequestHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestHead")
-            .field("method", &self.inner.method)
+            .field("method", &self.method)
             .field("target", &self.target())
-            .field("version", &self.inner.version)
-            .field("headers", &self.inner.fields)
+            .field("version", &self.version)
+            .field("headers", &self.fields)
             .finish()
     }
 }

@@ -14,7 +14,7 @@ use crate::h1::server::Due;
 
 /// Futures of calls, each with the reply that is due for it.
 pub(super) struct Calls<F> {
-    /// Without pipelining there is no other.
+    /// Without pipelining there is no other. `None` only if none runs at all.
     first: Option<Call<F>>,
     others: Vec<Call<F>>,
     /// A box that holds no call.
@@ -48,46 +48,59 @@ impl<F: Future> Calls<F> {
             slot.set(Some(call()));
             poll(&mut slot, cx)
         });
-        match polled {
+        let outcome = match polled {
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(panic) => Err(panic),
             Ok(Poll::Pending) => {
-                let call = Call { due, slot };
-                match &self.first {
-                    None => self.first = Some(call),
-                    Some(_) => self.others.push(call),
-                }
-                None
+                self.add(Call { due, slot });
+                return None;
             }
-            Ok(Poll::Ready(output)) => Some(self.finish(Call { due, slot }, Ok(output))),
-            Err(panic) => Some(self.finish(Call { due, slot }, Err(panic))),
-        }
+        };
+        self.put_by(slot);
+        Some((due, outcome))
     }
 
     /// Runs the calls until one ends. Ask again until none does.
     pub(super) fn next_outcome(&mut self, cx: &mut Context<'_>) -> Option<(Due, Result<F::Output, Panic>)> {
-        if let Some(call) = &mut self.first
-            && let Some(outcome) = ended(&mut call.slot, cx)
-        {
-            return self.first.take().map(|call| self.finish(call, outcome));
+        let call = self.first.as_mut()?;
+        if let Some(outcome) = ended(&mut call.slot, cx) {
+            let call = self.first.take()?;
+            self.first = self.others.pop();
+            self.put_by(call.slot);
+            return Some((call.due, outcome));
         }
         for at in 0..self.others.len() {
             if let Some(outcome) = ended(&mut self.others[at].slot, cx) {
                 let call = self.others.swap_remove(at);
-                return Some(self.finish(call, outcome));
+                self.put_by(call.slot);
+                return Some((call.due, outcome));
             }
         }
         None
     }
 
-    /// Gives up the calls that run, and the memory of those that did.
+    /// Gives up the calls that run.
     pub(super) fn clear(&mut self) {
         *self = Self::new();
     }
 
+    /// Gives back the memory of the calls that ran, since none does.
+    pub(super) fn rest(&mut self) {
+        self.spare = None;
+        self.others = Vec::new();
+    }
+
+    fn add(&mut self, call: Call<F>) {
+        match &self.first {
+            None => self.first = Some(call),
+            Some(_) => self.others.push(call),
+        }
+    }
+
     /// Drops the call, and keeps its box.
-    fn finish<T>(&mut self, mut call: Call<F>, outcome: T) -> (Due, T) {
-        call.slot.set(None);
-        self.spare = Some(call.slot);
-        (call.due, outcome)
+    fn put_by(&mut self, mut slot: Slot<F>) {
+        slot.set(None);
+        self.spare = Some(slot);
     }
 }
 

@@ -15,9 +15,10 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes};
+use ekiden_proto::server::Drain;
 use ekiden_reactor::{Instant, buffer};
 use futures_io::{AsyncRead, AsyncWrite};
 use http::Response;
@@ -29,9 +30,10 @@ use super::sending::{Sending, Sent};
 use super::{Shared, answer};
 use crate::body::{Body, Feed, OnUpgrade, UpgradeSlot, Upgraded};
 use crate::error::{Error, Role};
+use crate::h1::encode::Reply;
 use crate::h1::framing::Framing;
 use crate::h1::outbox::{Outbox, SLICES_MAX};
-use crate::h1::server::{Conversation, Due, Event, Farewell, Reader, Reply, Terms, Wait};
+use crate::h1::server::{Conversation, Due, Event, Farewell, Reader, Terms, Wait};
 use crate::head::{Refusal, RequestHead};
 
 /// One connection, to its end. `Call` makes a call of a request, and `F` is what it makes.
@@ -40,8 +42,11 @@ pub(super) struct Connection<'a, Io, Drained, Call, F> {
     /// `None` once it was handed over.
     io: Option<Io>,
     call: Call,
-    /// `None` once it has begun.
+    drain: Drain,
+    /// Wakes the task when the drain begins. `None` once it was heeded.
     drained: Option<Drained>,
+    /// Who was asked to be woken by what is asked only once: the timer and the drain.
+    home: Option<Waker>,
     phase: Phase,
     conversation: Conversation<Box<Response<Body>>>,
     calls: Calls<F>,
@@ -85,13 +90,15 @@ where
     F: Future<Output = Result<Response<Body>, E>>,
     E: Into<Error>,
 {
-    pub(super) fn new(shared: &'a Shared, io: Io, drained: Drained, call: Call) -> Self {
+    pub(super) fn new(shared: &'a Shared, io: Io, drained: Drained, drain: Drain, call: Call) -> Self {
         let config = &shared.config;
         Self {
             shared,
             io: Some(io),
             call,
+            drain,
             drained: Some(drained),
+            home: None,
             phase: Phase::Talking,
             conversation: Conversation::new(config.head, config.pipelined_max, config.drain_bytes_max),
             calls: Calls::new(),
@@ -107,7 +114,13 @@ where
 
     /// Speaks HTTP until there is nothing more to say.
     fn poll_talk(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<Farewell, Error>> {
-        self.heed_drain(cx);
+        // A task is woken by the same waker all its life, so what it asked for once stands.
+        let is_home = self.home.as_ref().is_some_and(|home| home.will_wake(cx.waker()));
+        if !is_home {
+            self.home = Some(cx.waker().clone());
+            self.patience.forget();
+        }
+        self.heed_drain(cx, is_home);
         for _ in 0..TURNS_MAX {
             let mut is_progress = self.receive(cx, now)?;
             is_progress |= self.run_calls(cx, now);
@@ -125,7 +138,10 @@ where
         Poll::Pending
     }
 
-    fn heed_drain(&mut self, cx: &mut Context<'_>) {
+    fn heed_drain(&mut self, cx: &mut Context<'_>, is_home: bool) {
+        if is_home && !self.drain.has_begun() {
+            return;
+        }
         if let Some(drained) = &mut self.drained
             && Pin::new(drained).poll(cx).is_ready()
         {
@@ -335,9 +351,10 @@ where
             status: response.status(),
             headers: response.headers(),
             length: body.content_length(),
-            date: &self.shared.date.get(now),
+            date: &self.shared.date.line(now),
         };
         let reader = self.reader();
+        self.outbox.adopt(&self.shared.spare);
         match self.conversation.begin_reply(self.outbox.gather(), terms, &reply, reader) {
             Ok(outgoing) if outgoing.is_done() => self.end_reply(),
             Ok(mut outgoing) => match body.try_into_full() {
@@ -430,8 +447,8 @@ where
     /// There is nothing to do: sees to it that the task is woken when there is. True if there is after all.
     fn wait(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Error> {
         if self.is_written() && !self.conversation.is_busy() {
-            self.outbox.clear();
-            self.calls.clear();
+            self.outbox.rest(&self.shared.spare);
+            self.calls.rest();
         }
         self.ask_reader(cx);
         let wait = if self.wants_read() { self.conversation.wait(self.reader()) } else { Wait::Nothing };

@@ -52,6 +52,7 @@ use http::{Request, Response};
 
 use crate::body::Body;
 use crate::error::Error;
+use crate::h1::outbox::Spare;
 use connection::Connection;
 use date::Date;
 
@@ -199,13 +200,14 @@ impl Config {
 struct Shared {
     config: Config,
     date: Date,
+    spare: Spare,
     /// Calls that panicked.
     panics: Cell<u64>,
 }
 
 impl Shared {
     fn new(config: Config) -> Self {
-        Self { config, date: Date::new(), panics: Cell::new(0) }
+        Self { config, date: Date::new(), spare: Spare::default(), panics: Cell::new(0) }
     }
 }
 
@@ -220,5 +222,5 @@ where
     Io: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>>,
 {
-    Connection::new(shared, io, drain.begun(), |request| service.call(request))
+    Connection::new(shared, io, drain.begun(), drain, |request| service.call(request))
 }

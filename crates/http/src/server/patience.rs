@@ -18,6 +18,7 @@ pub(super) struct Patience {
     since: Instant,
     /// Since when the peer has taken nothing of what waits to be written.
     stalled: Option<Instant>,
+    /// It has been asked to wake the task, if there is one.
     sleep: Option<Sleep>,
 }
 
@@ -35,7 +36,13 @@ impl Patience {
         Self { wait: Wait::Nothing, since: Instant::ORIGIN, stalled: None, sleep: None }
     }
 
+    /// The task is woken by another waker from now on.
+    pub(super) fn forget(&mut self) {
+        self.sleep = None;
+    }
+
     /// Something was received.
+    #[inline]
     pub(super) fn handle_read(&mut self, now: Instant) {
         // A head must come in time as a whole, and so must what is passed over: a byte now and then is no progress.
         if !matches!(self.wait, Wait::Head | Wait::Unread | Wait::Close) {
@@ -44,11 +51,13 @@ impl Patience {
     }
 
     /// A request begins: whatever is waited for from here on, it is waited for anew.
+    #[inline]
     pub(super) fn handle_request(&mut self) {
         self.wait = Wait::Nothing;
     }
 
     /// Something was written.
+    #[inline]
     pub(super) fn handle_written(&mut self) {
         self.stalled = None;
     }
@@ -96,16 +105,17 @@ impl Patience {
 
     /// Makes sure that the task is woken at `deadline`, or before.
     fn ring_at(&mut self, cx: &mut Context<'_>, deadline: Instant) {
-        let sleep = self.sleep.get_or_insert_with(|| sleep_until(deadline));
-        if deadline < sleep.deadline() {
-            sleep.reset(deadline);
+        if let Some(sleep) = &mut self.sleep
+            && deadline >= sleep.deadline()
+            && !sleep.is_elapsed()
+        {
+            return;
         }
-        if Pin::new(&mut *sleep).poll(cx).is_ready() {
-            // It rang for a deadline that has moved since.
-            sleep.reset(deadline);
-            if Pin::new(sleep).poll(cx).is_ready() {
-                cx.waker().wake_by_ref();
-            }
+        let sleep = self.sleep.get_or_insert_with(|| sleep_until(deadline));
+        sleep.reset(deadline);
+        // The deadline is in the future, so this only leaves the waker; were it not, the task comes back at once.
+        if Pin::new(sleep).poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
         }
     }
 }

@@ -32,7 +32,7 @@ mod tests;
 
 use super::chunked::Piece;
 use super::content::Content;
-use super::encode::{self, CONTINUE, Invalid, Outgoing};
+use super::encode::{self, CONTINUE, Form, Invalid, Outgoing, Place, Reply, Said};
 use super::framing::{self, Asked, Framing};
 use crate::head::{Expectation, HeadReader, Limits, Refusal, RequestHead};
 use ekiden_proto::pipeline::Order;
@@ -50,7 +50,7 @@ pub(crate) struct Conversation<R> {
     reader: HeadReader,
     next: Next,
     /// A request that waits for those before it to be answered.
-    waiting: Option<RequestHead>,
+    waiting: Option<Box<RequestHead>>,
     order: Order<(Terms, R)>,
     /// A reply was begun and not ended.
     is_writing: bool,
@@ -98,16 +98,6 @@ pub(crate) enum Event<'a> {
     Broken(Refusal),
     /// Something that cannot be read. An answer that says so is due, and will be the last.
     Refused(Refusal, Due),
-}
-
-/// The head of a reply.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reply<'a> {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: &'a HeaderMap,
-    /// The exact length of the body, if it is known.
-    pub(crate) length: Option<u64>,
-    pub(crate) date: &'a [u8],
 }
 
 /// Whether somebody still reads the latest request's body.
@@ -279,22 +269,12 @@ impl<R> Conversation<R> {
         if reply.status == StatusCode::SWITCHING_PROTOCOLS && !is_granted {
             return Err(Invalid::Switch);
         }
-        let said = encode::Said::of(reply.headers)?;
+        let said = Said::of(reply.headers)?;
         let is_cut = !is_granted && (said.close || terms.offer == Offer::Tunnel);
         self.is_ending |= is_granted || is_cut || self.is_body_forsaken(reader);
-        let outgoing = encode::response(
-            out,
-            &encode::Response {
-                status: reply.status,
-                headers: reply.headers,
-                said,
-                length: reply.length,
-                asked: terms.asked,
-                is_http10: terms.is_http10,
-                is_last: is_cut || (self.is_ending && !is_granted && self.order.owed() == 0),
-                date: reply.date,
-            },
-        )?;
+        let is_last = is_cut || (self.is_ending && !is_granted && self.is_latest());
+        let place = if is_last { Place::Last } else { Place::Amid };
+        let outgoing = encode::response(out, reply, &said, terms.form, place)?;
         self.is_writing = true;
         if is_cut || outgoing == Outgoing::ToClose {
             self.cut();
@@ -403,7 +383,7 @@ impl<R> Conversation<R> {
             return None;
         }
         let head = match self.waiting.take() {
-            Some(head) => head,
+            Some(head) => *head,
             None => match self.reader.read_request(input, &self.limits) {
                 Ok(head) => head?,
                 Err(refusal) => return Some(self.refuse(refusal)),
@@ -411,7 +391,8 @@ impl<R> Conversation<R> {
         };
         let is_safe = head.method().is_safe();
         if self.is_busy() && !(is_safe && self.is_all_safe) {
-            self.waiting = Some(head);
+            // Boxed, so that the many connections without one do not carry its room.
+            self.waiting = Some(Box::new(head));
             return None;
         }
         self.is_all_safe = is_safe;
@@ -446,7 +427,7 @@ impl<R> Conversation<R> {
             Offer::None => self.end_of_request(),
             Offer::Upgrade | Offer::Tunnel => self.next = Next::Held,
         }
-        let due = self.due(Terms { asked, is_http10, offer });
+        let due = self.due(Terms { form: Form { asked, is_http10 }, offer });
         Event::Request { head, framing, due }
     }
 

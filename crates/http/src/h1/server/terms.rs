@@ -1,5 +1,6 @@
 //! What must be remembered of a request until it is answered.
 
+use crate::h1::encode::Form;
 use crate::h1::framing::Asked;
 use ekiden_proto::pipeline::Ticket;
 use http::StatusCode;
@@ -15,8 +16,7 @@ pub(crate) struct Due {
 /// What of a request decides the form of its reply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
-    pub(super) asked: Asked,
-    pub(super) is_http10: bool,
+    pub(super) form: Form,
     pub(super) offer: Offer,
 }
 
@@ -39,7 +39,8 @@ impl Due {
 
 impl Terms {
     /// Of a request that could not be read.
-    pub(super) const UNKNOWN: Self = Self { asked: Asked::Other, is_http10: false, offer: Offer::None };
+    pub(super) const UNKNOWN: Self =
+        Self { form: Form { asked: Asked::Other, is_http10: false }, offer: Offer::None };
 
     /// Whether this status takes the offer up.
     pub(super) fn is_granted(self, status: StatusCode) -> bool {

@@ -144,8 +144,12 @@ impl Table {
             text = rest;
         }
         let length = if is_stream { None } else { Some(text.len() as u64) };
-        let reply =
-            Reply { status: StatusCode::from_u16(status).unwrap(), headers: &headers, length, date: b"-" };
+        let reply = Reply {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: &headers,
+            length,
+            date: b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+        };
         let out = self.outbox.gather();
         match self.conversation.begin_reply(out, terms, &reply, self.reader) {
             Ok(mut outgoing) => {
