@@ -9,3 +9,4 @@ mod axum;
 mod client;
 mod programs;
 mod connections;
+mod syscalls;
