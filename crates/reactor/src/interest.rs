@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::core::{self, Core};
 use crate::driver::{Readiness, Token};
+use crate::task::budget;
 use crate::task::tick::with_tick_waker;
 use crate::waiters::{Key, Waiters};
 
@@ -118,7 +119,7 @@ impl Registration {
         cx: &Context<'_>,
         operation: impl FnMut() -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        if !self.core.tasks.budget.spend(cost) {
+        if !budget::spend(cost) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -147,7 +148,7 @@ impl Registration {
         operation: impl FnMut() -> io::Result<T>,
     ) -> io::Result<Option<T>> {
         let ticks = self.core.tasks.tick.is_ticking();
-        if ticks && !self.core.tasks.budget.spend(cost) {
+        if ticks && !budget::spend(cost) {
             with_tick_waker(&self.core, Waker::wake_by_ref);
             return Ok(None);
         }
@@ -196,7 +197,7 @@ impl<T, F: FnMut() -> io::Result<T> + Unpin> Future for Use<'_, F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if !this.registration.core.tasks.budget.spend(this.cost) {
+        if !budget::spend(this.cost) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }

@@ -15,7 +15,7 @@ use crate::driver::os::Os;
 use crate::driver::{Driver, Event, Park};
 use crate::inbox::Handle;
 use crate::notice::{self, Notice};
-use crate::task::JoinError;
+use crate::task::{JoinError, budget};
 use crate::time::Instant;
 
 /// Runs a future on a new reactor, on the system's driver, until it is ready.
@@ -102,13 +102,15 @@ impl Reactor {
         let mut main = pin!(main);
         core.tasks.wake_main();
         loop {
-            for _ in 0..POLLS_PER_TURN {
+            let mut work = 0;
+            while work < WORK_PER_TURN {
                 let Some(task) = core.tasks.next_ready() else { break };
                 if !task.is_main() {
                     core.tasks.run(task);
                 } else if let Poll::Ready(output) = core.tasks.poll_main(task, |cx| main.as_mut().poll(cx)) {
                     return output;
                 }
+                work += 1 + budget::spent();
             }
             core.read_letters();
             core.park();
@@ -229,9 +231,9 @@ pub fn entropy(buf: &mut [u8]) -> io::Result<()> {
     core::with(|core| core.driver.entropy(buf))
 }
 
-/// How many polls before the loop looks at the world again. At about a microsecond each, new events wait a fraction
-/// of a millisecond, and looking costs a hundredth of the work.
-const POLLS_PER_TURN: usize = 256;
+/// How many polls, and uses of sources within them, before the loop looks at the world again. At a microsecond or
+/// some each, new events and timers wait about a millisecond, and looking costs a thousandth of the work.
+const WORK_PER_TURN: u32 = 1024;
 
 /// How many timers fire before the tasks they wake run. A million at once should not hold up everything else.
 const TIMERS_PER_TURN: usize = 1024;

@@ -9,47 +9,48 @@ use std::task::{Context, Poll};
 use super::tick::tick_waker;
 use crate::core;
 
-/// What is left of the running task's budget.
-pub(crate) struct Budget {
-    left: Cell<u32>,
+thread_local! {
+    /// What is left of the running task's budget. The thread's and not the core's: a core runs on one thread, and
+    /// this is looked at too often to go and find the core.
+    static LEFT: Cell<u32> = const { Cell::new(PER_POLL) };
 }
 
-impl Default for Budget {
-    fn default() -> Self {
-        Self { left: Cell::new(PER_POLL) }
-    }
+/// A task begins its turn.
+pub(crate) fn refill() {
+    LEFT.set(PER_POLL);
 }
 
-impl Budget {
-    pub(crate) fn refill(&self) {
-        self.left.set(PER_POLL);
-    }
-
-    /// Takes `cost`; false if the budget was spent before.
-    pub(crate) fn spend(&self, cost: u32) -> bool {
-        let left = self.left.get();
-        self.left.set(left.saturating_sub(cost));
-        left > 0
-    }
+/// How much the task whose turn has just ended has taken.
+pub(crate) fn spent() -> u32 {
+    PER_POLL - LEFT.get()
 }
 
-/// Pending, with the task queued again, when this poll's budget is spent; else takes one from it. Where no reactor
-/// runs there is no budget.
+/// Takes `cost`; false if the budget was spent before.
+pub(crate) fn spend(cost: u32) -> bool {
+    let left = LEFT.get();
+    LEFT.set(left.saturating_sub(cost));
+    left > 0 || is_nobodys()
+}
+
+/// Where no reactor runs nobody would ever refill the budget, so there is none.
+#[cold]
+fn is_nobodys() -> bool {
+    core::try_with(|_| ()).is_none()
+}
+
+/// Pending, with the task queued again, when this poll's budget is spent; else takes one from it.
 pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {
-    match core::try_with(|core| core.tasks.budget.spend(1)) {
-        Some(true) | None => Poll::Ready(()),
-        Some(false) => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
+    if spend(1) {
+        return Poll::Ready(());
     }
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 /// Takes one from the budget of the tick that is being run; `false`, with the task queued again, when it is spent.
 /// Outside a tick there is no budget.
 pub(crate) fn try_budget() -> bool {
-    let is_spent =
-        core::try_with(|core| core.tasks.tick.is_ticking() && !core.tasks.budget.spend(1)).unwrap_or(false);
+    let is_spent = core::try_with(|core| core.tasks.tick.is_ticking()).unwrap_or(false) && !spend(1);
     if is_spent && let Some(waker) = tick_waker() {
         waker.wake();
     }

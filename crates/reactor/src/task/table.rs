@@ -14,7 +14,7 @@ use std::task::{Context, Wake, Waker};
 
 use slab::Slab;
 
-use super::budget::Budget;
+use super::budget;
 use super::job::{Job, JoinHandle, Outcome, Run};
 use super::tick::TickScope;
 use crate::core::{self, ReactorId};
@@ -34,7 +34,6 @@ pub(crate) struct TaskTable {
     /// Whose turn it is.
     pub(super) running: RefCell<Option<Rc<Entry>>>,
     pub(crate) tick: TickScope,
-    pub(crate) budget: Budget,
     generations: Cell<u32>,
 }
 
@@ -88,7 +87,6 @@ impl TaskTable {
             spare: RefCell::default(),
             running: RefCell::default(),
             tick: TickScope::default(),
-            budget: Budget::default(),
             generations: Cell::new(0),
         }
     }
@@ -187,7 +185,7 @@ impl TaskTable {
 
     fn turn_of<R>(&self, entry: &Rc<Entry>, run: impl FnOnce(&mut Context<'_>) -> R) -> R {
         entry.queued.set(false);
-        self.budget.refill();
+        budget::refill();
         self.running.replace(Some(entry.clone()));
         let result = run(&mut Context::from_waker(&entry.waker));
         self.running.replace(None);
