@@ -118,6 +118,23 @@ fn many_calls_on_one_connection_each_get_their_own_answer() {
 }
 
 #[test]
+fn a_burst_longer_than_a_turn_is_answered_to_its_end() {
+    run(async |_clock| {
+        let (_server, addr) = serve_lines(echo()).await;
+        let peer = TcpStream::connect(addr).await.unwrap();
+        let burst = "ping\n".repeat(5000);
+        peer.write_all(burst.as_bytes()).await.unwrap();
+        let mut received = Vec::new();
+        let mut buf = [0; 4096];
+        while received.len() < burst.len() {
+            let bytes = peer.read(&mut buf).await.unwrap();
+            received.extend_from_slice(&buf[..bytes]);
+        }
+        assert_eq!(received, burst.as_bytes());
+    });
+}
+
+#[test]
 fn calls_on_many_connections_run_together() {
     run(async |_clock| {
         let (_server, addr) = serve_lines(echo()).await;

@@ -43,10 +43,7 @@ impl Patience {
             Some(Wait::Idle { .. }) => self.idle_timeout,
             None => None,
         };
-        let (Some(wait), Some(time)) = (wait, time) else {
-            self.wait = wait;
-            return Poll::Pending;
-        };
+        let (Some(wait), Some(time)) = (wait, time) else { return Poll::Pending };
         if self.wait.replace(wait) != Some(wait) {
             let deadline = Instant::recent() + time;
             match &mut self.sleep {

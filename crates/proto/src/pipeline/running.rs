@@ -309,6 +309,32 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         assert_eq!(running.start(std::future::ready("a"), 1, &mut cx), Some((1, "a")));
         assert!(running.is_empty());
+        assert_eq!(running.start(std::future::ready("b"), 2, &mut cx), Some((2, "b")));
+        assert!(running.more.is_empty());
+    }
+
+    #[test]
+    fn behind_a_slow_call_the_quick_ones_share_a_place() {
+        let (task, mut running) = (Arc::new(Task::default()), Running::new());
+        let calls: Vec<_> = (0..9).map(|_| Call::default()).collect();
+        calls[1..].iter().for_each(|call| call.0.is_over.set(true));
+        let waker = Waker::from(Arc::clone(&task));
+        for (tag, call) in calls.iter().enumerate() {
+            let done = running.start(call.clone(), tag, &mut Context::from_waker(&waker));
+            assert_eq!(done, (tag > 0).then_some((tag, "done")));
+        }
+        assert_eq!((running.len, running.more.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_call_that_is_woken_often_is_polled_once() {
+        let (task, mut running) = (Arc::new(Task::default()), Running::new());
+        let calls = [Call::default(), Call::default()];
+        start(&mut running, &calls, &task);
+        let waker = calls[1].0.waker.borrow().clone().unwrap();
+        (0..3).for_each(|_| waker.wake_by_ref());
+        assert_eq!(poll(&mut running, &task), []);
+        assert_eq!((task.wakes(), calls[1].polls()), (1, 2));
     }
 
     #[test]
