@@ -20,6 +20,8 @@ pub(crate) struct Peer(Rc<RefCell<State>>);
 
 #[derive(Default)]
 struct State {
+    /// From the peer, all of it.
+    sent: Vec<u8>,
     /// From the peer, not read yet.
     incoming: VecDeque<u8>,
     /// How many bytes were read.
@@ -62,9 +64,15 @@ impl Peer {
     pub(crate) fn send(&self, bytes: &[u8]) {
         self.change(|state| {
             if !state.is_ended && !state.is_reset {
+                state.sent.extend(bytes);
                 state.incoming.extend(bytes);
             }
         });
+    }
+
+    /// Everything that was sent so far.
+    pub(crate) fn sent(&self) -> Vec<u8> {
+        self.0.borrow().sent.clone()
     }
 
     /// Sends no more.
@@ -157,10 +165,13 @@ impl AsyncWrite for Pipe {
             state.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        let room = state.window.min(state.write_max);
-        let before = state.outgoing.len();
-        state.outgoing.extend(bufs.iter().flat_map(|buf| buf.iter()).take(room));
-        let count = state.outgoing.len() - before;
+        let count = wanted.min(state.window).min(state.write_max);
+        let mut left = count;
+        for buf in bufs {
+            let taken = left.min(buf.len());
+            state.outgoing.extend_from_slice(&buf[..taken]);
+            left -= taken;
+        }
         state.window -= count;
         Poll::Ready(Ok(count))
     }

@@ -60,6 +60,10 @@ impl From<&str> for Asked {
     }
 }
 
+/// Nobody here writes more than that.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+const SIZE_BYTES_MAX: usize = 64;
+
 /// All responses that were written. `asked` are the requests they answer; one more may answer what was none.
 pub(crate) fn responses(
     mut bytes: &[u8],
@@ -86,11 +90,14 @@ pub(crate) fn responses(
     Ok(found)
 }
 
-/// All requests that were written.
+/// All requests that were written. One whose head is not there as a whole has no method.
 pub(crate) fn requests(mut bytes: &[u8]) -> Result<Vec<Message>, String> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
-        let Some(mut message) = head(&mut bytes, Kind::Request)? else { break };
+        let Some(mut message) = head(&mut bytes, Kind::Request)? else {
+            found.push(Message::default());
+            break;
+        };
         let hosts = message.fields.iter().filter(|(name, _)| name == "host").count();
         require(hosts == 1, "not one host")?;
         let framing = declared(&message)?.unwrap_or(Framing::Length(0));
@@ -115,7 +122,8 @@ enum Framing {
 
 /// Takes a head off `bytes`; `None` if it is not there as a whole.
 fn head(bytes: &mut &[u8], kind: Kind) -> Result<Option<Message>, String> {
-    let Some(length) = position(bytes, b"\r\n\r\n").map(|at| at + 4) else {
+    let Some(length) = position(&bytes[..bytes.len().min(HEAD_BYTES_MAX)], b"\r\n\r\n").map(|at| at + 4)
+    else {
         *bytes = &[];
         return Ok(None);
     };
@@ -205,7 +213,7 @@ fn body(
 }
 
 fn chunks(bytes: &mut &[u8], message: &mut Message) -> Result<(), String> {
-    while let Some(end) = position(bytes, b"\r\n") {
+    while let Some(end) = position(&bytes[..bytes.len().min(SIZE_BYTES_MAX)], b"\r\n") {
         let digits = std::str::from_utf8(&bytes[..end]).map_err(|error| error.to_string())?;
         require(digits.bytes().all(|digit| digit.is_ascii_hexdigit()), "a chunk size with more than digits")?;
         let size = usize::from_str_radix(digits, 16).map_err(|error| error.to_string())?;

@@ -52,7 +52,7 @@ fn case(text: &'static str) -> Case {
 }
 
 /// The bytes that a text stands for.
-fn wire(mut text: &str) -> Vec<u8> {
+pub(crate) fn wire(mut text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let Some(byte) = text.bytes().next() {
         let mut length = 1;
