@@ -4,7 +4,6 @@
 //! remembers its place in that order; everything leaves by one vectored write. The outbox owns no socket.
 
 use bytes::{Buf, Bytes};
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -25,11 +24,6 @@ struct Large {
     piece: Bytes,
 }
 
-/// Memory to gather in that no outbox holds: connections of one core share it, since nearly every answer leaves as
-/// soon as it is written.
-#[derive(Default)]
-pub(crate) struct Spare(Cell<Vec<u8>>);
-
 /// From here on a piece is not copied: copying 4 KiB costs about as much as two more parts of a vectored write.
 const LARGE_BYTES: usize = 4 * 1024;
 
@@ -39,8 +33,8 @@ const HELD_BYTES_MAX: usize = 64 * 1024;
 /// What a first allocation holds: a head with a small body.
 const GATHERED_BYTES: usize = 512;
 
-/// What is not kept for the next outbox: it was an unusual answer.
-const SPARE_BYTES_MAX: usize = 16 * 1024;
+/// What is kept of the memory that was gathered in: enough for the usual answers.
+const KEPT_BYTES_MAX: usize = 16 * 1024;
 
 /// As many parts as one write takes.
 pub(crate) const SLICES_MAX: usize = 16;
@@ -73,23 +67,12 @@ impl Outbox {
         &mut self.gathered
     }
 
-    /// Gathers in this memory, which holds nothing, unless it has some.
+    /// Gives memory back that only an unusual answer needed. There is nothing to write.
     #[inline]
-    pub(crate) fn adopt(&mut self, spare: &Spare) {
-        if self.gathered.capacity() == 0 {
-            self.gathered = spare.0.take();
-        }
-    }
-
-    /// Gives the memory that it gathers in away, since it holds nothing.
-    #[inline]
-    pub(crate) fn rest(&mut self, spare: &Spare) {
+    pub(crate) fn trim(&mut self) {
         debug_assert!(self.is_empty(), "something would be lost");
-        if self.gathered.capacity() != 0 {
-            let gathered = std::mem::take(&mut self.gathered);
-            if gathered.capacity() <= SPARE_BYTES_MAX {
-                spare.0.set(gathered);
-            }
+        if self.gathered.capacity() > KEPT_BYTES_MAX || self.large.capacity() > 0 {
+            self.clear();
         }
     }
 

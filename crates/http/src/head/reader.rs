@@ -24,6 +24,7 @@ const EMPTY_LINES_MAX: u8 = 4;
 
 impl HeadReader {
     /// Takes what belongs to the next request's head off `input`; the head, if this was the rest of it.
+    #[inline]
     pub(crate) fn read_request(
         &mut self,
         input: &mut &[u8],
@@ -42,10 +43,18 @@ impl HeadReader {
     }
 
     /// Whether the beginning of a head has come, and not all of it. Empty lines are no beginning.
+    #[inline]
     pub(crate) fn has_begun(&self) -> bool {
         !self.kept.is_empty()
     }
 
+    /// Whether not even an empty line has come since the last head.
+    #[inline]
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.kept.is_empty() && self.empty_line_bytes == 0
+    }
+
+    #[inline]
     fn read<T>(&mut self, input: &mut &[u8], limits: &Limits, parse: Parse<T>) -> Result<Option<T>, Refusal> {
         if self.kept.is_empty() {
             self.skip_empty_lines(input)?;
@@ -102,6 +111,7 @@ impl HeadReader {
         Ok(false)
     }
 
+    #[inline]
     fn skip_empty_lines(&mut self, input: &mut &[u8]) -> Result<(), Refusal> {
         while let [byte @ (b'\r' | b'\n'), rest @ ..] = *input {
             let is_next = *byte == if self.is_inside_empty_line() { b'\n' } else { b'\r' };

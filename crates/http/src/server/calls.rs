@@ -37,6 +37,7 @@ impl<F: Future> Calls<F> {
     }
 
     /// Makes a call, and runs it as far as it goes.
+    #[inline]
     pub(super) fn start(
         &mut self,
         cx: &mut Context<'_>,
@@ -44,17 +45,20 @@ impl<F: Future> Calls<F> {
         call: impl FnOnce() -> F,
     ) -> Option<(Due, Result<F::Output, Panic>)> {
         let mut slot = self.spare.take().unwrap_or_else(|| Box::pin(None));
-        let polled = catch(|| {
+        let mut polled = Poll::Pending;
+        let caught = catch(|| {
             slot.set(Some(call()));
-            poll(&mut slot, cx)
+            polled = poll(&mut slot, cx);
         });
         let outcome = match polled {
-            Ok(Poll::Ready(output)) => Ok(output),
-            Err(panic) => Err(panic),
-            Ok(Poll::Pending) => {
-                self.add(Call { due, slot });
-                return None;
-            }
+            Poll::Ready(output) => Ok(output),
+            Poll::Pending => match caught {
+                Err(panic) => Err(panic),
+                Ok(()) => {
+                    self.add(Call { due, slot });
+                    return None;
+                }
+            },
         };
         self.put_by(slot);
         Some((due, outcome))

@@ -36,6 +36,8 @@
 mod config;
 mod raw;
 mod connection;
+mod turn;
+mod talk;
 mod calls;
 mod sending;
 mod patience;
@@ -52,9 +54,9 @@ use http::{Request, Response};
 
 use crate::body::Body;
 use crate::error::Error;
-use crate::h1::outbox::Spare;
 use connection::Connection;
 use date::Date;
+use talk::Spare;
 
 pub use config::Config;
 pub use raw::{Convert, RawRequest};

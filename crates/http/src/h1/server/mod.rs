@@ -258,6 +258,7 @@ impl<R> Conversation<R> {
     /// Writes the head of the reply, and says how its body goes out.
     ///
     /// If the reply is invalid nothing was written, and another must be begun in its place.
+    #[inline]
     pub(crate) fn begin_reply(
         &mut self,
         out: &mut Vec<u8>,
@@ -362,6 +363,12 @@ impl<R> Conversation<R> {
         self.is_writing || self.order.owed() > 0
     }
 
+    /// Whether it is as if nothing had been said yet: whatever was, is settled, and another may follow.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let is_between = matches!(self.next, Next::Head) && self.reader.is_fresh() && self.waiting.is_none();
+        is_between && !self.is_busy() && !self.is_ending
+    }
+
     /// Whether a request waits for others to be answered; then `next_event` has something without input.
     pub(crate) fn has_waiting(&self) -> bool {
         self.waiting.is_some()
@@ -378,6 +385,7 @@ impl<R> Conversation<R> {
         }
     }
 
+    #[inline]
     fn next_request(&mut self, input: &mut &[u8]) -> Option<Event<'static>> {
         if self.order.is_full() {
             return None;
@@ -399,6 +407,7 @@ impl<R> Conversation<R> {
         Some(self.begin(head))
     }
 
+    #[inline]
     fn begin(&mut self, head: RequestHead) -> Event<'static> {
         let marks = head.marks();
         let is_http10 = head.version() == Version::HTTP_10;
