@@ -35,10 +35,11 @@ impl Spare {
         if buf.capacity() == 0 { BytesMut::with_capacity(self.size) } else { buf }
     }
 
-    /// Keeps a buffer for the next one, unless it has grown, or a part of it was split off.
+    /// Keeps a buffer for the next one, unless it has grown, or somebody keeps a part of it.
     pub(crate) fn give(&self, mut buf: BytesMut) {
         buf.clear();
-        if buf.capacity() == self.size {
+        // What was taken off its front is taken back.
+        if buf.try_reclaim(self.size) && buf.capacity() == self.size {
             // Fails only while the thread ends, when nobody comes for it any more.
             let _ = self.slot.try_with(|slot| slot.set(buf));
         }
@@ -48,24 +49,37 @@ impl Spare {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Buf;
+
+    /// What becomes of a buffer after some use.
+    fn is_kept(use_it: impl FnOnce(&mut BytesMut) -> Option<BytesMut>) -> bool {
+        let mut buf = READ.take();
+        assert_eq!((buf.len(), buf.capacity()), (0, READ.size));
+        buf.extend_from_slice(b"abc");
+        let part = use_it(&mut buf);
+        READ.give(buf);
+        assert!(part.is_none_or(|part| part == "ab"));
+        let slot = READ.slot.take();
+        let is_kept = slot.capacity() > 0;
+        READ.slot.set(slot);
+        is_kept
+    }
 
     #[test]
-    fn a_buffer_serves_again_unless_it_grew_or_was_split() {
-        let mut buf = READ.take();
-        buf.extend_from_slice(b"abc");
-        let place = buf.as_ptr();
-        READ.give(buf);
-        let mut split = READ.take();
-        assert_eq!((split.as_ptr(), split.len()), (place, 0));
-
-        split.extend_from_slice(b"abc");
-        let kept = split.split();
-        READ.give(split);
-        let mut grown = READ.take();
-        assert_eq!((grown.capacity(), &kept[..]), (READ.size, &b"abc"[..]));
-
-        grown.reserve(READ.size + 1);
-        READ.give(grown);
-        assert_eq!(READ.take().capacity(), READ.size);
+    fn a_buffer_serves_again_unless_it_grew_or_a_part_of_it_is_kept() {
+        assert!(is_kept(|_| None));
+        assert!(is_kept(|buf| {
+            buf.advance(2);
+            None
+        }));
+        assert!(is_kept(|buf| {
+            drop(buf.split_to(2));
+            None
+        }));
+        assert!(!is_kept(|buf| Some(buf.split_to(2))));
+        assert!(!is_kept(|buf| {
+            buf.reserve(READ.size);
+            None
+        }));
     }
 }

@@ -4,7 +4,6 @@
 //! break; who tries to send one gets an error, since the peer would take it for two lines.
 
 use std::fmt;
-use std::io::BufRead;
 use std::str::Utf8Error;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -92,13 +91,9 @@ impl ByteLines {
         let max = self.line_bytes_max;
         // The longest line, its CR and its LF.
         let seen = &buf[..buf.len().min(max.saturating_add(2))];
-        let mut fresh = &seen[self.scanned..];
-        // `skip_until` is the one search for a byte in std that goes by words; on a slice it cannot fail.
-        let skipped = fresh.skip_until(b'\n').unwrap_or(0);
-        let scanned = self.scanned + skipped;
-        if skipped > 0 && seen[scanned - 1] == b'\n' {
+        if let Some(found) = memchr::memchr(b'\n', &seen[self.scanned..]) {
+            let end = self.scanned + found;
             self.scanned = 0;
-            let end = scanned - 1;
             let is_cr_over_max = end == max.saturating_add(1) && seen[max] == b'\r';
             return if end <= max || is_cr_over_max {
                 Ok(Some(end))
@@ -106,6 +101,7 @@ impl ByteLines {
                 Err(LinesError::TooLong { max })
             };
         }
+        let scanned = seen.len();
         self.scanned = scanned;
         // One byte more than the maximum may still be the CR of a CRLF.
         let is_hopeful = scanned <= max || (scanned == max + 1 && seen[max] == b'\r');
@@ -117,7 +113,7 @@ impl ByteLines {
             return Err(LinesError::TooLong { max: self.line_bytes_max });
         }
         // A CR at the end would be taken for a part of the line's end.
-        if line.last() == Some(&b'\r') || line.contains(&b'\n') {
+        if line.last() == Some(&b'\r') || memchr::memchr(b'\n', line).is_some() {
             return Err(LinesError::LineBreak);
         }
         buf.reserve(line.len() + self.ending.len());
