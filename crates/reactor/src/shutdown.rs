@@ -13,7 +13,8 @@ use crate::notice::{Level, notice};
 /// Waits until the program is asked to end: by ctrl-c (`SIGINT`), by `SIGTERM`, or by [`request_shutdown`].
 ///
 /// The first call takes over these signals; a program that never asks keeps what they do by default. After the
-/// first signal the second ends the process at once, so whoever is tired of waiting can press ctrl-c again.
+/// first signal the second ends the process at once, so whoever is tired of waiting can press ctrl-c again. When the
+/// reactor is gone, the first one does so too.
 ///
 /// ```no_run
 /// # ekiden_reactor::run(async {

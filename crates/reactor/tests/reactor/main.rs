@@ -9,5 +9,6 @@ mod time;
 mod sources;
 mod channels;
 mod threads;
+mod signals;
 mod notices;
 mod world;
