@@ -12,10 +12,12 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ekiden::driver::ListenOptions;
 use ekiden::net::{TcpListener, TcpStream};
-use ekiden::{Task, Tick, buffer, schedule};
+use ekiden::notice::Level;
+use ekiden::{Sleep, Task, Tick, buffer, notice, schedule, sleep};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7001".to_owned()).parse()?;
@@ -29,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Serves until somebody asks the program to end.
 pub async fn serve(listener: Listener) -> Result<(), Box<dyn Error>> {
-    let server = schedule(listener);
+    let server = schedule(Patient { listener, pause: None });
     ekiden::shutdown().await;
     server.abort();
     Ok(())
@@ -61,6 +63,38 @@ impl Task for Listener {
     }
 }
 
+/// Ticks the listener whatever happens: when files have run out it says so, and tries again a little later.
+struct Patient {
+    listener: Listener,
+    pause: Option<Sleep>,
+}
+
+impl Task for Patient {
+    fn tick(&mut self) -> io::Result<Tick> {
+        if let Some(pause) = &mut self.pause
+            && pause.try_elapsed()?.is_none()
+        {
+            return Ok(Tick::WouldBlock);
+        }
+        match self.listener.tick() {
+            Ok(tick) => {
+                if self.pause.take().is_some() {
+                    notice(Level::Info, "accept", format_args!("connections are accepted again"));
+                }
+                Ok(tick)
+            }
+            Err(error) => {
+                if self.pause.replace(sleep(PAUSE)).is_none() {
+                    let told = format_args!("cannot accept connections, will try again: {error}");
+                    notice(Level::Warning, "accept", told);
+                }
+                // Again at once, since only a pause that was asked brings this task back.
+                Ok(Tick::Yield)
+            }
+        }
+    }
+}
+
 /// One client: lines that came and have not been sent back yet.
 struct Connection {
     stream: TcpStream,
@@ -75,23 +109,32 @@ impl Connection {
     }
 
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let end = bytes.iter().rposition(|&byte| byte == b'\n');
-        if let Some(end) = end {
-            self.whole = self.lines.len() + end + 1;
-        }
-        self.lines.extend_from_slice(bytes);
-        if self.lines.len() - self.whole > LINE_MAX {
+        // Only the first line can be too long: all behind it came by this one read.
+        let first = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
+        if self.lines.len() + first > LINE_MAX {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!("a line is longer than {LINE_MAX} bytes"),
             ));
         }
+        let end = bytes.iter().rposition(|&byte| byte == b'\n');
+        if let Some(end) = end {
+            self.whole = self.lines.len() + end + 1;
+        }
+        self.lines.extend_from_slice(bytes);
         Ok(())
     }
 }
 
 impl Task for Connection {
     fn tick(&mut self) -> io::Result<Tick> {
+        // A client that breaks off, or the rules, is its own business: nobody is told of it.
+        Ok(self.echo().unwrap_or(Tick::Final))
+    }
+}
+
+impl Connection {
+    fn echo(&mut self) -> io::Result<Tick> {
         loop {
             while self.whole > 0 {
                 let Some(n) = self.stream.try_write(&self.lines[..self.whole])? else {
@@ -114,5 +157,8 @@ impl Task for Connection {
     }
 }
 
-/// A client that never ends its line may not fill the memory.
+/// A client that never ends its line may not fill the memory. As much as one read brings.
 const LINE_MAX: usize = 64 * 1024;
+
+/// Long enough for somebody to give back a file, and hardly felt by who waits for one.
+const PAUSE: Duration = Duration::from_millis(100);
