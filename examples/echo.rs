@@ -7,10 +7,13 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::io;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use ekiden::net::{TcpListener, TcpStream};
-use ekiden::spawn;
+use ekiden::proto::server::{self, Drain};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7002".to_owned());
@@ -23,20 +26,24 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Serves until somebody asks the program to end.
+///
+/// Accepting is left to the server: it has a limit on connections, and waits when files have run out.
 pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn Error>> {
-    let server = spawn(async move {
-        loop {
-            let (stream, _peer) = listener.accept().await?;
-            // A client that hangs up in the middle is its own business.
-            spawn(async move { drop(echo(stream).await) });
-        }
-    });
-    ekiden::shutdown().await;
-    server.abort();
-    match server.await {
-        Ok(failed) => failed,
-        Err(_aborted) => Ok(()),
-    }
+    server::Config::default()
+        .serve(listener, async |stream, _peer, drain| connection(stream, drain).await)
+        .await?;
+    Ok(())
+}
+
+/// The task of a connection, which ends with the program: nobody is owed what was not sent back yet.
+async fn connection(stream: TcpStream, drain: Drain) {
+    let (mut echo, mut drained) = (pin!(echo(stream)), drain.begun());
+    poll_fn(|cx| match Pin::new(&mut drained).poll(cx) {
+        // A client that hangs up in the middle is its own business.
+        Poll::Pending => echo.as_mut().poll(cx).map(drop),
+        Poll::Ready(()) => Poll::Ready(()),
+    })
+    .await;
 }
 
 async fn echo(stream: TcpStream) -> io::Result<()> {
