@@ -11,7 +11,7 @@ use bytes::BytesMut;
 
 /// Where a kind of buffer is kept while nobody needs it.
 pub(crate) struct Spare {
-    slot: &'static LocalKey<Cell<BytesMut>>,
+    slot: &'static LocalKey<Cell<Option<BytesMut>>>,
     pub(crate) size: usize,
 }
 
@@ -23,26 +23,28 @@ pub(crate) const READ: Spare = Spare { slot: &READ_SLOT, size: 4 * 1024 };
 pub(crate) const WRITE: Spare = Spare { slot: &WRITE_SLOT, size: 16 * 1024 };
 
 thread_local! {
-    static READ_SLOT: Cell<BytesMut> = Cell::default();
-    static WRITE_SLOT: Cell<BytesMut> = Cell::default();
+    static READ_SLOT: Cell<Option<BytesMut>> = const { Cell::new(None) };
+    static WRITE_SLOT: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
 
 impl Spare {
     /// An empty buffer of this kind's size.
     pub(crate) fn take(&self) -> BytesMut {
         // While its thread ends there is no slot any more, and then a new buffer serves.
-        let buf = self.slot.try_with(Cell::take).unwrap_or_default();
-        if buf.capacity() == 0 { BytesMut::with_capacity(self.size) } else { buf }
+        let spare = self.slot.try_with(Cell::take).unwrap_or_default();
+        spare.unwrap_or_else(|| BytesMut::with_capacity(self.size))
     }
 
     /// Keeps a buffer for the next one, unless it has grown, or somebody keeps a part of it.
     pub(crate) fn give(&self, mut buf: BytesMut) {
         buf.clear();
-        // What was taken off its front is taken back.
-        if buf.try_reclaim(self.size) && buf.capacity() == self.size {
-            // Fails only while the thread ends, when nobody comes for it any more.
-            let _ = self.slot.try_with(|slot| slot.set(buf));
+        // What is taken off the front is missing from the capacity, and is taken back when that is half gone.
+        let capacity = buf.capacity();
+        if capacity > self.size || (capacity < self.size / 2 && !buf.try_reclaim(self.size)) {
+            return;
         }
+        // Fails only while the thread ends, when nobody comes for it any more.
+        let _ = self.slot.try_with(|slot| slot.set(Some(buf)));
     }
 }
 
@@ -51,34 +53,36 @@ mod tests {
     use super::*;
     use bytes::Buf;
 
-    /// What becomes of a buffer after some use.
+    /// Whether a buffer is kept after some use, of which one part may last.
     fn is_kept(use_it: impl FnOnce(&mut BytesMut) -> Option<BytesMut>) -> bool {
+        drop(READ.slot.take());
         let mut buf = READ.take();
         assert_eq!((buf.len(), buf.capacity()), (0, READ.size));
-        buf.extend_from_slice(b"abc");
+        buf.resize(READ.size, 7);
         let part = use_it(&mut buf);
         READ.give(buf);
-        assert!(part.is_none_or(|part| part == "ab"));
-        let slot = READ.slot.take();
-        let is_kept = slot.capacity() > 0;
-        READ.slot.set(slot);
-        is_kept
+        assert!(part.is_none_or(|part| part.iter().all(|byte| *byte == 7)));
+        let kept = READ.slot.take();
+        kept.is_some_and(|kept| kept.is_empty() && kept.capacity() >= READ.size / 2)
     }
 
     #[test]
     fn a_buffer_serves_again_unless_it_grew_or_a_part_of_it_is_kept() {
         assert!(is_kept(|_| None));
-        assert!(is_kept(|buf| {
-            buf.advance(2);
-            None
-        }));
-        assert!(is_kept(|buf| {
-            drop(buf.split_to(2));
-            None
-        }));
-        assert!(!is_kept(|buf| Some(buf.split_to(2))));
+        for taken in [1, READ.size / 2 + 1, READ.size] {
+            assert!(is_kept(|buf| {
+                buf.advance(taken);
+                None
+            }));
+            assert!(is_kept(|buf| {
+                drop(buf.split_to(taken));
+                None
+            }));
+        }
+        assert!(is_kept(|buf| Some(buf.split_to(1))), "there is enough left of it");
+        assert!(!is_kept(|buf| Some(buf.split_to(READ.size / 2 + 1))));
         assert!(!is_kept(|buf| {
-            buf.reserve(READ.size);
+            buf.reserve(1);
             None
         }));
     }

@@ -18,12 +18,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use ekiden_reactor::buffer;
 use futures_core::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::codec::{Decoded, Decoder, Encoder};
+use crate::codec::{Decoded, Decoder, Encoder, skip};
 use crate::spare;
 
 /// Frames over a byte stream.
@@ -293,16 +293,13 @@ impl<Io: AsyncRead + Unpin, Codec: Decoder> Transport<Io, Codec> {
     }
 
     /// Gives back what memory is not needed until the next poll.
+    #[inline]
     fn settle_read(&mut self) {
-        if self.read.is_empty() {
-            let read = std::mem::take(&mut self.read);
-            if std::mem::take(&mut self.is_read_lent) {
-                spare::READ.give(read);
-            }
-        } else if self.is_read_lent || (self.is_read_loose && !self.is_undecoded) {
-            // Frames that are here already are decoded from where they are, so a burst is copied once.
-            let read = BytesMut::from(&self.read[..]);
-            let read = std::mem::replace(&mut self.read, read);
+        // Frames that are here already are decoded from where they are, so a burst is copied once.
+        let is_loose = self.is_read_loose && !self.is_undecoded;
+        if self.read.capacity() > 0 && (self.read.is_empty() || self.is_read_lent || is_loose) {
+            let rest = exactly(&self.read);
+            let read = std::mem::replace(&mut self.read, rest);
             self.is_read_loose = false;
             if std::mem::take(&mut self.is_read_lent) {
                 spare::READ.give(read);
@@ -411,7 +408,7 @@ impl<Io: AsyncWrite + Unpin, Codec> Transport<Io, Codec> {
             if bytes == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.write.advance(bytes);
+            skip(&mut self.write, bytes);
             self.written += bytes as u64;
         }
         self.settle_write();
@@ -419,15 +416,21 @@ impl<Io: AsyncWrite + Unpin, Codec> Transport<Io, Codec> {
     }
 
     /// Gives back what memory is not needed until the peer has taken more.
+    #[inline]
     fn settle_write(&mut self) {
-        if self.write.is_empty() || self.is_write_lent {
-            let rest = BytesMut::from(&self.write[..]);
+        if self.write.capacity() > 0 && (self.write.is_empty() || self.is_write_lent) {
+            let rest = exactly(&self.write);
             let write = std::mem::replace(&mut self.write, rest);
             if std::mem::take(&mut self.is_write_lent) {
                 spare::WRITE.give(write);
             }
         }
     }
+}
+
+/// A copy at its exact size.
+fn exactly(bytes: &[u8]) -> BytesMut {
+    if bytes.is_empty() { BytesMut::new() } else { BytesMut::from(bytes) }
 }
 
 /// Nothing in it is pinned.

@@ -13,7 +13,7 @@ use std::fmt;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::{Decoded, Decoder, Encoder};
+use super::{Decoded, Decoder, Encoder, skip};
 
 /// Frames of whatever bytes, each behind its length.
 ///
@@ -163,7 +163,7 @@ impl Endian {
 fn take(buf: &mut BytesMut, len: usize) -> Bytes {
     if len <= COPIED_BYTES_MAX {
         let frame = Bytes::copy_from_slice(&buf[..len]);
-        buf.advance(len);
+        skip(buf, len);
         frame
     } else {
         buf.split_to(len).freeze()

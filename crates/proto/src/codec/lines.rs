@@ -6,9 +6,9 @@
 use std::fmt;
 use std::str::Utf8Error;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Decoded, Decoder, Encoder};
+use super::{Decoded, Decoder, Encoder, skip};
 
 /// Lines of UTF-8 text, as `String`s.
 ///
@@ -82,7 +82,7 @@ impl ByteLines {
         let Some(end) = self.find_end(buf)? else { return Ok(Decoded::Incomplete) };
         let line = &buf[..end];
         let item = keep(line.strip_suffix(b"\r").unwrap_or(line))?;
-        buf.advance(end + 1);
+        skip(buf, end + 1);
         Ok(Decoded::Frame(item))
     }
 

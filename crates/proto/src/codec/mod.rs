@@ -8,7 +8,7 @@
 //! gives frames; it never reads, never writes, and never waits. [`Lines`] and [`LengthDelimited`] serve as they
 //! are and as examples.
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 
 mod lines;
 mod length_delimited;
@@ -95,6 +95,12 @@ pub trait Encoder<T> {
     /// If there are no bytes for this item. What was appended by then is thrown away by the caller, so nobody is
     /// sent half a frame.
     fn encode(&mut self, item: T, buf: &mut BytesMut) -> Result<(), Self::Error>;
+}
+
+/// Takes bytes off the front, at the least cost: a buffer that is emptied is whole again.
+#[inline]
+pub(crate) fn skip(buf: &mut BytesMut, bytes: usize) {
+    if bytes == buf.len() { buf.clear() } else { buf.advance(bytes) }
 }
 
 #[cfg(test)]

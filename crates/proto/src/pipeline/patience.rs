@@ -37,6 +37,7 @@ impl Patience {
     }
 
     /// Ready when it has ended.
+    #[inline]
     pub(super) fn poll(&mut self, wait: Option<Wait>, cx: &mut Context<'_>) -> Poll<Wait> {
         let time = match wait {
             Some(Wait::Stalled { .. }) => Some(self.stall_timeout),

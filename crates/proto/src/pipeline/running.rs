@@ -115,7 +115,7 @@ impl<F: Future, T> Running<F, T> {
 
     /// Frees the boxes if no call uses one.
     pub(super) fn settle(&mut self) {
-        if self.is_empty() {
+        if self.is_empty() && self.first.take().is_some() && !self.more.is_empty() {
             *self = Self::new();
         }
     }
