@@ -40,9 +40,15 @@ pub struct Lines {
 #[derive(Clone, Debug)]
 pub struct ByteLines {
     line_bytes_max: usize,
-    ending: &'static [u8],
+    ending: Ending,
     /// How much of the front of the buffer is known to hold no LF.
     scanned: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Lf,
+    CrLf,
 }
 
 impl Lines {
@@ -65,12 +71,12 @@ impl ByteLines {
     ///
     /// The default is 8 KiB, as for [`Lines::new`].
     pub const fn new(line_bytes_max: usize) -> Self {
-        Self { line_bytes_max, ending: b"\n", scanned: 0 }
+        Self { line_bytes_max, ending: Ending::Lf, scanned: 0 }
     }
 
     /// Ends the lines that are sent with CRLF; otherwise it is LF. Both are taken from the peer either way.
     pub const fn crlf(self) -> Self {
-        Self { ending: b"\r\n", ..self }
+        Self { ending: Ending::CrLf, ..self }
     }
 
     /// Takes the next line off `buf` by what `keep` makes of its text.
@@ -116,9 +122,13 @@ impl ByteLines {
         if line.last() == Some(&b'\r') || memchr::memchr(b'\n', line).is_some() {
             return Err(LinesError::LineBreak);
         }
-        buf.reserve(line.len() + self.ending.len());
+        let ending: &[u8] = match self.ending {
+            Ending::Lf => b"\n",
+            Ending::CrLf => b"\r\n",
+        };
+        buf.reserve(line.len() + ending.len());
         buf.put_slice(line);
-        buf.put_slice(self.ending);
+        buf.put_slice(ending);
         Ok(())
     }
 }

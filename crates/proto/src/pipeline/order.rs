@@ -152,6 +152,11 @@ impl<T> Order<T> {
         (self.begun - self.answered) as usize // At most `owed_max`, which is a usize.
     }
 
+    /// How many requests were begun since the start.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
+    }
+
     /// Whether [`begin`](Self::begin) would answer `None`.
     pub fn is_full(&self) -> bool {
         self.owed() >= self.owed_max

@@ -15,8 +15,8 @@ use super::server::ServerConfig;
 /// How long the peer may keep us waiting, depending on what for.
 pub(super) struct Patience {
     wait: Option<Wait>,
-    /// When it ends. Without it nothing was to be waited for yet.
-    sleep: Option<Sleep>,
+    /// When it ends. Without it nothing was to be waited for yet, as on most connections.
+    sleep: Option<Box<Sleep>>,
     stall_timeout: Duration,
     idle_timeout: Option<Duration>,
 }
@@ -49,7 +49,7 @@ impl Patience {
             let deadline = Instant::recent() + time;
             match &mut self.sleep {
                 Some(sleep) => sleep.reset(deadline),
-                None => self.sleep = Some(sleep_until(deadline)),
+                None => self.sleep = Some(Box::new(sleep_until(deadline))),
             }
         }
         match &mut self.sleep {

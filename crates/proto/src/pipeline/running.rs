@@ -18,12 +18,17 @@ use std::task::{Context, Poll, Wake, Waker};
 pub(super) struct Running<F, T> {
     /// The call that is polled with the task's waker.
     first: Option<Place<F, T>>,
-    more: Vec<More<F, T>>,
-    /// The places of `more` that no call uses.
-    free: Vec<usize>,
-    /// Present as long as `more` is not empty.
-    woken: Option<Arc<Woken>>,
+    /// The further ones. Behind a pointer, since most connections have none.
+    more: Option<Box<Many<F, T>>>,
     len: usize,
+}
+
+#[derive(Debug)]
+struct Many<F, T> {
+    places: Vec<More<F, T>>,
+    /// The places that no call uses.
+    free: Vec<usize>,
+    woken: Arc<Woken>,
 }
 
 #[derive(Debug)]
@@ -61,7 +66,7 @@ struct Flag {
 
 impl<F: Future, T> Running<F, T> {
     pub(super) const fn new() -> Self {
-        Self { first: None, more: Vec::new(), free: Vec::new(), woken: None, len: 0 }
+        Self { first: None, more: None, len: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -75,15 +80,7 @@ impl<F: Future, T> Running<F, T> {
             first.start(future, tag);
             first.poll(cx)
         } else {
-            let at = self.free_place();
-            self.register(cx.waker());
-            let more = &mut self.more[at];
-            more.place.start(future, tag);
-            let done = more.poll();
-            if done.is_some() {
-                self.free.push(at);
-            }
-            done
+            self.more.get_or_insert_with(Box::default).start(future, tag, cx)
         };
         self.len += usize::from(done.is_none());
         done
@@ -91,48 +88,53 @@ impl<F: Future, T> Running<F, T> {
 
     /// Polls those that were woken, and tells which are done.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, mut handle_done: impl FnMut(T, F::Output)) {
-        let mut settle = |done: Option<(T, F::Output)>, len: &mut usize| {
-            done.map(|(tag, output)| {
-                *len -= 1;
-                handle_done(tag, output);
-            })
-            .is_some()
+        let mut settle = |(tag, output)| {
+            self.len -= 1;
+            handle_done(tag, output);
         };
         if let Some(first) = &mut self.first {
-            settle(first.poll(cx), &mut self.len);
+            first.poll(cx).into_iter().for_each(&mut settle);
         }
-        // Registered before looking, so that whoever is woken from now on wakes the task again.
-        self.register(cx.waker());
-        let Some(woken) = &self.woken else { return };
-        // On a line of its own, so that nothing is locked while they are polled.
-        let places = std::mem::take(&mut woken.lock().places);
-        for at in places {
-            if settle(self.more[at].poll(), &mut self.len) {
-                self.free.push(at);
-            }
+        if let Some(more) = &mut self.more {
+            more.poll(cx, settle);
         }
     }
 
     /// Frees the boxes if no call uses one.
     pub(super) fn settle(&mut self) {
-        if self.is_empty() && self.first.take().is_some() && !self.more.is_empty() {
-            *self = Self::new();
+        if self.is_empty() && self.first.take().is_some() {
+            self.more = None;
         }
     }
 
     #[cfg(test)]
     pub(super) fn is_unallocated(&self) -> bool {
-        self.first.is_none() && self.more.capacity() == 0 && self.free.capacity() == 0 && self.woken.is_none()
+        self.first.is_none() && self.more.is_none()
+    }
+}
+
+impl<F: Future, T> Many<F, T> {
+    fn start(&mut self, future: F, tag: T, cx: &Context<'_>) -> Option<(T, F::Output)> {
+        let at = self.free_place();
+        self.woken.register(cx.waker());
+        self.places[at].place.start(future, tag);
+        let done = self.places[at].poll();
+        if done.is_some() {
+            self.free.push(at);
+        }
+        done
     }
 
-    /// Whoever is woken shall wake the task.
-    fn register(&self, task: &Waker) {
-        let Some(woken) = &self.woken else { return };
-        let mut state = woken.lock();
-        if !state.task.as_ref().is_some_and(|known| known.will_wake(task)) {
-            let replaced = state.task.replace(task.clone());
-            drop(state);
-            drop(replaced); // To drop a waker can run anything, so nothing is locked.
+    fn poll(&mut self, cx: &Context<'_>, mut handle_done: impl FnMut((T, F::Output))) {
+        // Registered before looking, so that whoever is woken from now on wakes the task again.
+        self.woken.register(cx.waker());
+        // On a line of its own, so that nothing is locked while they are polled.
+        let woken = std::mem::take(&mut self.woken.lock().places);
+        for at in woken {
+            if let Some(done) = self.places[at].poll() {
+                self.free.push(at);
+                handle_done(done);
+            }
         }
     }
 
@@ -140,12 +142,18 @@ impl<F: Future, T> Running<F, T> {
         if let Some(at) = self.free.pop() {
             return at;
         }
-        let woken = self.woken.get_or_insert_default();
-        let at = self.more.len();
-        let flag = Arc::new(Flag { place: at, is_woken: AtomicBool::new(false), woken: Arc::clone(woken) });
+        let at = self.places.len();
+        let woken = Arc::clone(&self.woken);
+        let flag = Arc::new(Flag { place: at, is_woken: AtomicBool::new(false), woken });
         let waker = Waker::from(Arc::clone(&flag));
-        self.more.push(More { place: Place::new(), flag, waker });
+        self.places.push(More { place: Place::new(), flag, waker });
         at
+    }
+}
+
+impl<F, T> Default for Many<F, T> {
+    fn default() -> Self {
+        Self { places: Vec::new(), free: Vec::new(), woken: Arc::default() }
     }
 }
 
@@ -175,6 +183,16 @@ impl<F: Future, T> More<F, T> {
 }
 
 impl Woken {
+    /// Whoever is woken shall wake the task.
+    fn register(&self, task: &Waker) {
+        let mut state = self.lock();
+        if !state.task.as_ref().is_some_and(|known| known.will_wake(task)) {
+            let replaced = state.task.replace(task.clone());
+            drop(state);
+            drop(replaced); // To drop a waker can run anything, so nothing is locked.
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, WokenState> {
         // Nothing panics while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -275,6 +293,10 @@ mod tests {
         }
     }
 
+    fn places(running: &Running<Call, usize>) -> usize {
+        running.more.as_ref().map_or(0, |more| more.places.len())
+    }
+
     #[test]
     fn of_many_calls_only_those_are_polled_that_were_woken() {
         let (task, mut running) = (Arc::new(Task::default()), Running::new());
@@ -300,7 +322,7 @@ mod tests {
         calls[0].end();
         assert_eq!((task.wakes(), poll(&mut running, &task)), (1, vec![0]));
         start(&mut running, &[Call::default()], &task);
-        assert_eq!(running.more.len(), 1, "its place is used again");
+        assert_eq!(places(&running), 1, "its place is used again");
     }
 
     #[test]
@@ -310,7 +332,7 @@ mod tests {
         assert_eq!(running.start(std::future::ready("a"), 1, &mut cx), Some((1, "a")));
         assert!(running.is_empty());
         assert_eq!(running.start(std::future::ready("b"), 2, &mut cx), Some((2, "b")));
-        assert!(running.more.is_empty());
+        assert!(running.more.is_none());
     }
 
     #[test]
@@ -323,7 +345,7 @@ mod tests {
             let done = running.start(call.clone(), tag, &mut Context::from_waker(&waker));
             assert_eq!(done, (tag > 0).then_some((tag, "done")));
         }
-        assert_eq!((running.len, running.more.len()), (1, 1));
+        assert_eq!((running.len, places(&running)), (1, 1));
     }
 
     #[test]
@@ -362,7 +384,7 @@ mod tests {
         let again = [Call::default(), Call::default()];
         start(&mut running, &again, &task);
         running.settle();
-        assert_eq!((running.more.len(), running.len), (2, 3));
+        assert_eq!((places(&running), running.len), (2, 3));
 
         calls[0].end();
         again.iter().for_each(Call::end);

@@ -12,7 +12,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,9 +22,9 @@ use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::error::{BoxError, ConnectionError};
-use super::session::{Peer, Session};
+use super::session::Session;
 use crate::codec::{Decoder, Encoder};
-use crate::server::{self, Drain, Listener, Server, close_gently};
+use crate::server::{self, Drain, Listener, Server};
 use crate::transport::Parts;
 
 /// How the server's end of a pipelined connection behaves.
@@ -99,9 +99,11 @@ where
 {
     let service = Rc::new(service);
     server::Config::default().serve(listener, move |io, peer, drain| {
-        let (codec, service) = (codec.clone(), Rc::clone(&service));
+        let service = Rc::clone(&service);
+        let mut session = Session::new(io, codec.clone(), ServerConfig::default());
+        let mut drain = drain.begun();
         async move {
-            let served = serve_connection(io, codec, service, ServerConfig::default(), drain).await;
+            let served = session.serve(&*service, &mut drain).await;
             if let Err(error @ (ServeError::Service(_) | ServeError::Encode(_))) = served {
                 let why = error.source().map(ToString::to_string).unwrap_or_default();
                 notice(Level::Warning, "connection", format_args!("of {peer}: {error}: {why}"));
@@ -131,31 +133,25 @@ where
 /// # Panics
 ///
 /// If no reactor runs on this thread.
-pub async fn serve_connection<Io, Codec, S>(
+pub fn serve_connection<Io, Codec, S>(
     io: Io,
     codec: Codec,
     service: S,
     config: ServerConfig,
     drain: Drain,
-) -> Result<Parts<Io, Codec>, ServeError<S::Error>>
+) -> impl Future<Output = Result<Parts<Io, Codec>, ServeError<S::Error>>>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
     S: Service,
     Codec: Decoder<Item = S::Req, Error: Into<BoxError>> + Encoder<S::Resp, Error: Into<BoxError>>,
 {
-    let call = |req| service.call(req);
+    // No async function: that would keep the memory of its arguments beside what they have become.
     let mut session = Session::new(io, codec, config);
     let mut drain = drain.begun();
-    let ended = poll_fn(|cx| session.poll(cx, &call, &mut drain)).await;
-    let Session { mut transport, peer, .. } = session;
-    match peer {
-        Peer::Sends if ended.is_ok() && transport.is_held() => {}
-        Peer::Sends => close_gently(transport.io_mut()).await,
-        // To the peer it makes no difference any more, so it cannot be an error.
-        Peer::Ended => drop(poll_fn(|cx| transport.poll_close(cx)).await),
-        Peer::Lost => {}
+    async move {
+        session.serve(&service, &mut drain).await?;
+        Ok(session.into_parts())
     }
-    ended.map(|()| transport.into_parts())
 }
 
 /// Why a connection ended before it was done.

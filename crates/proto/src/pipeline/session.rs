@@ -1,14 +1,14 @@
 //! One connection of a server: when to read, when to stop, and how it ends.
 //!
 //! A [`Session`] moves requests into calls and replies onto the wire each time that it is polled. The order of the
-//! replies is [`Order`]'s to know, the futures are [`Running`]'s, the time is [`Patience`]'s. It opens nothing, and
-//! leaves the closing to who polls it.
+//! replies is [`Order`]'s to know, the futures are [`Running`]'s, the time is [`Patience`]'s.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::error::{BoxError, ConnectionError};
@@ -17,20 +17,27 @@ use super::patience::{Patience, Wait};
 use super::running::Running;
 use super::server::{ServeError, ServerConfig};
 use crate::codec::{Decoder, Encoder};
-use crate::transport::{ReadError, Transport};
+use crate::server::close_gently;
+use crate::transport::{Parts, ReadError, Transport};
 
 /// One connection: what was asked, what is owed, and whether more may be asked.
-pub(super) struct Session<Io, Codec, F, Resp, E> {
-    pub(super) transport: Transport<Io, Codec>,
-    running: Running<F, Ticket>,
+pub(super) struct Session<Io, Codec, Resp, E> {
+    transport: Transport<Io, Codec>,
     order: Order<Result<Resp, E>>,
     intake: Intake,
-    pub(super) peer: Peer,
+    peer: Peer,
     /// Why the connection ends once what is owed is written.
     failure: Option<ServeError<E>>,
-    /// How many requests were begun.
-    begun: u64,
     patience: Patience,
+}
+
+/// The service's side of a session: how it is called, and the calls under way.
+///
+/// Apart from the session, since the calls borrow the service: so a session can be made before there is a future
+/// that holds both, and is not moved into it, which would take its memory twice.
+struct Calls<Call, F> {
+    call: Call,
+    running: Running<F, Ticket>,
 }
 
 /// Which requests are taken.
@@ -46,7 +53,7 @@ enum Intake {
 
 /// What is to be expected of the peer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Peer {
+enum Peer {
     /// It may send more.
     Sends,
     /// It has ended its direction.
@@ -66,38 +73,65 @@ enum Stop {
     Spent,
 }
 
-impl<Io, Codec, F, Resp, E> Session<Io, Codec, F, Resp, E>
+impl<Io, Codec, Resp, E> Session<Io, Codec, Resp, E>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
     Codec: Decoder<Error: Into<BoxError>> + Encoder<Resp, Error: Into<BoxError>>,
-    F: Future<Output = Result<Resp, E>>,
 {
     pub(super) fn new(io: Io, codec: Codec, config: ServerConfig) -> Self {
         let mut transport = Transport::new(io, codec);
         transport.set_write_bytes_max(config.write_bytes_max);
         Self {
             transport,
-            running: Running::new(),
             order: Order::new(config.in_flight_max),
             intake: Intake::Open,
             peer: Peer::Sends,
             failure: None,
-            begun: 0,
             patience: Patience::new(config),
         }
     }
 
+    /// Serves the connection to its end and closes it, unless it goes on with another protocol.
+    pub(super) async fn serve<S>(
+        &mut self,
+        service: &S,
+        drain: &mut (impl Future<Output = ()> + Unpin),
+    ) -> Result<(), ServeError<E>>
+    where
+        S: Service<Req = Codec::Item, Resp = Resp, Error = E>,
+    {
+        let mut calls = Calls { call: |req| service.call(req), running: Running::new() };
+        let ended = poll_fn(|cx| self.poll(cx, &mut calls, drain)).await;
+        match self.peer {
+            Peer::Sends if ended.is_ok() && self.transport.is_held() => {}
+            // In a box, since an idle connection needs no room for it.
+            Peer::Sends => Box::pin(close_gently(self.transport.io_mut())).await,
+            // To the peer it makes no difference any more, so it cannot be an error.
+            Peer::Ended => drop(poll_fn(|cx| self.transport.poll_close(cx)).await),
+            Peer::Lost => {}
+        }
+        ended
+    }
+
+    pub(super) fn into_parts(self) -> Parts<Io, Codec> {
+        self.transport.into_parts()
+    }
+
     /// Does all that can be done now. Ready when the connection has ended.
-    pub(super) fn poll(
+    fn poll<Call, F>(
         &mut self,
         cx: &mut Context<'_>,
-        call: &impl Fn(Codec::Item) -> F,
+        calls: &mut Calls<Call, F>,
         drain: &mut (impl Future<Output = ()> + Unpin),
-    ) -> Poll<Result<(), ServeError<E>>> {
+    ) -> Poll<Result<(), ServeError<E>>>
+    where
+        Call: Fn(Codec::Item) -> F,
+        F: Future<Output = Result<Resp, E>>,
+    {
         if self.intake == Intake::Open && Pin::new(drain).poll(cx).is_ready() {
             self.intake = Intake::Draining;
         }
-        let moved = self.poll_move(cx, call);
+        let moved = self.poll_move(cx, calls);
         if moved.is_err() {
             self.peer = Peer::Lost;
         }
@@ -108,7 +142,7 @@ where
         let is_idle = is_flushed && self.order.owed() == 0;
         let wait = match (is_flushed, is_idle) {
             (false, _) => Some(Wait::Stalled { written: self.transport.written_bytes() }),
-            (true, true) => Some(Wait::Idle { begun: self.begun }),
+            (true, true) => Some(Wait::Idle { begun: self.order.begun() }),
             (true, false) => None,
         };
         match ready!(self.patience.poll(wait, cx)) {
@@ -122,23 +156,29 @@ where
 
     /// Moves requests into calls and replies onto the wire. Ready when all that can be written has been; an error is
     /// one of the wire.
-    fn poll_move(
+    fn poll_move<Call, F>(
         &mut self,
         cx: &mut Context<'_>,
-        call: &impl Fn(Codec::Item) -> F,
-    ) -> Result<Poll<()>, ServeError<E>> {
-        let order = &mut self.order;
-        self.running.poll(cx, |ticket, reply| order.done(ticket, reply));
+        calls: &mut Calls<Call, F>,
+    ) -> Result<Poll<()>, ServeError<E>>
+    where
+        Call: Fn(Codec::Item) -> F,
+        F: Future<Output = Result<Resp, E>>,
+    {
+        calls.running.poll(cx, |ticket, reply| self.order.done(ticket, reply));
         let mut budget = REQUESTS_PER_POLL;
         loop {
-            let stop = self.begin_requests(&mut budget, cx, call)?;
+            let stop = self.begin_requests(&mut budget, cx, calls)?;
             let room = self.queue_replies(cx).map_err(ConnectionError::from)?;
             // Only if replies have made room is there anything new to read.
             if stop != Stop::Full || room.is_pending() || self.order.is_full() {
                 break;
             }
         }
-        self.running.settle();
+        if self.is_cut() {
+            calls.running = Running::new();
+        }
+        calls.running.settle();
         match self.transport.poll_flush(cx) {
             Poll::Ready(flushed) => Ok(Poll::Ready(flushed.map_err(ConnectionError::from)?)),
             Poll::Pending => Ok(Poll::Pending),
@@ -146,12 +186,16 @@ where
     }
 
     /// Begins the requests that are there, as many as may be.
-    fn begin_requests(
+    fn begin_requests<Call, F>(
         &mut self,
         budget: &mut u32,
         cx: &mut Context<'_>,
-        call: &impl Fn(Codec::Item) -> F,
-    ) -> Result<Stop, ServeError<E>> {
+        calls: &mut Calls<Call, F>,
+    ) -> Result<Stop, ServeError<E>>
+    where
+        Call: Fn(Codec::Item) -> F,
+        F: Future<Output = Result<Resp, E>>,
+    {
         while *budget > 0 {
             if self.order.is_full() {
                 return Ok(Stop::Full);
@@ -165,7 +209,9 @@ where
             match next {
                 Some(Ok(req)) => {
                     *budget -= 1;
-                    self.begin(call(req), cx);
+                    let Some(ticket) = self.order.begin() else { unreachable!("asked whether it is full") };
+                    let done = calls.running.start((calls.call)(req), ticket, cx);
+                    done.into_iter().for_each(|(ticket, reply)| self.order.done(ticket, reply));
                 }
                 Some(Err(ReadError::Io(error))) => return Err(ConnectionError::from(error).into()),
                 Some(Err(error)) => self.end_intake(Some(ConnectionError::from(error).into())),
@@ -174,14 +220,6 @@ where
         }
         cx.waker().wake_by_ref();
         Ok(Stop::Spent)
-    }
-
-    fn begin(&mut self, call: F, cx: &mut Context<'_>) {
-        let Some(ticket) = self.order.begin() else { unreachable!("asked whether it is full") };
-        self.begun += 1;
-        if let Some((ticket, reply)) = self.running.start(call, ticket, cx) {
-            self.order.done(ticket, reply);
-        }
     }
 
     fn end_intake(&mut self, failure: Option<ServeError<E>>) {
@@ -215,8 +253,12 @@ where
     fn cut(&mut self, failure: ServeError<E>) {
         self.failure = Some(failure);
         self.intake = Intake::Ended;
-        self.running = Running::new();
         self.order = Order::new(0);
+    }
+
+    /// Whether no call matters any more.
+    fn is_cut(&self) -> bool {
+        matches!(self.failure, Some(ServeError::Encode(_) | ServeError::Service(_)))
     }
 }
 
@@ -233,7 +275,6 @@ mod tests {
     use crate::wire::{Wire, by_hand};
     use bytes::BytesMut;
     use ekiden_reactor::Latch;
-    use ekiden_service::Service;
     use std::cell::RefCell;
     use std::collections::BTreeMap;
     use std::error::Error;
@@ -419,18 +460,18 @@ mod tests {
     fn an_idle_connection_holds_nothing() {
         by_hand(|cx| {
             let (wire, service) = (Wire::new(), Script::default());
-            let call = |req| service.call(req);
+            let mut calls = Calls { call: |req| service.call(req), running: Running::new() };
             let mut session = Session::new(wire.clone(), Upgrading(Lines::new(9)), ServerConfig::default());
             let mut drain = Drain::new().begun();
             for _ in 0..2 {
                 wire.send("a\nb\n");
-                assert!(session.poll(cx, &call, &mut drain).is_pending());
-                assert!(!session.running.is_empty());
+                assert!(session.poll(cx, &mut calls, &mut drain).is_pending());
+                assert!(!calls.running.is_empty());
                 for name in ["b", "a"] {
                     service.calls.borrow()[name].clone().open();
-                    assert!(session.poll(cx, &call, &mut drain).is_pending());
+                    assert!(session.poll(cx, &mut calls, &mut drain).is_pending());
                 }
-                assert!(session.running.is_unallocated() && session.order.owed() == 0);
+                assert!(calls.running.is_unallocated() && session.order.owed() == 0);
                 assert_eq!(wire.take_written(), "a\nb\n");
             }
         });

@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use ekiden_reactor::Latch;
 
 /// Says whether, and when, a server drains: a connection should then finish what it owes and close.
 #[derive(Clone, Debug, Default)]
-pub struct Drain(Latch);
+pub struct Drain(Rc<Latch>);
 
 impl Drain {
     /// One that nobody has begun: for a connection that is served by itself.

@@ -46,6 +46,8 @@ impl State {
     pub(super) fn start<C: Future<Output = ()>>(self: &Rc<Self>, connect: impl FnOnce() -> C + 'static) {
         let place = self.connections.borrow_mut().insert(None);
         let open = Open { state: self.clone(), place };
+        // In a box, since what is called once would keep its place in the future for ever.
+        let connect = Box::new(connect);
         let task = spawn_named("connection", async move {
             // Dropped with the future, however that ends: then the connection is closed.
             let _open = open;
