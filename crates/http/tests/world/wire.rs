@@ -122,8 +122,7 @@ enum Framing {
 
 /// Takes a head off `bytes`; `None` if it is not there as a whole.
 fn head(bytes: &mut &[u8], kind: Kind) -> Result<Option<Message>, String> {
-    let Some(length) = position(&bytes[..bytes.len().min(HEAD_BYTES_MAX)], b"\r\n\r\n").map(|at| at + 4)
-    else {
+    let Some(length) = position(bytes, b"\r\n\r\n", HEAD_BYTES_MAX)?.map(|at| at + 4) else {
         *bytes = &[];
         return Ok(None);
     };
@@ -213,7 +212,7 @@ fn body(
 }
 
 fn chunks(bytes: &mut &[u8], message: &mut Message) -> Result<(), String> {
-    while let Some(end) = position(&bytes[..bytes.len().min(SIZE_BYTES_MAX)], b"\r\n") {
+    while let Some(end) = position(bytes, b"\r\n", SIZE_BYTES_MAX)? {
         let digits = std::str::from_utf8(&bytes[..end]).map_err(|error| error.to_string())?;
         require(digits.bytes().all(|digit| digit.is_ascii_hexdigit()), "a chunk size with more than digits")?;
         let size = usize::from_str_radix(digits, 16).map_err(|error| error.to_string())?;
@@ -249,8 +248,11 @@ fn trailers(bytes: &mut &[u8], message: &mut Message) -> Result<(), String> {
     }
 }
 
-fn position(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    bytes.windows(needle.len()).position(|window| window == needle)
+/// Where the needle begins, which is to be within `max` bytes if there are so many.
+fn position(bytes: &[u8], needle: &[u8], max: usize) -> Result<Option<usize>, String> {
+    let found = bytes[..bytes.len().min(max)].windows(needle.len()).position(|window| window == needle);
+    require(found.is_some() || bytes.len() < max, "a head or a chunk size that is too long")?;
+    Ok(found)
 }
 
 fn require(holds: bool, what: &str) -> Result<(), String> {
