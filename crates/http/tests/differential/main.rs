@@ -109,6 +109,6 @@ fn is_beginning(part: &Outcome, whole: &Outcome) -> bool {
 /// Every place; of a long text only those near its ends, where something is decided, and some between.
 fn cuts(length: usize) -> impl Iterator<Item = usize> {
     const LONG: usize = 1000;
-    let (near, step) = if length < LONG { (length, 1) } else { (80, length / 10) };
+    let (near, step) = if length < LONG { (length, 1) } else { (40, length / 10) };
     (1..length).filter(move |cut| *cut < near || length - cut < near || cut % step == 0)
 }

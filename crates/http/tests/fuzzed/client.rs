@@ -204,8 +204,9 @@ async fn read(
     const BYTES_MAX: usize = 64 * 1024 * 1024;
     if let Some(on_upgrade) = body.take_upgrade() {
         let mut upgraded = on_upgrade.await?;
+        // Nobody else limits how long another protocol may be silent.
         let mut all = Vec::new();
-        drop(upgraded.read_to_end(&mut all).await);
+        drop(timeout(Duration::from_secs(60), upgraded.read_to_end(&mut all)).await);
         return Ok(None);
     }
     match use_ {

@@ -40,6 +40,8 @@ pub(crate) enum Operation {
     Reset,
     /// Whatever the end under test is asked to do from outside.
     Nudge,
+    /// At its end, the peer is silent and does not say that it has ended.
+    Silence,
     /// The peer sends so many bytes of nothing in particular, as fast as they are taken.
     Flood(usize),
 }
@@ -81,7 +83,7 @@ impl<'a> Plan<'a> {
         self.operations.iter().any(is_rough)
     }
 
-    /// Plays it, and then lets the peer take everything and end.
+    /// Plays it, and then lets the peer take everything and, mostly, end.
     pub(crate) async fn play(&self, world: &World, peer: &Peer, nudge: impl Fn()) {
         let count = self.operations.len().max(self.pieces.len());
         for index in 0..count {
@@ -94,8 +96,10 @@ impl<'a> Plan<'a> {
         }
         peer.open_window(usize::MAX);
         world.quiet().await;
-        peer.end();
-        world.quiet().await;
+        if !self.operations.iter().any(|operation| matches!(operation, Operation::Silence)) {
+            peer.end();
+            world.quiet().await;
+        }
     }
 }
 
@@ -111,6 +115,7 @@ impl Operation {
             4 => Self::PassToDeadline,
             5 => Self::End,
             6 if argument == 0 => Self::Reset,
+            6 if argument == 1 => Self::Silence,
             6 => Self::Nudge,
             _ => Self::Flood(argument * 16 * 1024),
         }
@@ -118,7 +123,7 @@ impl Operation {
 
     async fn apply(self, world: &World, peer: &Peer, nudge: &impl Fn()) {
         match self {
-            Self::Nothing => return,
+            Self::Nothing | Self::Silence => return,
             Self::Steps { read_max, write_max } => peer.set_steps(read_max, write_max),
             Self::Window(bytes) => peer.open_window(bytes),
             Self::Pass(time) => return world.pass(time).await,

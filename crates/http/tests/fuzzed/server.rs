@@ -114,6 +114,7 @@ async fn play(world: &World, plan: &Plan<'_>) -> Seen {
     }
     world.quiet().await;
     assert_eq!(peer.other_end(), End::Gone);
+    assert_eq!(stage.complaint.get(), None);
     Seen {
         wire: peer.seen(),
         asked: stage.asked.take(),
@@ -133,6 +134,8 @@ struct Stage {
     /// What was given to the server to send, of large answers.
     offered: Cell<usize>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
+    /// What is wrong, if anything: the server would answer a panic.
+    complaint: Cell<Option<&'static str>>,
 }
 
 impl Default for Stage {
@@ -145,6 +148,7 @@ impl Default for Stage {
             depends_on_pieces: Cell::default(),
             offered: Cell::default(),
             tasks: RefCell::default(),
+            complaint: Cell::default(),
         }
     }
 }
@@ -229,7 +233,9 @@ impl Stage {
         sleep(Duration::from_secs(3600)).await;
         let is_latest = self.asked.borrow().len() == asked;
         let is_held = has_body && is_latest && self.peer.taken() - taken > HELD_BYTES_MAX;
-        assert!(!is_held, "a body that nobody reads is held");
+        if is_held {
+            self.complaint.set(Some("a body that nobody reads is held"));
+        }
     }
 
     /// Much more than may be held, made as it is asked for.
@@ -238,7 +244,9 @@ impl Stage {
         stream::iter(0..20).map(move |_| {
             self.offered.set(self.offered.get() + PIECE);
             let ahead = self.offered.get().saturating_sub(self.peer.seen_bytes());
-            assert!(ahead < HELD_BYTES_MAX, "an answer that nobody takes is held");
+            if ahead > HELD_BYTES_MAX {
+                self.complaint.set(Some("an answer that nobody takes is held"));
+            }
             Ok(Bytes::from(vec![b'x'; PIECE]))
         })
     }

@@ -53,8 +53,8 @@ struct State {
     waits: RefCell<Option<Waker>>,
 }
 
-/// A turn is up to 256 polls, and no test gives more work than this.
-const TURNS_MAX: u32 = 20_000;
+/// A turn is a few hundred polls, and no test gives more work than this.
+const TURNS_MAX: u32 = 1000;
 
 impl World {
     /// Waits until nobody can do anything before time passes or the test does something.
