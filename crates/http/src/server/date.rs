@@ -44,3 +44,37 @@ const EPOCH: &DateLine = b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
 
 /// The last second of the year 9999.
 const LAST: Duration = Duration::from_secs(253_402_300_799);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ekiden_reactor::driver::hand::Hand;
+    use ekiden_reactor::{Config, Reactor};
+
+    #[test]
+    fn the_date_is_made_anew_each_second() {
+        let (hand, clock) = Hand::new().unwrap();
+        Reactor::with_driver(Config::default(), hand).run(async {
+            let date = Date::new();
+            let mut lines = Vec::new();
+            for _ in 0..5 {
+                lines.push(date.line(Instant::now()));
+                assert_eq!(httpdate::parse_http_date(text(&lines)).unwrap(), whole_seconds());
+                clock.advance(Duration::from_millis(500));
+            }
+            lines.dedup();
+            assert!(
+                matches!(lines.len(), 3 | 4),
+                "two and a half seconds have three or four dates: {lines:?}"
+            );
+        });
+    }
+
+    fn text(lines: &[DateLine]) -> &str {
+        std::str::from_utf8(&lines.last().unwrap()[6..35]).unwrap()
+    }
+
+    fn whole_seconds() -> std::time::SystemTime {
+        UNIX_EPOCH + Duration::from_secs(wall_clock().duration_since(UNIX_EPOCH).unwrap().as_secs())
+    }
+}

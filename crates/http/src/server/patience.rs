@@ -79,8 +79,6 @@ impl Patience {
         self.stalled = if is_writing { self.stalled.or(Some(now)) } else { None };
         let (overdue, deadline) = self.deadline(config)?;
         if now >= deadline {
-            // It begins anew, lest it be overdue again before anything could be done about it.
-            (self.since, self.stalled) = (now, None);
             return Some(overdue);
         }
         self.ring_at(cx, deadline);

@@ -122,7 +122,7 @@ impl Stage {
             "window" => self.peer.open_window(rest.parse().expect("a number of bytes")),
             "peer" => seen = self.peer.sees().to_owned(),
             "unread" => seen = self.peer.unread().to_string(),
-            "pass" => self.clock.advance(seconds(rest)),
+            "pass" => self.clock.pass(seconds(rest)).await,
             "status" => {
                 seen = self.client.as_ref().map_or("left".into(), |client| format!("{:?}", client.status()))
             }

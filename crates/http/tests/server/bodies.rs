@@ -174,3 +174,16 @@ fn a_body_that_is_not_read_is_passed_over() {
         ",
     );
 }
+
+#[test]
+fn a_body_may_be_read_by_another_task() {
+    check(
+        r"
+        send POST /aside HTTP/1.1\nHost: x\nContent-Length: 300000\nExpect: 100-continue\n\n
+        wire => HTTP/1.1 100 Continue\n\n
+        flood 300000
+        wire => HTTP/1.1 200 OK\ncontent-length: 12\n\n300000 bytes
+        client => open
+        ",
+    );
+}

@@ -73,6 +73,17 @@ fn a_body_that_is_cut_short_breaks() {
 }
 
 #[test]
+fn a_drain_answers_what_has_come() {
+    check(
+        r"
+        drain GET /a HTTP/1.1\nHost: x\n\n
+        wire => HTTP/1.1 200 OK\ncontent-length: 2\nconnection: close\n\n/a
+        client => closing
+        ",
+    );
+}
+
+#[test]
 fn a_drain_ends_what_is_idle_and_finishes_what_is_not() {
     check(
         r"

@@ -11,6 +11,7 @@ mod answers;
 mod bodies;
 mod endings;
 mod hostile;
+mod listener;
 mod pipelines;
 mod times;
 mod upgrades;

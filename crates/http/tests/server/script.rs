@@ -13,7 +13,7 @@
 //! | `feed a text`, `end a`, `break a` | gives the response's body of `/feed/a` bytes, its end, or an error |
 //! | `calls` | how many calls run |
 //! | `told` | what the operator was told since the last time |
-//! | `drain` | the server begins to drain |
+//! | `drain text` | the server begins to drain, and in that moment the client sends something |
 //! | `ended` | how serving ended: `…`, `ok` or the error |
 //! | `pass 1s` | time |
 //!
@@ -78,7 +78,7 @@ fn play(configure: &dyn Fn(&mut Config), read_max: usize, script: &str) {
         settle().await;
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (step, expected) = line.split_once(" => ").unwrap_or((line, ""));
-            let seen = stage.step(step);
+            let seen = stage.step(step).await;
             settle().await;
             assert_eq!(seen, expected, "at `{step}`, reading {read_max} bytes at a time, in {script}");
         }
@@ -151,6 +151,12 @@ async fn answer(house: &House, request: Request<Body>) -> Result<Response<Body>,
             let body = body.collect(1 << 20).await?;
             Response::new(Body::from(format!("{} bytes", body.len())))
         }
+        // The same in another task.
+        "aside" => {
+            let count = spawn(async move { body.collect(1 << 20).await.map(|body| body.len()) });
+            let count = count.await.map_err(Error::other)??;
+            Response::new(Body::from(format!("{count} bytes")))
+        }
         // Reads once, and again when told.
         "sip" => {
             let first = body.chunk().await.transpose()?.unwrap_or_default();
@@ -203,7 +209,7 @@ fn tunnel(mut body: Body) {
 }
 
 impl Stage {
-    fn step(&mut self, step: &str) -> String {
+    async fn step(&mut self, step: &str) -> String {
         let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
         let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
         match verb {
@@ -216,8 +222,11 @@ impl Stage {
             "feed" => self.house.tap(name).push(Some(Ok(bytes(text).into()))),
             "end" => self.house.tap(name).push(None),
             "break" => self.house.tap(name).push(Some(Err("broken".into()))),
-            "drain" => self.drain.begin(),
-            "pass" => self.clock.advance(seconds(rest)),
+            "drain" => {
+                self.client.send(&bytes(rest));
+                self.drain.begin();
+            }
+            "pass" => self.clock.pass(seconds(rest)).await,
             "wire" => return shown(&self.client.take()),
             "client" => return self.client.sees().to_owned(),
             "unread" => return self.client.unread().to_string(),

@@ -1,5 +1,17 @@
 //! Clients that take their time.
 
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use ekiden_http::server::Config;
+use ekiden_http::{Body, Error};
+use ekiden_proto::server::Drain;
+use ekiden_reactor::driver::hand::Hand;
+use ekiden_reactor::{Reactor, spawn, yield_now};
+use ekiden_service::service_fn;
+use http::Response;
+
+use crate::pipe::pipe;
 use crate::script::check;
 
 /// A header's field, a byte a second.
@@ -154,4 +166,45 @@ fn who_goes_on_sending_after_the_last_word_is_given_two_seconds() {
         client => closed
         ",
     );
+}
+
+#[test]
+fn who_goes_on_sending_too_much_after_the_last_word_is_left() {
+    check(
+        r"
+        send nonsense\n\n
+        flood 10000000
+        client => closed
+        ended => ok
+        ",
+    );
+}
+
+/// A connection that is moved to another task is woken there.
+#[test]
+fn times_follow_a_connection_to_another_task() {
+    let (hand, clock) = Hand::new().expect("a driver");
+    Reactor::with_driver(ekiden_reactor::Config::default(), hand).run(async {
+        let (drain, service) =
+            (Drain::new(), service_fn(async |_| Ok::<_, Error>(Response::new(Body::empty()))));
+        let serve = || {
+            let (pipe, client) = pipe();
+            let mut serving =
+                Box::pin(Config::default().serve_connection(pipe, service.clone(), drain.clone()));
+            let mut elsewhere = Context::from_waker(Waker::noop());
+            assert!(serving.as_mut().poll(&mut elsewhere).is_pending());
+            drop(spawn(serving));
+            client
+        };
+        let idle = serve();
+        yield_now().await;
+        clock.pass(Duration::from_secs(60)).await;
+        yield_now().await;
+        assert_eq!(idle.sees(), "closed");
+        let drained = serve();
+        yield_now().await;
+        drain.begin();
+        yield_now().await;
+        assert_eq!(drained.sees(), "closed");
+    });
 }

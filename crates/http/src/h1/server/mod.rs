@@ -210,18 +210,13 @@ impl<R> Conversation<R> {
 
     /// The server is to end: what was begun is answered, and nothing else is begun.
     ///
-    /// A client that is in the middle of sending its head is answered too. What it sent behind a request that is
-    /// not answered yet was not begun, and the last answer tells it so.
+    /// A request that is here already, if only in part, is answered too, unless it is behind another one that is not
+    /// answered yet: that one's answer says that it is the last.
     pub(crate) fn handle_drain(&mut self) {
         self.is_ending = true;
         self.waiting = None;
-        let is_needed = !self.is_busy() && self.reader.has_begun();
-        if matches!(self.next, Next::Head) && !is_needed {
-            if self.is_busy() {
-                self.next = Next::Nothing;
-            } else {
-                self.leave();
-            }
+        if matches!(self.next, Next::Head) && self.is_busy() {
+            self.next = Next::Nothing;
         }
     }
 
@@ -381,6 +376,8 @@ impl<R> Conversation<R> {
             Next::Handed => Some(Farewell::HandOver),
             Next::Nothing if self.may_be_sending && !self.is_peer_done => Some(Farewell::Linger),
             Next::Nothing => Some(Farewell::Close),
+            // A drain, and nothing to wait for.
+            Next::Head if self.is_ending && !self.reader.has_begun() => Some(Farewell::Close),
             Next::Head | Next::Body(_) | Next::Held => None,
         }
     }

@@ -462,6 +462,7 @@ fn who_is_too_slow_is_told() {
 #[test]
 fn a_drain_finishes_what_was_begun() {
     check("drain", "Close");
+    check("drain, recv get, reply 1 200", "call 1 GET /, 200-, Linger");
     check("recv get, reply 1 200, drain", "call 1 GET /, 200, Close");
     check("recv get, drain, reply 1 200", "call 1 GET /, 200-, Linger");
     check("recv get get, drain, reply 1 200, reply 2 200", "call 1 GET /, call 2 GET /, 200, 200-, Linger");

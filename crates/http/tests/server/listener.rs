@@ -1,0 +1,226 @@
+//! A server on a real listener: what one client does to it is not felt by another, and it ends in order.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ekiden_http::server::Config;
+use ekiden_http::{Body, Error};
+use ekiden_proto::server::Server;
+use ekiden_reactor::driver::hand::{Clock, Hand};
+use ekiden_reactor::net::{TcpListener, TcpStream};
+use ekiden_reactor::{Latch, Reactor, spawn};
+use ekiden_service::service_fn;
+use http::{Request, Response};
+
+/// Runs a test on a clock set by hand, and returns what the operator was told.
+fn by_hand(test: impl AsyncFnOnce(Clock)) -> Vec<String> {
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let notices = told.clone();
+    let mut config = ekiden_reactor::Config::default();
+    config.on_notice = Rc::new(move |notice| notices.borrow_mut().push(notice.to_string()));
+    let (hand, clock) = Hand::new().expect("a driver");
+    Reactor::with_driver(config, hand).run(test(clock));
+    told.take()
+}
+
+/// A door that a call waits at, and whether one does.
+#[derive(Clone, Default)]
+struct Door {
+    reached: Latch,
+    opened: Latch,
+}
+
+/// A server that answers with the path; `/wait` when the door is open, `/big` with a megabyte, `/panic` not.
+async fn serve(door: Door) -> (Server, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+    let addr = listener.local_addr().expect("an address");
+    let service = service_fn(async move |request: Request<Body>| {
+        let body = match request.uri().path() {
+            "/wait" => {
+                door.reached.open();
+                door.opened.wait().await;
+                Body::from("waited")
+            }
+            "/big" => Body::from(vec![b'x'; 1 << 20]),
+            "/panic" => panic!("at the disco"),
+            path => Body::from(path.to_owned()),
+        };
+        Ok::<_, Error>(Response::new(body))
+    });
+    (Config::default().serve(listener, service), addr)
+}
+
+async fn connect(addr: SocketAddr) -> TcpStream {
+    TcpStream::connect_addr(addr).await.expect("a connection")
+}
+
+async fn ask(stream: &TcpStream, path: &str) {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("room for a request");
+}
+
+/// Reads until the answer ends like this.
+async fn read_to(stream: &TcpStream, end: &str) -> String {
+    let mut answer = Vec::new();
+    let mut buf = [0; 1024];
+    while !answer.ends_with(end.as_bytes()) {
+        let count = stream.read(&mut buf).await.expect("an answer");
+        assert_ne!(count, 0, "the server closed after {:?}", answer.escape_ascii().to_string());
+        answer.extend_from_slice(&buf[..count]);
+    }
+    String::from_utf8(answer).expect("text")
+}
+
+/// A well-behaved client gets its answer.
+async fn is_served(stream: &TcpStream) {
+    ask(stream, "/fine").await;
+    let answer = read_to(stream, "/fine").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+}
+
+async fn is_closed(stream: &TcpStream) -> bool {
+    let mut buf = [0; 1024];
+    loop {
+        match stream.read(&mut buf).await {
+            Ok(0) | Err(_) => return true,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// While clients do this, and after it, others are served: one that is there already, and a new one.
+fn check_harmless(abuse: impl AsyncFnOnce(SocketAddr, &Clock) -> Vec<TcpStream>) -> Vec<String> {
+    by_hand(async |clock| {
+        let (server, addr) = serve(Door::default()).await;
+        let guest = connect(addr).await;
+        is_served(&guest).await;
+        let rowdies = abuse(addr, &clock).await;
+        is_served(&guest).await;
+        is_served(&connect(addr).await).await;
+        drop(rowdies);
+        is_served(&guest).await;
+        drop(guest);
+        let drained = server.drain(Duration::from_secs(30)).await;
+        assert_eq!(drained.dropped, 0, "{drained:?}");
+    })
+}
+
+#[test]
+fn silent_connections_harm_nobody() {
+    check_harmless(async |addr, _| {
+        let mut silent = Vec::new();
+        for _ in 0..400 {
+            silent.push(connect(addr).await);
+        }
+        silent
+    });
+}
+
+#[test]
+fn garbage_harms_nobody() {
+    check_harmless(async |addr, _| {
+        let rowdy = connect(addr).await;
+        rowdy.write_all(&[0; 3000]).await.expect("room");
+        assert!(is_closed(&rowdy).await);
+        vec![rowdy]
+    });
+}
+
+#[test]
+fn a_head_that_never_ends_harms_nobody() {
+    check_harmless(async |addr, clock| {
+        let rowdy = connect(addr).await;
+        rowdy.write_all(b"GET / HTTP/1.1\r\nA: ").await.expect("room");
+        for _ in 0..29 {
+            rowdy.write_all(b"b").await.expect("room");
+            clock.pass(Duration::from_secs(1)).await;
+        }
+        vec![rowdy]
+    });
+}
+
+#[test]
+fn clients_that_never_read_harm_nobody() {
+    check_harmless(async |addr, _| {
+        let mut deaf = Vec::new();
+        for _ in 0..20 {
+            let rowdy = connect(addr).await;
+            for _ in 0..20 {
+                ask(&rowdy, "/big").await;
+            }
+            deaf.push(rowdy);
+        }
+        deaf
+    });
+}
+
+#[test]
+fn a_reset_in_the_middle_harms_nobody() {
+    let told = check_harmless(async |addr, _| {
+        for _ in 0..20 {
+            let rowdy = connect(addr).await;
+            ask(&rowdy, "/big").await;
+            let mut some = [0; 10];
+            rowdy.read(&mut some).await.expect("the beginning of an answer");
+            // The rest is unread, so closing resets the connection.
+            drop(rowdy);
+        }
+        Vec::new()
+    });
+    assert!(told.is_empty(), "a reset is not worth a line: {told:?}");
+}
+
+#[test]
+fn a_panic_harms_nobody_else() {
+    let told = check_harmless(async |addr, _| {
+        let rowdy = connect(addr).await;
+        ask(&rowdy, "/panic").await;
+        let answer = read_to(&rowdy, "Error\n").await;
+        assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+        vec![rowdy]
+    });
+    assert_eq!(told, ["error: http: a service panicked, for the 1. time: at the disco"]);
+}
+
+#[test]
+fn a_drain_closes_what_is_idle_and_waits_for_what_is_not() {
+    by_hand(async |_| {
+        let door = Door::default();
+        let (server, addr) = serve(door.clone()).await;
+        let (idle, busy) = (connect(addr).await, connect(addr).await);
+        is_served(&idle).await;
+        ask(&busy, "/wait").await;
+        door.reached.wait().await;
+        let drained = spawn(server.drain(Duration::from_secs(30)));
+        assert!(is_closed(&idle).await);
+        assert!(TcpStream::connect_addr(addr).await.is_err(), "nobody is accepted any more");
+        assert!(!drained.is_finished());
+        door.opened.open();
+        let answer = read_to(&busy, "waited").await;
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+        drop(busy);
+        let drained = drained.await.expect("a drain");
+        assert_eq!((drained.finished, drained.dropped), (2, 0));
+        server.await.expect("an orderly end");
+    });
+}
+
+#[test]
+fn a_drain_gives_up_at_its_deadline() {
+    by_hand(async |clock| {
+        let door = Door::default();
+        let (server, addr) = serve(door.clone()).await;
+        let stuck = connect(addr).await;
+        ask(&stuck, "/wait").await;
+        door.reached.wait().await;
+        let drained = spawn(server.drain(Duration::from_secs(30)));
+        clock.pass(Duration::from_secs(29)).await;
+        assert!(!drained.is_finished());
+        clock.pass(Duration::from_secs(1)).await;
+        let drained = drained.await.expect("a drain");
+        assert_eq!((drained.finished, drained.dropped), (0, 1));
+        assert!(is_closed(&stuck).await);
+    });
+}
