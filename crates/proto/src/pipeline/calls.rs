@@ -205,7 +205,8 @@ impl<Req, Resp> Calls<Req, Resp> {
     }
 
     fn remove_caller(&mut self, call: Call) -> Caller<Resp> {
-        if self.callers.len() == 1 && self.is_idle() {
+        let is_large = self.queued.capacity().max(self.sent.capacity()) > slots::KEPT_MAX;
+        if is_large && self.callers.len() == 1 && self.is_idle() {
             // What a burst took is given back; a handful of places stays.
             self.queued.shrink_to(slots::KEPT_MAX);
             self.sent.shrink_to(slots::KEPT_MAX);

@@ -63,8 +63,16 @@ where
 {
     let serve = Rc::new(serve);
     let mut trouble = Trouble::default();
+    let mut full = Told::default();
     let mut accepts = 0;
     loop {
+        if state.open() >= connections_max && full.is_due() {
+            notice(
+                Level::Warning,
+                "accept",
+                format_args!("{connections_max} connections are open, the most allowed; new ones wait"),
+            );
+        }
         poll_fn(|cx| state.poll_until(cx, |state| state.open() < connections_max)).await;
         match listener.accept().await {
             Ok((io, peer)) => {
@@ -154,16 +162,30 @@ struct Trouble {
     pauses: u32,
     /// Whether the operator was told of it.
     is_told: bool,
-    /// When the operator was told last.
-    told: Option<Instant>,
+    told: Told,
+}
+
+/// When the operator was told of something last.
+#[derive(Clone, Copy, Default)]
+struct Told(Option<Instant>);
+
+impl Told {
+    /// Whether to tell again: seldom, since the edge of what there is may be crossed at each connection.
+    fn is_due(&mut self) -> bool {
+        let now = Instant::recent();
+        let is_due = self.0.is_none_or(|last| now.duration_since(last) >= TOLD_EVERY);
+        if is_due {
+            self.0 = Some(now);
+        }
+        is_due
+    }
 }
 
 impl Trouble {
     /// How long to wait: longer each time, as whoever holds the files needs time to give them back.
     fn pause(&mut self, error: &io::Error) -> Duration {
-        let now = Instant::recent();
-        if !self.is_told && self.told.is_none_or(|told| now.duration_since(told) >= TOLD_EVERY) {
-            (self.is_told, self.told) = (true, Some(now));
+        if !self.is_told && self.told.is_due() {
+            self.is_told = true;
             notice(
                 Level::Warning,
                 "accept",

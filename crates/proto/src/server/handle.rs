@@ -40,6 +40,12 @@ impl Server {
         self.state.open()
     }
 
+    /// How many connections were ended by a panic. Each was told to the operator.
+    #[must_use]
+    pub fn panics(&self) -> u64 {
+        self.state.panics.get()
+    }
+
     /// Ends the server in order: no connection is accepted any more, those that are open finish what they owe, and
     /// those that have not after `within` are dropped.
     ///

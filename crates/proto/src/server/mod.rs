@@ -39,7 +39,8 @@ use state::State;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// How many connections may be open at once; beyond it new ones wait in the kernel's queue until one closes.
+    /// How many connections may be open at once; beyond it new ones wait in the kernel's queue until one closes,
+    /// and the operator is told.
     /// 16,384: more than a busy core serves, and few enough that idle ones fit into some megabytes. The limit on
     /// open files is often lower, and is met with patience too.
     pub connections_max: usize,

@@ -23,6 +23,9 @@ pub(super) struct State {
     deadline: Cell<Option<Instant>>,
     pub(super) ended: Latch,
     pub(super) drained: Cell<Drained>,
+    /// How many connections were ended by a panic.
+    pub(super) panics: Cell<u64>,
+    is_aborting: Cell<bool>,
 }
 
 impl State {
@@ -34,6 +37,8 @@ impl State {
             deadline: Cell::new(None),
             ended: Latch::new(),
             drained: Cell::default(),
+            panics: Cell::default(),
+            is_aborting: Cell::default(),
         }
     }
 
@@ -45,13 +50,13 @@ impl State {
     /// Gives a connection its task, in which `connect` is called too: if it panics, that is the connection's.
     pub(super) fn start<C: Future<Output = ()>>(self: &Rc<Self>, connect: impl FnOnce() -> C + 'static) {
         let place = self.connections.borrow_mut().insert(None);
-        let open = Open { state: self.clone(), place };
+        let open = Open { state: self.clone(), place, has_ended: false };
         // In a box, since what is called once would keep its place in the future for ever.
         let connect = Box::new(connect);
         let task = spawn_named("connection", async move {
             // Dropped with the future, however that ends: then the connection is closed.
-            let _open = open;
             connect().await;
+            open.end();
         });
         *self.connections.borrow_mut().get_mut(place) = Some(task);
     }
@@ -79,6 +84,7 @@ impl State {
 
     /// Ends the tasks of all connections.
     pub(super) fn abort_all(&self) {
+        self.is_aborting.set(true);
         for task in self.connections.borrow().iter().flatten() {
             task.abort();
         }
@@ -95,11 +101,22 @@ impl State {
 struct Open {
     state: Rc<State>,
     place: usize,
+    /// Whether it came to its own end.
+    has_ended: bool,
+}
+
+impl Open {
+    fn end(mut self) {
+        self.has_ended = true;
+    }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         let task = self.state.connections.borrow_mut().remove(self.place);
+        if !self.has_ended && !self.state.is_aborting.get() {
+            self.state.panics.update(|panics| panics + 1);
+        }
         // With the handle gone, a panic of the connection is the operator's to know.
         drop(task);
         self.state.wake();
