@@ -9,12 +9,12 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::core::{self, Core};
 use crate::driver::{Readiness, Token};
-use crate::task::budget;
 use crate::task::tick::with_tick_waker;
+use crate::task::{budget, yield_task};
 use crate::waiters::{Key, Waiters};
 
 /// The readiness of one source, and its waiters.
@@ -120,7 +120,7 @@ impl Registration {
         operation: impl FnMut() -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         if !budget::spend(cost) {
-            cx.waker().wake_by_ref();
+            yield_task(cx.waker());
             return Poll::Pending;
         }
         match self.try_now(way, operation) {
@@ -149,7 +149,7 @@ impl Registration {
     ) -> io::Result<Option<T>> {
         let ticks = self.core.tasks.tick.is_ticking();
         if ticks && !budget::spend(cost) {
-            with_tick_waker(&self.core, Waker::wake_by_ref);
+            with_tick_waker(&self.core, yield_task);
             return Ok(None);
         }
         let result = self.try_now(way, operation);
@@ -198,7 +198,7 @@ impl<T, F: FnMut() -> io::Result<T> + Unpin> Future for Use<'_, F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if !budget::spend(this.cost) {
-            cx.waker().wake_by_ref();
+            yield_task(cx.waker());
             return Poll::Pending;
         }
         match this.registration.try_now(this.way, &mut this.operation) {

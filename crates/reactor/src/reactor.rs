@@ -102,6 +102,7 @@ impl Reactor {
         let mut main = pin!(main);
         core.tasks.wake_main();
         loop {
+            core.tasks.begin_turn();
             let mut work = 0;
             while work < WORK_PER_TURN {
                 let Some(task) = core.tasks.next_ready() else { break };
@@ -232,8 +233,8 @@ pub fn entropy(buf: &mut [u8]) -> io::Result<()> {
 }
 
 /// How many polls, and uses of sources within them, before the loop looks at the world again. At a microsecond or
-/// some each, new events and timers wait about a millisecond, and looking costs a thousandth of the work.
-const WORK_PER_TURN: u32 = 1024;
+/// some each, new events and timers wait a fraction of a millisecond, and looking costs a hundredth of the work.
+const WORK_PER_TURN: u32 = 256;
 
 /// How many timers fire before the tasks they wake run. A million at once should not hold up everything else.
 const TIMERS_PER_TURN: usize = 1024;

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::task::{Context, Poll};
 
 use super::tick::tick_waker;
+use super::yield_task;
 use crate::core;
 
 thread_local! {
@@ -43,7 +44,7 @@ pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {
     if spend(1) {
         return Poll::Ready(());
     }
-    cx.waker().wake_by_ref();
+    yield_task(cx.waker());
     Poll::Pending
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {
 pub(crate) fn try_budget() -> bool {
     let is_spent = core::try_with(|core| core.tasks.tick.is_ticking()).unwrap_or(false) && !spend(1);
     if is_spent && let Some(waker) = tick_waker() {
-        waker.wake();
+        yield_task(&waker);
     }
     !is_spent
 }

@@ -19,7 +19,7 @@ pub(crate) mod budget;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::Location;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use crate::core;
 
@@ -75,7 +75,7 @@ pub(crate) fn spawn_at<F: Future + 'static>(
     core::with(|core| core.tasks.spawn(future, name, place, |_, _| ()))
 }
 
-/// Lets the other ready tasks run before this one goes on.
+/// Lets the others go first: the tasks that are ready, the timers that are due, and whatever the world has to tell.
 ///
 /// # Cancel safety
 ///
@@ -83,12 +83,18 @@ pub(crate) fn spawn_at<F: Future + 'static>(
 pub async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {
-        if yielded {
+        if std::mem::replace(&mut yielded, true) {
             return Poll::Ready(());
         }
-        yielded = true;
-        cx.waker().wake_by_ref();
+        yield_task(cx.waker());
         Poll::Pending
     })
     .await;
+}
+
+/// Wakes a task in the next turn if it is the running one; else, and where no reactor runs, at once.
+pub(crate) fn yield_task(waker: &Waker) {
+    if core::try_with(|core| core.tasks.yield_running(waker)).is_none() {
+        waker.wake_by_ref();
+    }
 }

@@ -27,6 +27,8 @@ pub(crate) struct TaskTable {
     inbox: Arc<Inbox>,
     entries: RefCell<Slab<Rc<Entry>>>,
     ready: RefCell<VecDeque<Rc<Entry>>>,
+    /// Ready too, but for the next turn: they have yielded, to the others and to the world.
+    yielded: RefCell<VecDeque<Rc<Entry>>>,
     /// Entries whose task has ended and whose waker nobody else holds: the next spawn takes one.
     spare: RefCell<Vec<Rc<Entry>>>,
     /// Of the future that the reactor was asked to run; it lives on that call's stack and not in the table.
@@ -84,6 +86,7 @@ impl TaskTable {
             main: Rc::new(main),
             entries: RefCell::default(),
             ready: RefCell::default(),
+            yielded: RefCell::default(),
             spare: RefCell::default(),
             running: RefCell::default(),
             tick: TickScope::default(),
@@ -159,13 +162,33 @@ impl TaskTable {
         }
     }
 
+    /// Wakes the running task in the next turn, so that others, timers and sockets come first.
+    pub(crate) fn yield_running(&self, waker: &Waker) {
+        match &*self.running.borrow() {
+            Some(entry) if entry.waker.will_wake(waker) => {
+                if !entry.queued.replace(true) {
+                    self.yielded.borrow_mut().push_back(entry.clone());
+                }
+                return;
+            }
+            _ => {}
+        }
+        // Something within the task has a waker of its own; it knows whom to wake.
+        waker.wake_by_ref();
+    }
+
+    /// A new turn begins: who has yielded is ready again.
+    pub(crate) fn begin_turn(&self) {
+        self.ready.borrow_mut().append(&mut self.yielded.borrow_mut());
+    }
+
     /// The next task that is ready.
     pub(crate) fn next_ready(&self) -> Option<Rc<Entry>> {
         self.ready.borrow_mut().pop_front()
     }
 
     pub(crate) fn has_ready(&self) -> bool {
-        !self.ready.borrow().is_empty()
+        !self.ready.borrow().is_empty() || !self.yielded.borrow().is_empty()
     }
 
     /// Runs a task until it waits or ends.
@@ -209,6 +232,7 @@ impl TaskTable {
         // spawns its like would go on for ever, hence the bound. What is left then is dropped with the table.
         for _ in 0..CLEAR_ROUNDS_MAX {
             self.ready.borrow_mut().clear();
+            self.yielded.borrow_mut().clear();
             let entries = std::mem::take(&mut *self.entries.borrow_mut());
             if entries.is_empty() {
                 return;

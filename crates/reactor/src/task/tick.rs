@@ -139,7 +139,7 @@ impl<T: Task> Future for Ticking<T> {
         match tick {
             Tick::Final => Poll::Ready(Ok(())),
             Tick::Yield => {
-                cx.waker().wake_by_ref();
+                core.tasks.yield_running(cx.waker());
                 Poll::Pending
             }
             Tick::WouldBlock => {

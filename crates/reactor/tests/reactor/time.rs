@@ -168,3 +168,14 @@ fn a_sleep_moved_into_the_past_ends_for_whoever_waits() {
         assert!(task.is_finished());
     });
 }
+
+#[test]
+fn a_task_that_yields_lets_what_is_due_go_first() {
+    by_hand(async |clock| {
+        let task = spawn(sleep(10 * MS));
+        yield_now().await;
+        clock.advance(10 * MS);
+        yield_now().await;
+        assert!(task.is_finished());
+    });
+}
