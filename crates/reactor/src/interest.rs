@@ -9,13 +9,13 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::core::{self, Core};
 use crate::driver::{Readiness, Token};
 use crate::task::tick::with_tick_waker;
 use crate::task::{budget, yield_task};
-use crate::waiters::{Key, Waiters};
+use crate::waiters::{Key, Waiter, Waiters};
 
 /// The readiness of one source, and its waiters.
 #[derive(Default)]
@@ -24,11 +24,19 @@ pub(crate) struct Interest {
     write: Direction,
     /// A short read is not the last word: the peer has finished, or there is something out of band.
     read_on: Cell<bool>,
+    /// The connection is gone, whether or not anybody reads or writes.
+    gone: Cell<bool>,
+    /// Whoever waits for that.
+    watcher: RefCell<Waiter>,
 }
 
 #[derive(Default)]
 struct Direction {
     ready: Cell<bool>,
+    /// Whoever asked last by a `poll_` method: by the contract of those, only the last one is woken. To keep more
+    /// would keep the wakers of futures that are long gone, as such a method never hears of that.
+    poller: RefCell<Waiter>,
+    /// Futures that wait, which take their entries with them, and tasks that tick.
     waiters: RefCell<Waiters>,
 }
 
@@ -51,6 +59,20 @@ impl Interest {
         if readiness.writable {
             self.write.handle_ready();
         }
+        if readiness.gone && !self.gone.replace(true) {
+            let watcher = self.watcher.borrow_mut().take();
+            watcher.map(Waker::wake);
+        }
+    }
+
+    /// Whether the connection is gone; if not, the context's task is woken when it is, unless another asks after it.
+    pub(crate) fn poll_gone(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.gone.get() {
+            return Poll::Ready(());
+        }
+        let replaced = self.watcher.borrow_mut().register(cx.waker());
+        drop(replaced);
+        Poll::Pending
     }
 
     fn direction(&self, way: Way) -> &Direction {
@@ -64,6 +86,8 @@ impl Interest {
 impl Direction {
     fn handle_ready(&self) {
         self.ready.set(true);
+        let poller = self.poller.borrow_mut().take();
+        poller.map(Waker::wake);
         // A socket is writable whenever it becomes readable, and hardly anybody ever waits to write.
         if self.waiters.borrow().is_empty() {
             return;
@@ -95,6 +119,10 @@ impl Registration {
         Ok((registration, source))
     }
 
+    pub(crate) fn interest(&self) -> Rc<Interest> {
+        self.interest.clone()
+    }
+
     pub(crate) fn core(&self) -> &Core {
         &self.core
     }
@@ -111,7 +139,7 @@ impl Registration {
         }
     }
 
-    /// Uses the source; if it is not ready, the context's task is woken when it is.
+    /// Uses the source; if it is not ready, the context's task is woken when it is, unless another asks after it.
     pub(crate) fn poll_use<T>(
         &self,
         way: Way,
@@ -126,7 +154,8 @@ impl Registration {
         match self.try_now(way, operation) {
             Some(result) => Poll::Ready(result),
             None => {
-                self.waiters(way).register(cx.waker());
+                let replaced = self.interest.direction(way).poller.borrow_mut().register(cx.waker());
+                drop(replaced);
                 Poll::Pending
             }
         }

@@ -166,19 +166,27 @@ pub struct Readiness {
     /// The peer will send no more, the connection failed, or there is something out of band: a short read is not
     /// the last word, so read on until the source says that it would block.
     pub read_on: bool,
+    /// The connection is gone: reset, failed, or closed in both directions.
+    pub gone: bool,
 }
 
 impl Readiness {
     /// Ready for what is named, with nothing out of the ordinary.
     #[must_use]
     pub fn new(readable: bool, writable: bool) -> Self {
-        Self { readable, writable, read_on: false }
+        Self { readable, writable, read_on: false, gone: false }
     }
 
     /// The same, and a short read is not the last word.
     #[must_use]
     pub fn read_on(self) -> Self {
         Self { read_on: true, ..self }
+    }
+
+    /// The same, and the connection is gone: whoever reads or writes will see how.
+    #[must_use]
+    pub fn gone(self) -> Self {
+        Self { readable: true, writable: true, read_on: true, gone: true }
     }
 }
 

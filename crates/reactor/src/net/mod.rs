@@ -7,7 +7,9 @@
 mod addrs;
 mod tcp_listener;
 mod tcp_stream;
+mod hangup;
 
 pub use addrs::{ToAddrs, lookup_host};
+pub use hangup::Hangup;
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;

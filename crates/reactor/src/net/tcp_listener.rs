@@ -103,7 +103,7 @@ impl TcpListener {
         }
     }
 
-    /// The next connection, or the task is woken when there is one.
+    /// The next connection, or the task is woken when there is one, unless another polls after it.
     ///
     /// # Errors
     ///

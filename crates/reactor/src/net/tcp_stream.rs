@@ -8,14 +8,16 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::{ToAddrs, lookup_host};
+use super::{Hangup, ToAddrs, lookup_host};
 use crate::driver;
 use crate::interest::{Registration, Way};
 
 /// A TCP connection, with `TCP_NODELAY` set.
 ///
 /// All methods take `&self`, so that it is read and written at once without splitting it. Any number of tasks may
-/// wait for it; readiness wakes them all. The traits of `futures-io` are implemented on it and on references to it.
+/// wait for it by its asynchronous methods, or by ticking; readiness wakes them all. The traits of `futures-io` are
+/// implemented on it and on references to it; they and the `poll_` methods remember, for each direction, only who
+/// asked last, as their contract says.
 pub struct TcpStream {
     // First, so that the socket is closed before its place in the table is given to another.
     socket: driver::TcpStream,
@@ -124,7 +126,7 @@ impl TcpStream {
         Ok(read.inspect(|&n| self.note(Way::Read, n, len)))
     }
 
-    /// Reads, or the task is woken when there is something.
+    /// Reads, or the task is woken when there is something, unless another polls after it.
     ///
     /// # Errors
     ///
@@ -161,7 +163,7 @@ impl TcpStream {
         Ok(written.inspect(|&n| self.note(Way::Write, n, buf.len())))
     }
 
-    /// Writes, or the task is woken when there is room.
+    /// Writes, or the task is woken when there is room, unless another polls after it.
     ///
     /// # Errors
     ///
@@ -197,7 +199,7 @@ impl TcpStream {
         Ok(written.inspect(|&n| self.note(Way::Write, n, total(bufs))))
     }
 
-    /// Writes several buffers, or the task is woken when there is room.
+    /// Writes several buffers, or the task is woken when there is room, unless another polls after it.
     ///
     /// # Errors
     ///
@@ -234,6 +236,11 @@ impl TcpStream {
     /// As the system's.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket.shutdown(how)
+    }
+
+    /// Waits until the connection is gone, without reading or writing: for whoever has reason to do neither.
+    pub fn hangup(&self) -> Hangup {
+        Hangup::new(self.registration.interest())
     }
 
     /// The peer's address.

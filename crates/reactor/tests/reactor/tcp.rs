@@ -2,7 +2,10 @@
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
+use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 
 use ekiden_reactor::net::{TcpListener, TcpStream, lookup_host};
 use ekiden_reactor::{run, spawn, yield_now};
@@ -166,5 +169,46 @@ fn a_socket_that_is_always_ready_does_not_starve_the_others() {
         let (client, server) = pair().await;
         client.write_all(b"x").await.unwrap();
         assert_eq!(server.read(&mut [0; 1]).await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn polls_that_were_given_up_leave_nothing_behind() {
+    run(async {
+        let (mut client, server) = pair().await;
+        let (mut byte, counted) = ([0; 1], Arc::new(()));
+        for _ in 0..1000 {
+            // Each has a waker of its own, as the futures in a `select` or a set have.
+            let waker = Waker::from(Arc::new(Counted(counted.clone())));
+            let mut read = pin!(AsyncReadExt::read(&mut client, &mut byte));
+            assert!(read.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        assert!(Arc::strong_count(&counted) <= 2, "the last one waits, and this test holds one");
+        server.write_all(b"x").await.unwrap();
+        assert_eq!(AsyncReadExt::read(&mut client, &mut byte).await.unwrap(), 1);
+    });
+}
+
+/// A waker whose copies can be counted.
+struct Counted(#[expect(dead_code, reason = "it is only counted")] Arc<()>);
+
+impl Wake for Counted {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_reset_is_noticed_by_who_neither_reads_nor_writes() {
+    run(async {
+        let (client, server) = pair().await;
+        let mut hangup = server.hangup();
+        // Bytes that nobody reads, and the end of one direction, are no hang-up.
+        client.write_all(b"unread").await.unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        server.write_all(b"unread, so that closing resets").await.unwrap();
+        yield_now().await;
+        assert!((&mut hangup).now_or_never().is_none());
+        drop(client);
+        hangup.await;
+        server.hangup().await;
     });
 }

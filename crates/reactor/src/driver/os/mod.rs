@@ -225,9 +225,16 @@ fn interest() -> mio::Interest {
 }
 
 fn readiness(event: &mio::event::Event) -> Readiness {
-    let over = event.is_read_closed() || event.is_write_closed() || event.is_error();
-    let readiness = Readiness::new(event.is_readable() || over, event.is_writable() || over);
-    if over || event.is_priority() { readiness.read_on() } else { readiness }
+    let readiness = Readiness::new(event.is_readable(), event.is_writable());
+    if event.is_error() || event.is_write_closed() {
+        readiness.gone()
+    } else if event.is_read_closed() {
+        Readiness::new(true, event.is_writable()).read_on()
+    } else if event.is_priority() {
+        readiness.read_on()
+    } else {
+        readiness
+    }
 }
 
 const UNPARK: mio::Token = mio::Token(usize::MAX);

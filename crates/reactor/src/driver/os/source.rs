@@ -84,7 +84,7 @@ impl<T: mio::event::Source> Source<T> {
         self.registration.try_use(Way::Read, 1, || f(self))
     }
 
-    /// Calls `f`, or the task is woken when the value may be readable.
+    /// Calls `f`, or the task is woken when the value may be readable, unless another polls after it.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl<T: mio::event::Source> Source<T> {
         self.registration.try_use(Way::Write, 1, || f(self))
     }
 
-    /// Calls `f`, or the task is woken when the value may be writable.
+    /// Calls `f`, or the task is woken when the value may be writable, unless another polls after it.
     ///
     /// # Errors
     ///

@@ -1,0 +1,47 @@
+//! The end of a connection, seen by whoever neither reads nor writes.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::interest::Interest;
+
+/// Becomes ready when a connection is gone: reset by the peer, failed, or closed in both directions.
+///
+/// A server that has taken all the requests it may take does not read, and has nothing to write before they are
+/// answered; without this it would work on for a client that is gone. That the peer sends no more, having closed its
+/// own direction only, is no hang-up: it may still read.
+///
+/// For each connection only who asked last is woken.
+///
+/// # Cancel safety
+///
+/// Dropping it forgets nothing: who asks later is answered at once.
+pub struct Hangup(Rc<Interest>);
+
+impl Hangup {
+    pub(super) fn new(interest: Rc<Interest>) -> Self {
+        Self(interest)
+    }
+
+    /// Whether the connection is gone; if not, the task is woken when it is, unless another polls after it.
+    pub fn poll_hangup(&self, cx: &Context<'_>) -> Poll<()> {
+        self.0.poll_gone(cx)
+    }
+}
+
+impl Future for Hangup {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_hangup(cx)
+    }
+}
+
+impl fmt::Debug for Hangup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hangup").finish_non_exhaustive()
+    }
+}
