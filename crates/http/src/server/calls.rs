@@ -16,7 +16,8 @@ use crate::h1::server::Due;
 pub(super) struct Calls<F> {
     /// Without pipelining there is no other. `None` only if none runs at all.
     first: Option<Call<F>>,
-    others: Vec<Call<F>>,
+    #[expect(clippy::box_collection, reason = "the many connections without any must not carry its room")]
+    others: Option<Box<Vec<Call<F>>>>,
     /// A box that holds no call.
     spare: Option<Slot<F>>,
 }
@@ -33,7 +34,7 @@ pub(super) struct Panic(Box<dyn Any + Send>);
 
 impl<F: Future> Calls<F> {
     pub(super) fn new() -> Self {
-        Self { first: None, others: Vec::new(), spare: None }
+        Self { first: None, others: None, spare: None }
     }
 
     /// Makes a call, and runs it as far as it goes.
@@ -69,13 +70,14 @@ impl<F: Future> Calls<F> {
         let call = self.first.as_mut()?;
         if let Some(outcome) = ended(&mut call.slot, cx) {
             let call = self.first.take()?;
-            self.first = self.others.pop();
+            self.first = self.others.as_mut().and_then(|others| others.pop());
             self.put_by(call.slot);
             return Some((call.due, outcome));
         }
-        for at in 0..self.others.len() {
-            if let Some(outcome) = ended(&mut self.others[at].slot, cx) {
-                let call = self.others.swap_remove(at);
+        let others = self.others.as_mut()?;
+        for at in 0..others.len() {
+            if let Some(outcome) = ended(&mut others[at].slot, cx) {
+                let call = others.swap_remove(at);
                 self.put_by(call.slot);
                 return Some((call.due, outcome));
             }
@@ -91,13 +93,13 @@ impl<F: Future> Calls<F> {
     /// Gives back the memory of the calls that ran, since none does.
     pub(super) fn rest(&mut self) {
         self.spare = None;
-        self.others = Vec::new();
+        self.others = None;
     }
 
     fn add(&mut self, call: Call<F>) {
         match &self.first {
             None => self.first = Some(call),
-            Some(_) => self.others.push(call),
+            Some(_) => self.others.get_or_insert_default().push(call),
         }
     }
 

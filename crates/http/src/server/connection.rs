@@ -24,15 +24,15 @@ use crate::h1::server::{Farewell, Wait};
 /// One connection, to its end. `Call` makes a call of a request, and `F` is what it makes.
 pub(super) struct Connection<'a, Io, Drained, Call, F> {
     shared: &'a Shared,
-    /// `None` once it was handed over.
-    io: Option<Io>,
+    /// `None` once it was handed over. Borrowed, since who owns it has room for it anyway.
+    io: &'a mut Option<Io>,
     call: Call,
     calls: Calls<F>,
     /// `None` while the connection is idle.
     talk: Option<Box<Talk>>,
     patience: Patience,
     phase: Phase,
-    drain: Drain,
+    drain: &'a Drain,
     /// Wakes the task when the drain begins. `None` once it was heeded.
     drained: Option<Drained>,
     /// Who was asked to be woken by what is asked only once: the timer and the drain.
@@ -45,12 +45,12 @@ enum Phase {
     /// The stream is being closed for writing, and then left like this.
     Closing(Farewell),
     /// So many reads were passed over since.
-    Lingering(usize),
+    Lingering(u8),
 }
 
 /// How many reads are passed over while lingering: they bring at most as much as the buffers of two sockets hold
 /// between them.
-const LINGER_READS_MAX: usize = 128;
+const LINGER_READS_MAX: u8 = 128;
 
 impl<'a, Io, Drained, Call, F, E> Connection<'a, Io, Drained, Call, F>
 where
@@ -60,10 +60,16 @@ where
     F: Future<Output = Result<Response<Body>, E>>,
     E: Into<Error>,
 {
-    pub(super) fn new(shared: &'a Shared, io: Io, drained: Drained, drain: Drain, call: Call) -> Self {
+    pub(super) fn new(
+        shared: &'a Shared,
+        io: &'a mut Option<Io>,
+        drain: &'a Drain,
+        drained: Drained,
+        call: Call,
+    ) -> Self {
         Self {
             shared,
-            io: Some(io),
+            io,
             call,
             calls: Calls::new(),
             talk: None,
@@ -77,7 +83,7 @@ where
 
     fn poll_talk(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<Farewell, Error>> {
         let has_drained = self.has_drained(cx);
-        let Some(io) = &mut self.io else { return Poll::Ready(Ok(Farewell::Close)) };
+        let Some(io) = self.io.as_mut() else { return Poll::Ready(Ok(Farewell::Close)) };
         let Self { shared, call, calls, patience, .. } = self;
         // An allocation only while another connection of this core is in the middle of something.
         let mut talk = self.talk.take().unwrap_or_else(|| shared.spare.take(&shared.config));
@@ -119,7 +125,7 @@ where
     /// Leaves the stream as HTTP has left it.
     fn poll_leave(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         loop {
-            let Some(io) = &mut self.io else { return Poll::Ready(()) };
+            let Some(io) = self.io.as_mut() else { return Poll::Ready(()) };
             match &mut self.phase {
                 Phase::Talking => return Poll::Ready(()),
                 Phase::Closing(Farewell::HandOver) => {

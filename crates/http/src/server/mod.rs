@@ -146,11 +146,11 @@ impl Config {
         let accept = self.accept.clone();
         let shared = Rc::new((Shared::new(self), service));
         accept.serve(listener, move |io, _peer, drain| {
-            let shared = shared.clone();
+            let (shared, mut io) = (shared.clone(), Some(io));
             async move {
                 let (shared, service) = &*shared;
                 // That a connection breaks is its peer's daily life, and not worth a line.
-                drop(run(shared, service, io, drain).await);
+                drop(run(shared, service, &mut io, &drain).await);
             }
         })
     }
@@ -173,7 +173,7 @@ impl Config {
         Io: AsyncRead + AsyncWrite + Unpin + 'static,
         S: Service<Req = Request<Body>, Resp = Response<Body>, Error: Into<Error>>,
     {
-        run(&Shared::new(self), &Convert::new(service), io, drain).await
+        run(&Shared::new(self), &Convert::new(service), &mut Some(io), &drain).await
     }
 
     /// The same for a service that takes the head of a request as it was parsed.
@@ -194,7 +194,7 @@ impl Config {
         Io: AsyncRead + AsyncWrite + Unpin + 'static,
         S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>>,
     {
-        run(&Shared::new(self), &service, io, drain).await
+        run(&Shared::new(self), &service, &mut Some(io), &drain).await
     }
 }
 
@@ -217,12 +217,12 @@ impl Shared {
 fn run<'a, Io, S>(
     shared: &'a Shared,
     service: &'a S,
-    io: Io,
-    drain: Drain,
+    io: &'a mut Option<Io>,
+    drain: &'a Drain,
 ) -> impl Future<Output = Result<(), Error>> + use<'a, Io, S>
 where
     Io: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>>,
 {
-    Connection::new(shared, io, drain.begun(), drain, |request| service.call(request))
+    Connection::new(shared, io, drain, drain.begun(), |request| service.call(request))
 }
