@@ -24,11 +24,11 @@ fn is_connect(exchange: &Exchange) -> bool {
 
 /// As in the case "close among high bytes".
 fn has_connection_of_high_bytes(exchange: &Exchange) -> bool {
-    let fields = exchange.head.split(['[', ';']).map(str::trim_start);
-    fields.into_iter().any(|field| field.starts_with("connection: ") && field.contains("\\x"))
+    exchange.head.split_once("connection: ").is_some_and(|(_, rest)| rest.contains("\\x"))
 }
 
 fn forget_behind(outcome: &mut Outcome, is_last: impl Fn(&Exchange) -> bool) {
+    let is_last = |exchange: &Exchange| exchange.body.is_some() && is_last(exchange);
     if let Some(at) = outcome.exchanges.iter().position(is_last) {
         outcome.exchanges.truncate(at + 1);
         outcome.end = End::Closed;
