@@ -401,6 +401,29 @@ fn hundreds_of_silent_connections_leave_the_others_served() {
     });
 }
 
+#[test]
+fn a_peer_that_is_gone_costs_nothing_even_while_nothing_is_read_from_it() {
+    run(async |_clock| {
+        let begun = Rc::new(Cell::new(0));
+        let count = Rc::clone(&begun);
+        let (server, addr) = serve_lines(service_fn(async move |line: String| {
+            count.set(count.get() + 1);
+            match line.as_str() {
+                "answer" => Ok::<_, Infallible>(line),
+                _ => std::future::pending().await,
+            }
+        }))
+        .await;
+        // As many requests as are begun at once, and more behind them: the server has no reason to read.
+        let peer = TcpStream::connect(addr).await.unwrap();
+        peer.write_all(format!("answer\n{}", "wait\n".repeat(200)).as_bytes()).await.unwrap();
+        until(|| begun.get() > ServerConfig::default().in_flight_max).await;
+        // It has not read the answer, so closing resets the connection.
+        drop(peer);
+        until(|| server.connections() == 0).await;
+    });
+}
+
 fn finished(finished: usize) -> Drained {
     let mut drained = Drained::default();
     drained.finished = finished;

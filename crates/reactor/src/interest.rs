@@ -9,7 +9,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::core::{self, Core};
 use crate::driver::{Readiness, Token};
@@ -26,7 +26,9 @@ pub(crate) struct Interest {
     read_on: Cell<bool>,
     /// The connection is gone, whether or not anybody reads or writes.
     gone: Cell<bool>,
-    /// Whoever waits for that.
+    /// How often somebody has read, modulo 2³²: whether anybody still does.
+    reads: Cell<u32>,
+    /// Whoever waits for the connection to be gone.
     watcher: RefCell<Waiter>,
 }
 
@@ -61,7 +63,9 @@ impl Interest {
         }
         if readiness.gone && !self.gone.replace(true) {
             let watcher = self.watcher.borrow_mut().take();
-            watcher.map(Waker::wake);
+            if let Some(watcher) = watcher {
+                watcher.wake();
+            }
         }
     }
 
@@ -73,6 +77,10 @@ impl Interest {
         let replaced = self.watcher.borrow_mut().register(cx.waker());
         drop(replaced);
         Poll::Pending
+    }
+
+    pub(crate) fn reads(&self) -> u32 {
+        self.reads.get()
     }
 
     fn direction(&self, way: Way) -> &Direction {
@@ -87,7 +95,9 @@ impl Direction {
     fn handle_ready(&self) {
         self.ready.set(true);
         let poller = self.poller.borrow_mut().take();
-        poller.map(Waker::wake);
+        if let Some(poller) = poller {
+            poller.wake();
+        }
         // A socket is writable whenever it becomes readable, and hardly anybody ever waits to write.
         if self.waiters.borrow().is_empty() {
             return;
@@ -190,6 +200,9 @@ impl Registration {
 
     fn try_now<T>(&self, way: Way, mut operation: impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
         let direction = self.interest.direction(way);
+        if way == Way::Read {
+            self.interest.reads.set(self.interest.reads.get().wrapping_add(1));
+        }
         while direction.ready.get() {
             match operation() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => direction.ready.set(false),

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use ekiden_reactor::net::Hangup;
 use ekiden_reactor::notice::Level;
 use ekiden_reactor::{Instant, notice, shutdown, sleep, sleep_until, yield_now};
 
@@ -77,8 +78,8 @@ where
         match listener.accept().await {
             Ok((io, peer)) => {
                 trouble.end();
-                let (serve, drain) = (serve.clone(), state.drain.clone());
-                state.start(move || serve(io, peer, drain));
+                let (serve, drain, hangup) = (serve.clone(), state.drain.clone(), listener.hangup(&io));
+                state.start(move || while_there(hangup, serve(io, peer, drain)));
             }
             Err(error) => match Cause::of(&error) {
                 Cause::Connection if trouble.in_a_row < FAILURES_IN_A_ROW_MAX => trouble.in_a_row += 1,
@@ -91,6 +92,15 @@ where
             yield_now().await;
             accepts = 0;
         }
+    }
+}
+
+/// Serves a connection for as long as it is there.
+async fn while_there(hangup: Option<Hangup>, connection: impl Future<Output = ()>) {
+    match hangup {
+        // That a client has gone away is its own business.
+        Some(hangup) => drop(hangup.guard(connection).await),
+        None => connection.await,
     }
 }
 

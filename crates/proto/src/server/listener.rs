@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
-use ekiden_reactor::net::{TcpListener, TcpStream};
+use ekiden_reactor::net::{Hangup, TcpListener, TcpStream};
 use futures_io::{AsyncRead, AsyncWrite};
 
 /// Accepts byte streams: a socket, or a socket with something around it, such as TLS.
@@ -40,6 +40,14 @@ pub trait Listener {
     ///
     /// As the system's.
     fn local_addr(&self) -> io::Result<Self::Addr>;
+
+    /// What tells that a connection is gone, if anything can without reading it: the server then drops its task as
+    /// soon as that no longer reads. A listener around a socket's passes on what that says.
+    ///
+    /// `None` by default: such a connection finds its end when it reads or writes, and a time limit on calls is wise.
+    fn hangup(&self, _io: &Self::Io) -> Option<Hangup> {
+        None
+    }
 }
 
 impl Listener for TcpListener {
@@ -52,5 +60,9 @@ impl Listener for TcpListener {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Self::local_addr(self)
+    }
+
+    fn hangup(&self, io: &TcpStream) -> Option<Hangup> {
+        Some(io.hangup())
     }
 }

@@ -1,12 +1,13 @@
 //! The end of a connection, seen by whoever neither reads nor writes.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::interest::Interest;
+use crate::task::yield_task;
 
 /// Becomes ready when a connection is gone: reset by the peer, failed, or closed in both directions.
 ///
@@ -29,6 +30,33 @@ impl Hangup {
     /// Whether the connection is gone; if not, the task is woken when it is, unless another polls after it.
     pub fn poll_hangup(&self, cx: &Context<'_>) -> Poll<()> {
         self.0.poll_gone(cx)
+    }
+
+    /// Runs what is done on the connection to its end, or until the connection is gone and nothing more is read from
+    /// it: then it is dropped, and `None` is the answer.
+    ///
+    /// What had come before the end can still be read, and whoever reads on finds the end himself; so that is left to
+    /// him. Who does not read would never find it.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of the future.
+    pub async fn guard<F: Future>(self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            let (is_gone, reads) = (self.poll_hangup(cx).is_ready(), self.0.reads());
+            match future.as_mut().poll(cx) {
+                Poll::Ready(output) => Poll::Ready(Some(output)),
+                Poll::Pending if is_gone && self.0.reads() == reads => Poll::Ready(None),
+                Poll::Pending => {
+                    if is_gone {
+                        yield_task(cx.waker());
+                    }
+                    Poll::Pending
+                }
+            }
+        })
+        .await
     }
 }
 

@@ -212,3 +212,25 @@ fn a_reset_is_noticed_by_who_neither_reads_nor_writes() {
         server.hangup().await;
     });
 }
+
+#[test]
+fn a_connection_that_is_gone_is_read_to_its_end_and_then_dropped() {
+    run(async {
+        let (client, server) = pair().await;
+        // More than one read brings, and then a reset, as something is left unread at the other end.
+        server.write_all(b"unread").await.unwrap();
+        client.write_all(&[7; 1000]).await.unwrap();
+        drop(client);
+        server.hangup().await;
+        let got = std::cell::Cell::new(0);
+        let outcome = server.hangup().guard(async {
+            for _ in 0..10 {
+                got.set(got.get() + server.read(&mut [0; 100]).await.unwrap());
+                yield_now().await;
+            }
+            std::future::pending::<()>().await
+        });
+        assert_eq!(outcome.await, None);
+        assert_eq!(got.get(), 1000);
+    });
+}
