@@ -3,11 +3,11 @@
 //! A [`Turn`] does the talking, and what it needs for that is a [`Talk`], which an idle connection does not have. The
 //! leaving is here: closing politely, or handing the stream over to another protocol.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 use ekiden_proto::server::Drain;
-use ekiden_reactor::{Instant, buffer};
+use ekiden_reactor::{Instant, buffer, yield_now};
 use futures_io::{AsyncRead, AsyncWrite};
 use http::Response;
 
@@ -16,7 +16,7 @@ use super::calls::Calls;
 use super::patience::Patience;
 use super::raw::RawRequest;
 use super::talk::Talk;
-use super::turn::Turn;
+use super::turn::{REQUESTS_MAX, Turn};
 use crate::body::{Body, Upgraded};
 use crate::error::Error;
 use crate::h1::server::{Farewell, Wait};
@@ -51,6 +51,9 @@ enum Phase {
 /// How many reads are passed over while lingering: they bring at most as much as the buffers of two sockets hold
 /// between them.
 const LINGER_READS_MAX: u8 = 128;
+
+/// Then others have a turn.
+const LINGER_READS_AT_ONCE: u8 = 8;
 
 impl<'a, Io, Drained, Call, F, E> Connection<'a, Io, Drained, Call, F>
 where
@@ -90,7 +93,9 @@ where
         if has_drained {
             talk.conversation.handle_drain();
         }
-        let polled = Turn { shared, io, call, calls, talk: &mut talk, patience, cx, now }.poll();
+        let requests_left = REQUESTS_MAX;
+        let mut turn = Turn { shared, io, call, calls, talk: &mut talk, patience, cx, now, requests_left };
+        let polled = turn.poll();
         if polled.is_pending() && talk.is_at_rest() {
             self.shared.spare.give(talk);
             self.calls.rest();
@@ -140,7 +145,13 @@ where
                 Phase::Lingering(reads) => {
                     match buffer::lend(|scratch| Pin::new(io).poll_read(cx, scratch)) {
                         Poll::Pending => break,
-                        Poll::Ready(Ok(1..)) if *reads < LINGER_READS_MAX => *reads += 1,
+                        Poll::Ready(Ok(1..)) if *reads < LINGER_READS_MAX => {
+                            *reads += 1;
+                            if *reads % LINGER_READS_AT_ONCE == 0 {
+                                let _ = pin!(yield_now()).poll(cx);
+                                return Poll::Pending;
+                            }
+                        }
                         Poll::Ready(_) => return Poll::Ready(()),
                     }
                 }

@@ -16,11 +16,11 @@
 //! [`Patience`] has the next deadline.
 
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use ekiden_reactor::{Instant, buffer};
+use ekiden_reactor::{Instant, buffer, yield_now};
 use futures_io::{AsyncRead, AsyncWrite};
 use http::Response;
 
@@ -48,10 +48,17 @@ pub(super) struct Turn<'t, 'cx, Io, Call, F> {
     pub(super) patience: &'t mut Patience,
     pub(super) cx: &'t mut Context<'cx>,
     pub(super) now: Instant,
+    /// So many requests may still be begun.
+    pub(super) requests_left: u32,
 }
 
-/// How often a connection may go round before it lets other tasks have a turn.
-const ROUNDS_MAX: usize = 16;
+/// How often a connection may go round before it lets other tasks have a turn: a quarter of a megabyte of a body, in
+/// either direction.
+const ROUNDS_MAX: usize = 4;
+
+/// How many requests a connection may begin before it lets other tasks have a turn. One read may bring two thousand
+/// small ones, and to answer them all takes milliseconds.
+pub(super) const REQUESTS_MAX: u32 = 64;
 
 const RECEIVING: &str = "receiving a request";
 const RECEIVING_BODY: &str = "receiving the body of a request";
@@ -82,8 +89,12 @@ where
             if !is_progress && !self.wait()? {
                 return Poll::Pending;
             }
+            if self.requests_left == 0 {
+                break;
+            }
         }
-        self.cx.waker().wake_by_ref();
+        // To be continued, when everybody else has had a turn.
+        let _ = pin!(yield_now()).poll(self.cx);
         Poll::Pending
     }
 
@@ -127,7 +138,7 @@ where
         // The pieces of a body that came by one read go to its reader as one.
         let mut pieces = Vec::new();
         let mut is_progress = false;
-        while self.talk.wants_input() || self.talk.conversation.has_waiting() {
+        while self.requests_left > 0 && (self.talk.wants_input() || self.talk.conversation.has_waiting()) {
             match self.talk.conversation.next_event(input) {
                 None => break,
                 Some(Event::Data(piece)) => self.put_aside(&mut pieces, piece),
@@ -188,6 +199,7 @@ where
     #[inline]
     fn handle_request(&mut self, head: RequestHead, framing: Framing, due: Due) {
         self.patience.handle_request();
+        self.requests_left -= 1;
         let body = self.body(framing, &due);
         let call = self.call;
         if let Some((due, outcome)) = self.calls.start(self.cx, due, || call(RawRequest::new(head, body))) {

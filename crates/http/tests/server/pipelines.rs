@@ -1,5 +1,15 @@
 //! Many requests at once.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use ekiden_http::{Body, Error, serve_connection};
+use ekiden_reactor::{spawn, yield_now};
+use ekiden_service::service_fn;
+use http::Response;
+
+use crate::pipe::pipe;
 use crate::script::{check, check_split, check_with};
 
 #[test]
@@ -84,4 +94,31 @@ fn a_thousand_requests_in_one_write() {
     let requests = r"GET /a HTTP/1.1\nHost: x\n\n".repeat(1000);
     let answers = r"HTTP/1.1 200 OK\ncontent-length: 2\n\n/a".repeat(1000);
     check(&format!("send {requests}\nwire => {answers}\nclient => open"));
+}
+
+/// Others get a turn while a client has all of its thousand requests answered.
+#[test]
+fn a_thousand_requests_leave_turns_to_others() {
+    ekiden_reactor::run(async {
+        let (pipe, client) = pipe();
+        client.send(&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000));
+        client.close();
+        let turns = Rc::new(Cell::new(0));
+        let other = turns.clone();
+        drop(spawn(async move {
+            loop {
+                other.set(other.get() + 1);
+                yield_now().await;
+            }
+        }));
+        let seen = Rc::new(RefCell::new(BTreeSet::new()));
+        let marks = seen.clone();
+        let service = service_fn(async move |_| {
+            marks.borrow_mut().insert(turns.get());
+            Ok::<_, Error>(Response::new(Body::empty()))
+        });
+        spawn(serve_connection(pipe, service)).await.expect("no panic").expect("an orderly end");
+        let turns = seen.borrow().len();
+        assert!(turns > 1000 / 100, "a thousand requests in {turns} turns");
+    });
 }
