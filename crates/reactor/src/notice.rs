@@ -4,6 +4,7 @@
 //! out, a server drains. It goes to a hook that the [`Config`](crate::Config) names; by default to a line on stderr.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use crate::core;
@@ -46,9 +47,11 @@ pub(crate) type Hook = Rc<dyn Fn(&Notice<'_>)>;
 /// ```
 pub fn notice(level: Level, topic: &'static str, text: fmt::Arguments<'_>) {
     let notice = Notice { level, topic, text };
-    match core::try_current() {
-        Some(core) => (core.on_notice)(&notice),
-        None => to_stderr(&notice),
+    let Some(core) = core::try_current() else { return to_stderr(&notice) };
+    // A hook that panics must not end what the notice is about, nor keep the operator from it.
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (core.on_notice)(&notice))) {
+        to_stderr(&notice);
+        std::mem::forget(payload); // its drop may panic in turn
     }
 }
 

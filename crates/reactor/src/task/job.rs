@@ -38,6 +38,21 @@ pub(crate) struct Outcome {
     pub(crate) place: &'static Location<'static>,
 }
 
+impl Outcome {
+    /// Tells the operator of a panic for which nobody waits.
+    pub(crate) fn report_panic(self, what: &str, payload: &(dyn Any + Send)) {
+        let (name, place) = (self.name.unwrap_or("a task"), self.place);
+        let message = message_of(payload).unwrap_or("no message");
+        notice(Level::Error, "task", format_args!("{what} {name}, spawned at {place}, panicked: {message}"));
+    }
+}
+
+/// A panic's message, if it is text, as it nearly always is.
+fn message_of(payload: &(dyn Any + Send)) -> Option<&str> {
+    let text = payload.downcast_ref::<&'static str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
 impl<F: Future> Job<F> {
     pub(crate) fn new(future: F, report: fn(&F::Output, Outcome)) -> Self {
         Self {
@@ -235,9 +250,7 @@ impl JoinError {
     }
 
     pub(crate) fn panicked(payload: Box<dyn Any + Send + 'static>) -> Self {
-        let text = payload.downcast_ref::<&'static str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        let message = text.map(str::to_owned);
+        let message = message_of(&*payload).map(str::to_owned);
         Self { panic: Some(Box::new(Panic { payload: Mutex::new(payload), message })) }
     }
 

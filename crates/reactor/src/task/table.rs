@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
@@ -194,7 +194,16 @@ impl TaskTable {
     /// Runs a task until it waits or ends.
     pub(crate) fn run(&self, entry: Rc<Entry>) {
         let Some(job) = entry.job.borrow().clone() else { return };
-        let ended = self.turn_of(&entry, |cx| job.run(cx, entry.outcome()));
+        // A panic of the future is the job's to tell. What is caught here is rarer: its output panics when it is
+        // dropped, or so does what it panicked with, or whoever waits for it panics when woken.
+        let ended = self.turn_of(&entry, |cx| {
+            let run = AssertUnwindSafe(|| job.run(cx, entry.outcome()));
+            catch_unwind(run).unwrap_or_else(|payload| {
+                entry.outcome().report_panic("the end of", &*payload);
+                std::mem::forget(payload); // its drop may be what panicked
+                true
+            })
+        });
         if ended {
             drop(job);
             self.remove(&entry);
@@ -229,7 +238,7 @@ impl TaskTable {
     /// Ends all tasks: their futures are dropped here, on their own thread.
     pub(crate) fn clear(&self) {
         // A future that is dropped may spawn, so this goes on until nothing is left; a future whose drop always
-        // spawns its like would go on for ever, hence the bound. What is left then is dropped with the table.
+        // spawns its like would go on for ever, hence the bound.
         for _ in 0..CLEAR_ROUNDS_MAX {
             self.ready.borrow_mut().clear();
             self.yielded.borrow_mut().clear();
@@ -244,6 +253,15 @@ impl TaskTable {
                 }
             }
         }
+        // Without a reactor they could not even be dropped, if they spawn by that.
+        let left = std::mem::take(&mut *self.entries.borrow_mut());
+        notice(
+            Level::Error,
+            "task",
+            format_args!("{} tasks spawn tasks whenever they are dropped, and are leaked", left.len()),
+        );
+        std::mem::forget(left);
+        std::mem::forget(std::mem::take(&mut *self.ready.borrow_mut()));
     }
 
     /// How many tasks there are.

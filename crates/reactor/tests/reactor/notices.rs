@@ -114,3 +114,64 @@ fn an_error_of_a_tick_for_which_nobody_waits_is_told() {
     assert_eq!(told.len(), 1);
     assert!(told[0].ends_with("ended with an error: no good"), "{told:?}");
 }
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[test]
+fn a_result_that_panics_when_nobody_takes_it_ends_its_task_only() {
+    let told = notices(async || {
+        drop(spawn(async { Bomb }));
+        yield_now().await;
+    });
+    assert_eq!(told, ["error: task: the end of a task, spawned at HERE, panicked: dropped"]);
+}
+
+#[test]
+fn what_a_task_panicked_with_may_panic_in_turn() {
+    let told = notices(async || {
+        drop(spawn(async { std::panic::panic_any(Bomb) }));
+        yield_now().await;
+    });
+    assert_eq!(
+        told,
+        [
+            "error: task: a task, spawned at HERE, panicked: no message",
+            "error: task: the end of a task, spawned at HERE, panicked: dropped",
+        ]
+    );
+}
+
+#[test]
+fn a_hook_that_panics_is_passed_over() {
+    let mut config = Config::default();
+    config.on_notice = Rc::new(|_| panic!("in the hook"));
+    let answer = Reactor::new(config).unwrap().run(async {
+        drop(spawn(async { panic!("lost") }));
+        yield_now().await;
+        "still here"
+    });
+    assert_eq!(answer, "still here");
+}
+
+#[test]
+fn tasks_that_spawn_their_like_when_dropped_are_leaked_at_the_end_and_told() {
+    struct Hydra;
+    impl Drop for Hydra {
+        fn drop(&mut self) {
+            let head = Self;
+            drop(spawn(async move {
+                let _head = head;
+                pending::<()>().await;
+            }));
+        }
+    }
+    let told = notices(async || drop(Hydra));
+    assert_eq!(told, ["error: task: 1 tasks spawn tasks whenever they are dropped, and are leaked"]);
+}
