@@ -52,9 +52,9 @@ pub(super) struct Turn<'t, 'cx, Io, Call, F> {
     pub(super) requests_left: u32,
 }
 
-/// How often a connection may go round before it lets other tasks have a turn: a quarter of a megabyte of a body, in
-/// either direction.
-const ROUNDS_MAX: usize = 4;
+/// How often a connection may go round before it lets other tasks have a turn: a megabyte of a body in either
+/// direction, which takes a tenth of a millisecond to move.
+const ROUNDS_MAX: usize = 16;
 
 /// How many requests a connection may begin before it lets other tasks have a turn. One read may bring two thousand
 /// small ones, and to answer them all takes milliseconds.
