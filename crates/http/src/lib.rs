@@ -1,4 +1,33 @@
-//! HTTP/1.1 as services.
+//! HTTP/1.1 as services: a server takes one, a client is one.
+//!
+//! ```
+//! use ekiden_http::{Body, Client, Error, Request, Response, serve};
+//! use ekiden_reactor::net::TcpListener;
+//! use ekiden_service::{Service, service_fn};
+//!
+//! # ekiden_reactor::run(async {
+//! let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! let addr = listener.local_addr()?;
+//! let _server = serve(listener, service_fn(async |request: Request<Body>| {
+//!     Ok::<_, Error>(Response::new(Body::from(format!("hello from {}", request.uri().path()))))
+//! }));
+//!
+//! let client = Client::connect(addr).await?;
+//! let response = client.call(Request::get("/here").body(Body::empty())?).await?;
+//! assert_eq!(response.into_body().collect(1024).await?, "hello from /here");
+//! # Ok::<_, Error>(())
+//! # }).unwrap();
+//! ```
+//!
+//! - [`server`] has what a production server needs switched on: a time-out for each phase, a limit on each queue,
+//!   drain, panics answered by 500.
+//! - [`client`] is one connection, reused; pools stand on it.
+//! - [`Body`] is the one body of both, in both directions, and an [`http_body::Body`].
+//! - [`head`] is what lies beneath `http`'s types: the head of a message as it was parsed.
+//! - `adapt`, by the features `hyper` and `tower`, lets the programs that people have move in.
+//!
+//! The wire is ours, so that a request costs what the wire needs. It is strict: there is one way to frame a body, and
+//! whatever two programs might read differently is refused.
 #![forbid(unsafe_code)]
 
 pub mod head;
