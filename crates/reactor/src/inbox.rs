@@ -36,7 +36,11 @@ pub(crate) struct Letters {
 }
 
 /// Makes a task on the reactor's thread.
-pub(crate) type Maker = Box<dyn FnOnce() + Send>;
+pub(crate) struct Maker {
+    pub(crate) make: Box<dyn FnOnce() + Send>,
+    /// Where it was asked for.
+    pub(crate) place: &'static Location<'static>,
+}
 
 impl Inbox {
     pub(crate) fn new(unparker: Arc<dyn Unpark>) -> Self {
@@ -152,7 +156,7 @@ impl Handle {
     {
         let place = Location::caller();
         let (sender, receiver) = oneshot::channel();
-        let maker = Box::new(move || {
+        let make = Box::new(move || {
             let task = spawn_at(make(), None, place);
             drop(spawn_at(
                 async move {
@@ -166,7 +170,7 @@ impl Handle {
             ));
         });
         // Given back by a reactor that has ended: dropping it here closes the channel, which the handle reports.
-        drop(self.inbox.send(maker));
+        drop(self.inbox.send(Maker { make, place }));
         RemoteHandle { receiver }
     }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use crate::core::{self, Core};
 use crate::driver::os::Os;
 use crate::driver::{Driver, Event, Park};
-use crate::inbox::Handle;
+use crate::inbox::{Handle, Maker};
 use crate::notice::{self, Notice};
 use crate::task::{JoinError, budget};
 use crate::time::Instant;
@@ -127,10 +127,10 @@ impl Core {
         for task in letters.wakes {
             self.tasks.wake(task);
         }
-        for make in letters.makers {
+        for Maker { make, place } in letters.makers {
             // It runs a user's function, whose panic is the operator's to know: nobody here waits for it.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(make)) {
-                JoinError::panicked(payload).report(Some("a function that makes a task"), Location::caller());
+                JoinError::panicked(payload).report(Some("a function that makes a task"), place);
             }
         }
     }

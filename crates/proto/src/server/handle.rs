@@ -40,7 +40,10 @@ impl Server {
         self.state.open()
     }
 
-    /// How many connections were ended by a panic. Each was told to the operator.
+    /// How many connections' tasks have panicked. Each was told to the operator.
+    ///
+    /// A protocol that answers for a service that panics, as HTTP does by a 500, catches that first and tells of it
+    /// itself; it is not counted here.
     #[must_use]
     pub fn panics(&self) -> u64 {
         self.state.panics.get()

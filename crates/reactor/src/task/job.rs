@@ -39,16 +39,16 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Tells the operator of a panic for which nobody waits.
-    pub(crate) fn report_panic(self, what: &str, payload: &(dyn Any + Send)) {
+    /// Tells the operator of a panic for which nobody waits. `what` goes before the task's name.
+    pub(crate) fn report_panic(self, what: &str, message: Option<&str>) {
         let (name, place) = (self.name.unwrap_or("a task"), self.place);
-        let message = message_of(payload).unwrap_or("no message");
-        notice(Level::Error, "task", format_args!("{what} {name}, spawned at {place}, panicked: {message}"));
+        let message = message.unwrap_or("no message");
+        notice(Level::Error, "task", format_args!("{what}{name}, spawned at {place}, panicked: {message}"));
     }
 }
 
 /// A panic's message, if it is text, as it nearly always is.
-fn message_of(payload: &(dyn Any + Send)) -> Option<&str> {
+pub(crate) fn message_of(payload: &(dyn Any + Send)) -> Option<&str> {
     let text = payload.downcast_ref::<&'static str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
@@ -281,9 +281,7 @@ impl JoinError {
     /// Tells the operator of a panic for which nobody waits; that a task was aborted is no news.
     pub(crate) fn report(&self, name: Option<&'static str>, place: &'static Location<'static>) {
         if self.is_panic() {
-            let name = name.unwrap_or("a task");
-            let message = self.panic_message().unwrap_or("no message");
-            notice(Level::Error, "task", format_args!("{name}, spawned at {place}, panicked: {message}"));
+            Outcome { name, place }.report_panic("", self.panic_message());
         }
     }
 }

@@ -15,7 +15,7 @@ use std::task::{Context, Wake, Waker};
 use slab::Slab;
 
 use super::budget;
-use super::job::{Job, JoinHandle, Outcome, Run};
+use super::job::{Job, JoinHandle, Outcome, Run, message_of};
 use super::tick::TickScope;
 use crate::core::{self, ReactorId};
 use crate::inbox::Inbox;
@@ -199,7 +199,7 @@ impl TaskTable {
         let ended = self.turn_of(&entry, |cx| {
             let run = AssertUnwindSafe(|| job.run(cx, entry.outcome()));
             catch_unwind(run).unwrap_or_else(|payload| {
-                entry.outcome().report_panic("the end of", &*payload);
+                entry.outcome().report_panic("the end of ", message_of(&*payload));
                 std::mem::forget(payload); // its drop may be what panicked
                 true
             })
