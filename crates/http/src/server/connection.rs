@@ -44,16 +44,19 @@ enum Phase {
     Talking,
     /// The stream is being closed for writing, and then left like this.
     Closing(Farewell),
-    /// So many reads were passed over since.
-    Lingering(u8),
+    /// So many bytes were passed over since.
+    Lingering(u32),
 }
 
-/// How many reads are passed over while lingering: they bring at most as much as the buffers of two sockets hold
-/// between them.
-const LINGER_READS_MAX: u8 = 128;
+/// How much is passed over while lingering: as much as the buffers of two sockets hold between them. Who is cut off
+/// before that may never see the answer.
+const LINGER_BYTES_MAX: u32 = 8 * 1024 * 1024;
+
+/// How much a read that brings less is taken for: a network brings it in pieces not much smaller.
+const LINGER_READ_BYTES: u32 = 2 * 1024;
 
 /// Then others have a turn.
-const LINGER_READS_AT_ONCE: u8 = 8;
+const LINGER_READS_AT_ONCE: u32 = 8;
 
 impl<'a, Io, Drained, Call, F, E> Connection<'a, Io, Drained, Call, F>
 where
@@ -129,6 +132,7 @@ where
 {
     /// Leaves the stream as HTTP has left it.
     fn poll_leave(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let mut reads = 0;
         loop {
             let Some(io) = self.io.as_mut() else { return Poll::Ready(()) };
             match &mut self.phase {
@@ -142,12 +146,14 @@ where
                     Poll::Ready(Ok(())) if *farewell == Farewell::Linger => self.phase = Phase::Lingering(0),
                     Poll::Ready(_) => return Poll::Ready(()),
                 },
-                Phase::Lingering(reads) => {
+                Phase::Lingering(passed_over) => {
                     match buffer::lend(|scratch| Pin::new(io).poll_read(cx, scratch)) {
                         Poll::Pending => break,
-                        Poll::Ready(Ok(1..)) if *reads < LINGER_READS_MAX => {
-                            *reads += 1;
-                            if *reads % LINGER_READS_AT_ONCE == 0 {
+                        Poll::Ready(Ok(count @ 1..)) if *passed_over < LINGER_BYTES_MAX => {
+                            // One read brings what was lent at most.
+                            *passed_over += LINGER_READ_BYTES.max(count as u32);
+                            reads += 1;
+                            if reads == LINGER_READS_AT_ONCE {
                                 let _ = pin!(yield_now()).poll(cx);
                                 return Poll::Pending;
                             }

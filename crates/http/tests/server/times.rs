@@ -169,6 +169,12 @@ fn who_goes_on_sending_after_the_last_word_is_given_two_seconds() {
 }
 
 #[test]
+fn who_goes_on_sending_in_small_pieces_is_given_the_same() {
+    let pieces = "send piece\n".repeat(300);
+    check(&format!("send nonsense\\n\\n\n{pieces}unread => 0\nclient => closing\npass 2s\nclient => closed"));
+}
+
+#[test]
 fn who_goes_on_sending_too_much_after_the_last_word_is_left() {
     check(
         r"
