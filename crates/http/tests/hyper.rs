@@ -208,7 +208,7 @@ fn hypers_keep_alive_of_http_2_follows_our_clock() -> Result<(), Failed> {
         client.keep_alive_timeout(Duration::from_secs(10));
         let (_client, connection) = client.handshake::<_, Body>(Io::new(stream)).await?;
         let connection = spawn(connection);
-        for _ in 0..9 {
+        for _ in 0..7 {
             for _ in 0..100 {
                 yield_now().await;
             }
