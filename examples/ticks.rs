@@ -20,7 +20,8 @@ use ekiden::notice::Level;
 use ekiden::{Sleep, Task, Tick, buffer, notice, schedule, sleep};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7001".to_owned()).parse()?;
+    let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7001".to_owned());
+    let addr = addr.parse().map_err(|_| format!("not an IP address and a port: {addr}"))?;
     ekiden::run(async {
         let listener = Listener::listen(addr)?;
         let addr = listener.socket.local_addr()?;
