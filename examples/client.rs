@@ -1,4 +1,4 @@
-//! An HTTP client with a `Timeout` around it: fetches a URL, prints what came.
+//! An HTTP client with a `Timeout` around it: fetches a URL, prints what came. Without TLS, so `http` URLs only.
 //!
 //! ```console
 //! $ cargo run --release --example client http://127.0.0.1:8080/
@@ -20,6 +20,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Fetches a URL and writes its body.
 pub async fn fetch(url: Uri, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
+    if url.scheme_str() == Some("https") {
+        return Err("https is not spoken here: the connection is TCP without TLS".into());
+    }
     let host = url.host().ok_or("the URL names no host")?;
     let client = Client::connect(format!("{host}:{}", url.port_u16().unwrap_or(80))).await?;
     // The same type that the `hello` server has around its service.

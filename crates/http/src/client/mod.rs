@@ -25,7 +25,7 @@ use ekiden_reactor::net::{TcpStream, ToAddrs};
 use ekiden_reactor::{spawn_named, timeout};
 use ekiden_service::{Begun, Service, Status};
 use futures_io::{AsyncRead, AsyncWrite};
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 use http::{Request, Response};
 
 pub use config::{Config, TargetForm};
@@ -76,12 +76,25 @@ use queue::Entrance;
 pub struct Client {
     // Shared, since the connection should end with the last of them.
     entrance: Rc<Entrance>,
+    wire: Wire,
+}
+
+/// What is known of the stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wire {
+    /// It is TCP, and everybody on the way can read what is on it.
+    Plain,
+    /// The caller's, who knows better than we do.
+    Given,
 }
 
 impl Client {
     /// Connects to a server.
     ///
     /// The address, as it is written here, is also the host that requests are for which name none.
+    ///
+    /// The connection is TCP without TLS, so a request for an `https` URI is an error, and not one byte of it is
+    /// sent: for those bring a stream of your own, to [`handshake`](Self::handshake).
     ///
     /// # Errors
     ///
@@ -118,7 +131,7 @@ impl Client {
             config.authority = authority_of(&addr.to_string());
         }
         let failed = match timeout(config.connect_timeout, TcpStream::connect(addr)).await {
-            Ok(Ok(stream)) => return Ok(Self::handshake_with(config, stream)),
+            Ok(Ok(stream)) => return Ok(Self { wire: Wire::Plain, ..Self::handshake_with(config, stream) }),
             Ok(Err(error)) => Error::io(Role::Client, DOING, error),
             Err(_elapsed) => Error::stalled(Role::Client, DOING, config.connect_timeout),
         };
@@ -127,7 +140,8 @@ impl Client {
 
     /// Speaks HTTP over a stream that is connected already: one with TLS, a Unix socket, a pipe of a test.
     ///
-    /// Requests must name their host, by their URI or by a `Host` field: a stream has no name.
+    /// Requests must name their host, by their URI or by a `Host` field: a stream has no name. Those for `https` URIs
+    /// are sent like any other: that there is TLS on the stream is for you to see to.
     ///
     /// ```
     /// # use ekiden_http::{Body, client::Client};
@@ -163,7 +177,7 @@ impl Client {
         let (entrance, exit) = queue::new(config.queue_max);
         // Detached: it ends with the last client, or with the connection.
         drop(spawn_named("http client", Connection::new(Rc::new(config), exit, io)));
-        Self { entrance: Rc::new(entrance) }
+        Self { entrance: Rc::new(entrance), wire: Wire::Given }
     }
 }
 
@@ -184,6 +198,9 @@ impl Service for Client {
     /// were not begun. Dropping a response's body reads on to its end if that is near
     /// ([`Config::drain_bytes_max`]), and closes the connection otherwise.
     async fn call(&self, req: Request<Body>) -> Result<Response<Body>, Error> {
+        if self.wire == Wire::Plain && req.uri().scheme() == Some(&Scheme::HTTPS) {
+            return Err(Error::invalid("sending this request", NO_TLS));
+        }
         self.entrance.join(req)?.await
     }
 
@@ -197,6 +214,8 @@ impl fmt::Debug for Client {
         f.debug_struct("Client").field("status", &self.status()).finish_non_exhaustive()
     }
 }
+
+const NO_TLS: &str = "https needs a stream with TLS, and this connection has none";
 
 /// What an address looks like in a `Host` field: without the usual port.
 fn authority_of(addr: &str) -> Option<Authority> {

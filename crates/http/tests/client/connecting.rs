@@ -1,7 +1,7 @@
 //! Connecting, over real sockets: which host is named, and what is said when nobody is there.
 
 use ekiden_http::{Body, Error, client::Client};
-use ekiden_reactor::net::TcpListener;
+use ekiden_reactor::net::{TcpListener, TcpStream};
 use ekiden_reactor::{JoinHandle, run, spawn};
 use ekiden_service::{Begun, Failure, Fault, Service, Status};
 use http::Request;
@@ -72,5 +72,38 @@ fn a_server_that_goes_away_closes_the_client() {
             ekiden_reactor::yield_now().await;
         }
         assert_eq!(ask(&client).await.expect_err("closed").begun(), Begun::No);
+    });
+}
+
+#[test]
+fn nothing_for_https_is_sent_in_the_clear() {
+    run(async {
+        let (port, server) = mirror().await;
+        let client = Client::connect(format!("127.0.0.1:{port}")).await.expect("a connection");
+        for uri in ["https://a.test/", "HTTPS://a.test/", "https://127.0.0.1/"] {
+            let request = Request::get(uri).body(Body::empty()).expect("a request");
+            let error = client.call(request).await.expect_err("refused");
+            assert_eq!((error.fault(), error.begun()), (Fault::Caller, Begun::No), "{uri}");
+            let source = std::error::Error::source(&error).expect("a source").to_string();
+            assert_eq!(source, "https needs a stream with TLS, and this connection has none");
+        }
+        // The connection is as it was, and what the server sees first is this.
+        let asked = ask(&client).await.expect("an answer");
+        assert!(asked.starts_with("GET / HTTP/1.1"), "{asked}");
+        drop(client);
+        server.await.expect("no panic");
+    });
+}
+
+#[test]
+fn a_stream_that_was_brought_may_have_tls() {
+    run(async {
+        let (port, server) = mirror().await;
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+        let client = Client::handshake(stream);
+        let request = Request::get("https://a.test/").body(Body::empty()).expect("a request");
+        assert_eq!(client.call(request).await.expect("an answer").status(), 200);
+        drop(client);
+        server.await.expect("no panic");
     });
 }
