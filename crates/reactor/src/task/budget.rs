@@ -48,6 +48,44 @@ pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {
     Poll::Pending
 }
 
+/// Asks whether the running task may do something more in this poll, and takes `cost` from its budget if it may.
+///
+/// For whoever goes round a loop that the world keeps supplied, such as a protocol whose peer has sent hundreds of
+/// requests by one write: reads and writes are counted by their sources, what is done with each of a thousand
+/// requests is not. Ask before each.
+///
+/// A poll has 128 units; each read, write and message takes one, some microseconds of work. `Pending` means that
+/// `cost` would have taken the last of them: the task runs again in the next turn of the loop, after the other
+/// tasks, the timers and the world, and there is still a unit left to write what it has. More than 32 count as 32.
+/// Outside of a reactor nobody counts, and the answer is always `Ready`.
+///
+/// ```
+/// use ekiden_reactor::task::poll_proceed;
+/// use std::future::poll_fn;
+///
+/// # ekiden_reactor::run(async {
+/// # let requests = 0..1000;
+/// for request in requests {
+///     poll_fn(|cx| poll_proceed(cx, 4)).await;
+///     // handle the request
+/// #   let _ = request;
+/// }
+/// # });
+/// ```
+///
+/// # Cancel safety
+///
+/// Nothing is kept between two calls: who was told to wait, and does not ask again, has lost nothing.
+pub fn poll_proceed(cx: &Context<'_>, cost: u32) -> Poll<()> {
+    let cost = cost.min(PER_POLL / 4);
+    if LEFT.get() > cost || is_nobodys() {
+        let _ = spend(cost);
+        return Poll::Ready(());
+    }
+    yield_task(cx.waker());
+    Poll::Pending
+}
+
 /// Takes one from the budget of the tick that is being run; `false`, with the task queued again, when it is spent.
 /// Outside a tick there is no budget.
 pub(crate) fn try_budget() -> bool {
@@ -65,3 +103,54 @@ const PER_POLL: u32 = 128;
 /// What an accept costs of it: eight a turn. A connection storm should slow new arrivals, not the requests that we
 /// already owe an answer.
 pub(crate) const ACCEPT_COST: u32 = PER_POLL / 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{run, spawn, yield_now};
+    use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::rc::Rc;
+
+    /// A task has a thousand things to do at this cost: how many it does before the next one has its turn.
+    fn check(cost: u32, at_once: u32) {
+        run(async {
+            let done = Rc::new(Cell::new(0));
+            let busy = spawn({
+                let done = done.clone();
+                async move {
+                    for _ in 0..1000 {
+                        poll_fn(|cx| {
+                            let polled = poll_proceed(cx, cost);
+                            assert!(polled.is_ready() || spend(1), "there is something left to write with");
+                            polled
+                        })
+                        .await;
+                        done.update(|done| done + 1);
+                    }
+                }
+            });
+            let mut most = 0;
+            while !busy.is_finished() {
+                let before = done.get();
+                yield_now().await;
+                most = most.max(done.get() - before);
+            }
+            assert_eq!((done.get(), most), (1000, at_once), "at {cost} each");
+        });
+    }
+
+    #[test]
+    fn who_has_much_to_do_lets_the_others_have_their_turn() {
+        check(1, 127);
+        check(4, 31);
+        check(32, 3);
+        check(u32::MAX, 3);
+    }
+
+    #[test]
+    fn where_no_reactor_runs_nobody_counts() {
+        let cx = Context::from_waker(std::task::Waker::noop());
+        assert!((0..1000).all(|_| poll_proceed(&cx, 4).is_ready()));
+    }
+}

@@ -23,6 +23,7 @@ use std::task::{Poll, Waker};
 
 use crate::core;
 
+pub use budget::poll_proceed;
 pub use job::{JoinError, JoinHandle};
 pub use tick::{Task, Tick};
 
