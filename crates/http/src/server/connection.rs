@@ -16,7 +16,7 @@ use super::calls::Calls;
 use super::patience::Patience;
 use super::raw::RawRequest;
 use super::talk::Talk;
-use super::turn::{REQUESTS_MAX, Turn};
+use super::turn::Turn;
 use crate::body::{Body, Upgraded};
 use crate::error::Error;
 use crate::h1::server::{Farewell, Wait};
@@ -96,8 +96,7 @@ where
         if has_drained {
             talk.conversation.handle_drain();
         }
-        let requests_left = REQUESTS_MAX;
-        let mut turn = Turn { shared, io, call, calls, talk: &mut talk, patience, cx, now, requests_left };
+        let mut turn = Turn { shared, io, call, calls, talk: &mut talk, patience, cx, now, is_spent: false };
         let polled = turn.poll();
         if polled.is_pending() && talk.is_at_rest() {
             self.shared.spare.give(talk);

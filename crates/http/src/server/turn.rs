@@ -20,6 +20,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
+use ekiden_reactor::task::poll_proceed;
 use ekiden_reactor::{Instant, buffer, yield_now};
 use futures_io::{AsyncRead, AsyncWrite};
 use http::Response;
@@ -48,17 +49,17 @@ pub(super) struct Turn<'t, 'cx, Io, Call, F> {
     pub(super) patience: &'t mut Patience,
     pub(super) cx: &'t mut Context<'cx>,
     pub(super) now: Instant,
-    /// So many requests may still be begun.
-    pub(super) requests_left: u32,
+    /// So many requests were begun that the others come first. The task is queued for the next turn of the loop.
+    pub(super) is_spent: bool,
 }
 
 /// How often a connection may go round before it lets other tasks have a turn: a megabyte of a body in either
 /// direction, which takes a tenth of a millisecond to move.
 const ROUNDS_MAX: usize = 16;
 
-/// How many requests a connection may begin before it lets other tasks have a turn. One read may bring two thousand
-/// small ones, and to answer them all takes milliseconds.
-pub(super) const REQUESTS_MAX: u32 = 64;
+/// What beginning a request costs of what the task may do in one poll, which is 32 of them then. A service that answers
+/// at once takes about as long for each as a handful of system calls.
+const REQUEST_COST: u32 = 4;
 
 const RECEIVING: &str = "receiving a request";
 const RECEIVING_BODY: &str = "receiving the body of a request";
@@ -86,11 +87,8 @@ where
             {
                 return Poll::Ready(Ok(farewell));
             }
-            if !is_progress && !self.wait()? {
+            if self.is_spent || (!is_progress && !self.wait()?) {
                 return Poll::Pending;
-            }
-            if self.requests_left == 0 {
-                break;
             }
         }
         // To be continued, when everybody else has had a turn.
@@ -138,7 +136,7 @@ where
         // The pieces of a body that came by one read go to its reader as one.
         let mut pieces = Vec::new();
         let mut is_progress = false;
-        while self.requests_left > 0 && (self.talk.wants_input() || self.talk.conversation.has_waiting()) {
+        while !self.is_spent && (self.talk.wants_input() || self.talk.conversation.has_waiting()) {
             match self.talk.conversation.next_event(input) {
                 None => break,
                 Some(Event::Data(piece)) => self.put_aside(&mut pieces, piece),
@@ -199,7 +197,7 @@ where
     #[inline]
     fn handle_request(&mut self, head: RequestHead, framing: Framing, due: Due) {
         self.patience.handle_request();
-        self.requests_left -= 1;
+        self.is_spent = poll_proceed(self.cx, REQUEST_COST).is_pending();
         let body = self.body(framing, &due);
         let call = self.call;
         if let Some((due, outcome)) = self.calls.start(self.cx, due, || call(RawRequest::new(head, body))) {
