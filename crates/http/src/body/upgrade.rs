@@ -143,6 +143,11 @@ impl UpgradeSlot {
         cell.upgraded = Some(upgraded);
         // `drop` of self wakes.
     }
+
+    /// Whether nobody is there to take it.
+    pub(crate) fn is_forsaken(&self) -> bool {
+        self.cell.borrow().lonely
+    }
 }
 
 impl Drop for UpgradeSlot {

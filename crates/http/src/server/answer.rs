@@ -46,6 +46,12 @@ pub(super) fn to_invalid(invalid: Invalid) -> Response<Body> {
     reason(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
+/// In place of a 2xx to a CONNECT that nobody took: most services look at no method, and the client would believe that
+/// there is a tunnel. The operator is not told, since any client can bring this about.
+pub(super) fn to_unwanted_tunnel() -> Response<Body> {
+    reason(StatusCode::NOT_IMPLEMENTED)
+}
+
 /// Tells the operator of a response that was begun and cannot be ended.
 pub(super) fn tell_of_cut(error: &Error) {
     notice(Level::Warning, "http", format_args!("a response was cut short: {}", Chain(error)));

@@ -284,7 +284,10 @@ where
     }
 
     fn begin_reply(&mut self, terms: Terms, response: &mut Response<Body>) {
-        let body = std::mem::take(response.body_mut());
+        let mut body = std::mem::take(response.body_mut());
+        if terms.makes_tunnel(response.status()) && !self.has_taker(&mut body) {
+            return self.begin_reply(terms, &mut answer::to_unwanted_tunnel());
+        }
         let reply = Reply {
             status: response.status(),
             headers: response.headers(),
@@ -308,6 +311,14 @@ where
             Err(invalid) => self.begin_reply(terms, &mut answer::to_invalid(invalid)),
         }
         self.heed_cut();
+    }
+
+    /// Whether somebody would take the connection over.
+    #[cold]
+    fn has_taker(&self, body: &mut Body) -> bool {
+        // Who is sent the body of the request cannot take it out of there.
+        drop(body.take_upgrade());
+        self.talk.upgrade.as_ref().is_some_and(|slot| !slot.is_forsaken())
     }
 
     /// What runs behind the last reply runs in vain.

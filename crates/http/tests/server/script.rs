@@ -138,7 +138,13 @@ async fn answer(house: &House, request: Request<Body>) -> Result<Response<Body>,
     let (verb, name) = rest.split_once('/').unwrap_or((rest, ""));
     let respond = Response::builder();
     if head.method == Method::CONNECT {
-        tunnel(body);
+        match head.uri.authority().map_or("", |authority| authority.host()) {
+            // Like a service that knows no methods.
+            "ignored" => drop(body),
+            "echoed" => return Ok(Response::new(body)),
+            "dropped" => drop(body.take_upgrade()),
+            _ => tunnel(body),
+        }
         return Ok(Response::new(Body::empty()));
     }
     let response = match verb {

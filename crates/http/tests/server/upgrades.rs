@@ -40,3 +40,17 @@ fn connect_makes_a_tunnel() {
         ",
     );
 }
+
+#[test]
+fn a_tunnel_that_nobody_takes_is_none() {
+    for host in ["ignored", "echoed", "dropped"] {
+        check(&format!(
+            r"
+            send CONNECT {host}:1 HTTP/1.1\nHost: {host}:1\n\nhello
+            wire => HTTP/1.1 501 Not Implemented\ncontent-length: 16\nconnection: close\n\nNot Implemented⏎
+            told =>
+            client => closing
+            "
+        ));
+    }
+}

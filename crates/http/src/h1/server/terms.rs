@@ -50,4 +50,9 @@ impl Terms {
             Offer::Tunnel => status.is_success(),
         }
     }
+
+    /// Whether the client would take this status for a tunnel being there.
+    pub(crate) fn makes_tunnel(self, status: StatusCode) -> bool {
+        self.offer == Offer::Tunnel && self.is_granted(status)
+    }
 }
