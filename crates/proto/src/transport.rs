@@ -171,6 +171,11 @@ impl<Io, Codec> Transport<Io, Codec> {
         self.is_undecoded && self.reading == Reading::Open
     }
 
+    /// Whether a part of a frame was read, and the rest is waited for.
+    pub(crate) fn is_amid_frame(&self) -> bool {
+        self.reading == Reading::Open && !self.is_undecoded && !self.read.is_empty()
+    }
+
     /// How many bytes are encoded and wait to be written.
     pub fn queued_bytes(&self) -> usize {
         self.write.len()

@@ -287,6 +287,58 @@ fn an_idle_connection_is_closed_when_its_time_is_over_and_a_busy_one_is_not() {
 }
 
 #[test]
+fn a_request_that_is_begun_has_to_be_ended() {
+    run(async |clock| {
+        let (listener, addr) = listen().await;
+        let gate = Gate::default();
+        let slow = {
+            let gate = gate.clone();
+            service_fn(async move |line: String| {
+                if line == "slow" {
+                    gate.begun.update(|begun| begun + 1);
+                    gate.opened.wait().await;
+                }
+                Ok::<_, Infallible>(line)
+            })
+        };
+        let served = spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let config = ServerConfig::default();
+            serve_connection(stream, Lines::default(), slow, config, Drain::new()).await.map(drop)
+        });
+        let peer = TcpStream::connect(addr).await.unwrap();
+        let mut buf = [0; 100];
+        // A reply says that what was sent with its request has been read.
+        for (sent, reply) in [("a\nhal", "a\n"), ("f\nother h", "half\n"), ("alf\n", "other half\n")] {
+            peer.write_all(sent.as_bytes()).await.unwrap();
+            let bytes = peer.read(&mut buf).await.unwrap();
+            assert_eq!(str::from_utf8(&buf[..bytes]).unwrap(), reply);
+            clock.pass(Duration::from_secs(29)).await;
+        }
+        clock.pass(Duration::from_secs(3600)).await;
+        assert!(!served.is_finished(), "nothing is begun, so nothing has to be ended");
+
+        peer.write_all(b"slow\nb\nhal").await.unwrap();
+        gate.until_begun(1).await;
+        for _ in 0..29 {
+            clock.pass(Duration::from_secs(1)).await;
+            peer.write_all(b"f").await.unwrap();
+        }
+        assert!(!served.is_finished(), "it has a second left");
+        clock.pass(Duration::from_secs(2)).await;
+        gate.opened.open();
+        let mut received = Vec::new();
+        while let Ok(bytes @ 1..) = peer.read(&mut buf).await {
+            received.extend_from_slice(&buf[..bytes]);
+        }
+        assert_eq!(str::from_utf8(&received).unwrap(), "slow\nb\n", "what is owed comes first");
+        drop(peer);
+        let Err(ServeError::Connection(error)) = served.await.unwrap() else { panic!("it must be given up") };
+        assert_eq!(error.io_kind(), Some(io::ErrorKind::TimedOut));
+    });
+}
+
+#[test]
 fn a_drain_answers_what_was_asked_and_then_closes() {
     run(async |clock| {
         let gate = Gate::default();

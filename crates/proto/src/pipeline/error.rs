@@ -119,6 +119,11 @@ impl ConnectionError {
         io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing of what it is sent").into()
     }
 
+    /// The peer does not send the rest of what it has begun.
+    pub(super) fn slow() -> Self {
+        io::Error::new(io::ErrorKind::TimedOut, "the peer takes too long to send a frame").into()
+    }
+
     /// The kind of the system's error, if that is what it was.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match &*self.0 {

@@ -18,6 +18,7 @@ pub(super) struct Patience {
     /// When it ends. Without it nothing was to be waited for yet, as on most connections.
     sleep: Option<Box<Sleep>>,
     stall_timeout: Duration,
+    frame_timeout: Duration,
     idle_timeout: Option<Duration>,
 }
 
@@ -26,14 +27,16 @@ pub(super) struct Patience {
 pub(super) enum Wait {
     /// That it takes more than so many bytes.
     Stalled { written: u64 },
+    /// That it sends the rest of a request, of which it has sent a part, behind so many requests.
+    Frame { begun: u64 },
     /// That it asks more than so many requests.
     Idle { begun: u64 },
 }
 
 impl Patience {
     pub(super) fn new(config: ServerConfig) -> Self {
-        let ServerConfig { stall_timeout, idle_timeout, .. } = config;
-        Self { wait: None, sleep: None, stall_timeout, idle_timeout }
+        let ServerConfig { stall_timeout, frame_timeout, idle_timeout, .. } = config;
+        Self { wait: None, sleep: None, stall_timeout, frame_timeout, idle_timeout }
     }
 
     /// Ready when it has ended.
@@ -41,6 +44,7 @@ impl Patience {
     pub(super) fn poll(&mut self, wait: Option<Wait>, cx: &mut Context<'_>) -> Poll<Wait> {
         let time = match wait {
             Some(Wait::Stalled { .. }) => Some(self.stall_timeout),
+            Some(Wait::Frame { .. }) => Some(self.frame_timeout),
             Some(Wait::Idle { .. }) => self.idle_timeout,
             None => None,
         };

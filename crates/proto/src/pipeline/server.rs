@@ -41,6 +41,10 @@ pub struct ServerConfig {
     /// Longest that the peer may take nothing of what waits for it. 30 s: a network that recovers does so by then,
     /// and who has stopped reading does not hold a connection for ever.
     pub stall_timeout: Duration,
+    /// Longest from the first byte of a request to its last, while we wait for it. 30 s, as for the other direction: a
+    /// request is made before it is sent, so it takes as long as the network does. Raise it for frames of many
+    /// megabytes over slow lines.
+    pub frame_timeout: Duration,
     /// Longest that a connection may have nothing under way and bring no request. `None`, for ever: peers of such
     /// protocols are mostly programs that keep their connections, and the number of connections has a limit of its
     /// own. Set it where strangers connect.
@@ -53,6 +57,7 @@ impl Default for ServerConfig {
             in_flight_max: 64,
             write_bytes_max: 64 * 1024,
             stall_timeout: Duration::from_secs(30),
+            frame_timeout: Duration::from_secs(30),
             idle_timeout: None,
         }
     }
@@ -158,7 +163,7 @@ where
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServeError<E> {
-    /// The connection broke, or the peer sent what is no frame, or does not take its replies.
+    /// The connection broke, or the peer sent what is no frame, or half of one, or does not take its replies.
     Connection(ConnectionError),
     /// A reply cannot be encoded.
     Encode(BoxError),

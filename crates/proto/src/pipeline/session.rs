@@ -140,18 +140,36 @@ where
         if is_flushed && self.intake == Intake::Ended && self.order.owed() == 0 {
             return Poll::Ready(self.failure.take().map_or(Ok(()), Err));
         }
-        let is_idle = is_flushed && self.order.owed() == 0;
-        let wait = match (is_flushed, is_idle) {
-            (false, _) => Some(Wait::Stalled { written: self.transport.written_bytes() }),
-            (true, true) => Some(Wait::Idle { begun: self.order.begun() }),
-            (true, false) => None,
-        };
-        match ready!(self.patience.poll(wait, cx)) {
+        match ready!(self.patience.poll(self.wait(is_flushed), cx)) {
             Wait::Stalled { .. } => {
                 self.peer = Peer::Lost;
                 Poll::Ready(Err(ServeError::Connection(ConnectionError::stalled())))
             }
+            Wait::Frame { .. } => {
+                self.end_intake(Some(ConnectionError::slow().into()));
+                // What is owed is written first, as it is when the frame is broken.
+                if self.order.owed() > 0 {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(self.failure.take().map_or(Ok(()), Err))
+                }
+            }
             Wait::Idle { .. } => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// What the peer keeps us waiting for.
+    fn wait(&self, is_flushed: bool) -> Option<Wait> {
+        let begun = self.order.begun();
+        let takes_more = self.intake == Intake::Open && !self.order.is_full();
+        if !is_flushed {
+            Some(Wait::Stalled { written: self.transport.written_bytes() })
+        } else if takes_more && self.transport.is_amid_frame() {
+            Some(Wait::Frame { begun })
+        } else if self.order.owed() == 0 {
+            Some(Wait::Idle { begun })
+        } else {
+            None
         }
     }
 
