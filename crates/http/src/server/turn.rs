@@ -61,6 +61,9 @@ const ROUNDS_MAX: usize = 16;
 /// at once takes about as long for each as a handful of system calls.
 const REQUEST_COST: u32 = 4;
 
+/// How many pieces of replies are asked for before they are written: a body may give very small ones for ever.
+const PIECES_MAX: usize = 256;
+
 const RECEIVING: &str = "receiving a request";
 const RECEIVING_BODY: &str = "receiving the body of a request";
 const SENDING: &str = "sending a response";
@@ -264,23 +267,28 @@ where
 
     /// Puts replies into the outbox, as far as they are there and it has room.
     fn reply(&mut self) -> bool {
-        let mut is_progress = false;
-        while self.talk.outbox.has_room() {
-            let Some(sending) = &mut self.talk.sending else {
-                let Some((terms, mut response)) = self.talk.conversation.next_reply() else { break };
-                self.begin_reply(terms, &mut response);
-                is_progress = true;
-                continue;
-            };
-            match sending.poll_piece(self.cx, &mut self.talk.outbox) {
-                Poll::Pending => break,
-                Poll::Ready(Ok(Sent::Piece)) => {}
-                Poll::Ready(Ok(Sent::All)) => self.end_reply(),
-                Poll::Ready(Err(error)) => self.cut_reply(&error),
+        for step in 0..PIECES_MAX {
+            if !self.talk.outbox.has_room() || !self.reply_step() {
+                return step > 0;
             }
-            is_progress = true;
         }
-        is_progress
+        true
+    }
+
+    /// Puts the next piece of a reply into the outbox, or begins the next reply. False if there is neither.
+    fn reply_step(&mut self) -> bool {
+        let Some(sending) = &mut self.talk.sending else {
+            let Some((terms, mut response)) = self.talk.conversation.next_reply() else { return false };
+            self.begin_reply(terms, &mut response);
+            return true;
+        };
+        match sending.poll_piece(self.cx, &mut self.talk.outbox) {
+            Poll::Pending => return false,
+            Poll::Ready(Ok(Sent::Piece)) => {}
+            Poll::Ready(Ok(Sent::All)) => self.end_reply(),
+            Poll::Ready(Err(error)) => self.cut_reply(&error),
+        }
+        true
     }
 
     fn begin_reply(&mut self, terms: Terms, response: &mut Response<Body>) {

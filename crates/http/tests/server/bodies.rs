@@ -187,3 +187,16 @@ fn a_body_may_be_read_by_another_task() {
         ",
     );
 }
+
+/// Nor does it matter to others that a body gives nothing for ever.
+#[test]
+fn a_body_of_nothing_for_ever_leaves_turns_to_others() {
+    check(
+        r"
+        send GET /nothing HTTP/1.1\nHost: x\n\n
+        wire => HTTP/1.1 200 OK\ntransfer-encoding: chunked\n\n
+        reset
+        client => gone
+        ",
+    );
+}

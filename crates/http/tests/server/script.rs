@@ -35,6 +35,7 @@ use ekiden_reactor::{JoinHandle, Latch, Reactor, spawn, yield_now};
 use ekiden_service::{Refused, service_fn};
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 use http::{Method, Request, Response, StatusCode};
+use http_body_util::StreamBody;
 
 use crate::pipe::{Peer, pipe};
 
@@ -172,6 +173,10 @@ async fn answer(house: &House, request: Request<Body>) -> Result<Response<Body>,
         }
         "echo" => Response::new(body),
         "feed" => Response::new(Body::stream(house.tap(name))),
+        "nothing" => {
+            let nothing = || Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::new()));
+            Response::new(Body::wrap(StreamBody::new(futures_util::stream::repeat_with(nothing))))
+        }
         "big" => Response::new(Body::from(vec![b'x'; name.parse().expect("a number")])),
         "status" => {
             respond.status(StatusCode::from_bytes(name.as_bytes()).expect("a status")).body(body_of(&path))?
