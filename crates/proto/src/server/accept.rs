@@ -79,7 +79,8 @@ where
             Ok((io, peer)) => {
                 trouble.end();
                 let (serve, drain, hangup) = (serve.clone(), state.drain.clone(), listener.hangup(&io));
-                state.start(move || while_there(hangup, serve(io, peer, drain)));
+                // Boxed, since an async function keeps room for what it is given beside that for what it waits for.
+                state.start(move || while_there(hangup, Box::pin(serve(io, peer, drain))));
             }
             Err(error) => match Cause::of(&error) {
                 Cause::Connection if trouble.in_a_row < FAILURES_IN_A_ROW_MAX => trouble.in_a_row += 1,
