@@ -4,6 +4,7 @@
 //! out, a server drains. It goes to a hook that the [`Config`](crate::Config) names; by default to a line on stderr.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -57,7 +58,8 @@ pub fn notice(level: Level, topic: &'static str, text: fmt::Arguments<'_>) {
 
 /// The default hook: a line on stderr.
 pub(crate) fn to_stderr(notice: &Notice<'_>) {
-    eprintln!("{notice}");
+    // Not `eprintln!`, which panics: a full disk behind stderr must not end what serves.
+    drop(io::stderr().write_all(format!("{notice}\n").as_bytes()));
 }
 
 impl fmt::Display for Notice<'_> {
