@@ -1,7 +1,7 @@
 //! Our servers and clients against programs we did not write: the last of the four floors of tests.
 //!
 //! What is here is here because only the other program can show it. How a message is framed, what is refused and what
-//! times out has its tests on the floors below.
+//! times out has its tests on the floors below. What a client of bad will can do to a whole program is in [`abuse`].
 #![forbid(unsafe_code)]
 
 mod hello;
@@ -10,3 +10,4 @@ mod client;
 mod programs;
 mod connections;
 mod syscalls;
+mod abuse;

@@ -1,0 +1,30 @@
+//! Bad input gets a clear answer and harms nobody else: what a hostile or broken client can do to a server, done to the
+//! programs in `examples/` over real sockets.
+//!
+//! ```text
+//!   abuser ── garbage, silence, floods, resets ──► ┌────────┐
+//!                                                  │ server │
+//!   bystanders ◄── served all the while ─────────► └────────┘
+//! ```
+//!
+//! Every test has its [`Bystanders`](bystanders::Bystanders): one who was connected before the abuse began and is
+//! served on, and new ones who are served too. Where a limit is one of time, the server runs on a thread of the test
+//! with a clock set by hand ([`by_hand`]), and a minute passes when the test says so; where it is one of memory, of
+//! files or of signals, it is a process of its own ([`started`]). No test waits for time to pass: the time-outs of the
+//! sockets here are guards, met only by a test that fails.
+
+mod peer;
+mod bystanders;
+mod started;
+mod by_hand;
+mod refusals;
+mod slowness;
+mod frames;
+mod crowds;
+mod files;
+mod endings;
+
+// The example whose server the tests run on a clock of their own.
+#[path = "../../../examples/hello.rs"]
+#[allow(dead_code, unreachable_pub, reason = "here it is a module of a test, and its `main` is not run")]
+mod hello;
