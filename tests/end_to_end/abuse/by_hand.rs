@@ -11,7 +11,7 @@ use ekiden::net::TcpListener;
 use ekiden::sync::oneshot;
 use ekiden::{Config, Reactor, spawn};
 
-use super::hello;
+use super::{hello, lines};
 
 /// A running server.
 pub(crate) struct ByHand {
@@ -28,6 +28,12 @@ impl ByHand {
     #[track_caller]
     pub(crate) fn hello() -> Self {
         Self::start(async |listener| hello::serve(listener).await.expect("its listener does not fail"))
+    }
+
+    /// The example `lines`.
+    #[track_caller]
+    pub(crate) fn lines() -> Self {
+        Self::start(async |listener| lines::serve(listener).await.expect("its listener does not fail"))
     }
 
     /// Whatever `serve` makes of a listener.

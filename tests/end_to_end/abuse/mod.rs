@@ -19,12 +19,16 @@ mod started;
 mod by_hand;
 mod refusals;
 mod slowness;
+mod unread;
 mod frames;
 mod crowds;
 mod files;
 mod endings;
 
-// The example whose server the tests run on a clock of their own.
+// The examples whose servers the tests run on a clock of their own.
 #[path = "../../../examples/hello.rs"]
 #[allow(dead_code, unreachable_pub, reason = "here it is a module of a test, and its `main` is not run")]
 mod hello;
+#[path = "../../../examples/lines.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the same")]
+mod lines;

@@ -30,8 +30,20 @@ pub(crate) enum End {
 impl Peer {
     #[track_caller]
     pub(crate) fn connect(addr: SocketAddr) -> Self {
+        Self::connect_as(addr, |_| ())
+    }
+
+    /// One whose kernel keeps only a few kilobytes that it has not read.
+    #[track_caller]
+    pub(crate) fn connect_with_little_room(addr: SocketAddr) -> Self {
+        Self::connect_as(addr, |socket| socket.set_recv_buffer_size(4096).expect("any size will do"))
+    }
+
+    #[track_caller]
+    fn connect_as(addr: SocketAddr, prepare: impl FnOnce(&Socket)) -> Self {
         let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None);
         let socket = socket.unwrap_or_else(|error| panic!("no socket for a client: {error}"));
+        prepare(&socket);
         let connected = socket.connect_timeout(&addr.into(), PATIENCE);
         connected.unwrap_or_else(|error| panic!("cannot connect to {addr}: {error}"));
         socket.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
@@ -45,6 +57,19 @@ impl Peer {
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let sent = self.socket.write_all(bytes.as_ref());
         sent.unwrap_or_else(|error| panic!("the server takes no more: {error}"));
+    }
+
+    /// Sends as much as is taken at once: how much, or how the connection has ended.
+    #[track_caller]
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> Result<usize, End> {
+        let sent = self.at_once(|socket| socket.write(bytes));
+        sent.map_or_else(failed, |sent| Ok(sent.unwrap_or(0)))
+    }
+
+    /// The port that the other side knows it by.
+    pub(crate) fn port(&self) -> u16 {
+        let addr = self.socket.local_addr().ok().and_then(|addr| addr.as_socket());
+        addr.expect("it is connected").port()
     }
 
     /// Says that it sends no more, and goes on listening.

@@ -29,7 +29,12 @@ struct Slow {
 impl Slow {
     #[track_caller]
     fn start(server: ByHand) -> Self {
-        let bystanders = Bystanders::arrive(server.addr, Language::Http);
+        Self::start_with(server, Language::Http)
+    }
+
+    #[track_caller]
+    fn start_with(server: ByHand, language: Language) -> Self {
+        let bystanders = Bystanders::arrive(server.addr, language);
         let abuser = Peer::connect(server.addr);
         Self { server, bystanders, abuser }
     }
@@ -88,6 +93,15 @@ fn a_second_head_has_no_more_time_than_the_first() {
     slow.abuser.read_until(|answer| answer.ends_with("hello, world\n"));
     slow.trickle(&b"GET / HTTP/1.1\r\nX: aaaaaaaaaaaaa"[..30]);
     slow.finish("408 Request Timeout", "message too slow\n");
+}
+
+#[test]
+fn a_line_that_comes_by_a_byte_a_second_has_thirty_of_them() {
+    let mut slow = Slow::start_with(ByHand::lines(), Language::Lines);
+    slow.abuser.send("first\n");
+    slow.abuser.read_until(|answer| answer == "first\n");
+    slow.trickle(&[b'x'; 30]);
+    slow.finish("", "");
 }
 
 #[test]
