@@ -12,8 +12,8 @@
 //! Functions on the way of every request are marked `inline`: left to itself the compiler copies heads and responses
 //! from one to the next, some 300 instructions a request.
 //!
-//! It goes round until nothing can be done. Then everything that could change that has this task's waker, and
-//! [`Patience`] has the next deadline.
+//! It goes round until nothing can be done: then everything that could change that has this task's waker, and
+//! [`Patience`] has the next deadline. Or until the others must have a turn: then the task is queued behind them.
 
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
