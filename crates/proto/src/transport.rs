@@ -519,33 +519,9 @@ const WRITE_BYTES_MAX: usize = 64 * 1024;
 mod tests {
     use super::*;
     use crate::codec::{LengthDelimited, Lines};
-    use crate::wire::{Wire, by_hand};
+    use crate::wire::{Holding, Wire, by_hand};
     use proptest::prelude::*;
     use std::convert::Infallible;
-
-    /// Lines, of which "hold" holds back what is behind it, and "bad" cannot be sent, as turns out late.
-    struct Holding(Lines);
-
-    impl Decoder for Holding {
-        type Item = String;
-        type Error = crate::codec::LinesError;
-
-        fn decode(&mut self, buf: &mut BytesMut) -> Result<Decoded<String>, Self::Error> {
-            Ok(match self.0.decode(buf)? {
-                Decoded::Frame(line) if line == "hold" => Decoded::Hold(line),
-                decoded => decoded,
-            })
-        }
-    }
-
-    impl Encoder<&str> for Holding {
-        type Error = crate::codec::LinesError;
-
-        fn encode(&mut self, line: &str, buf: &mut BytesMut) -> Result<(), Self::Error> {
-            self.0.encode(line, buf)?;
-            if line == "bad" { Err(crate::codec::LinesError::LineBreak) } else { Ok(()) }
-        }
-    }
 
     /// Plays steps by hand. "/" stands for the end of a line. At the end, and whenever it waits, no buffer may be
     /// held beyond the bytes that are left.

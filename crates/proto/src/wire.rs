@@ -1,4 +1,4 @@
-//! A byte stream for tests, with both ends in the test's hand: [`Wire`].
+//! For tests: [`Wire`], a byte stream with both ends in the test's hand, and [`Holding`], a codec that holds and fails at will.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -7,7 +7,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use bytes::BytesMut;
 use futures_io::{AsyncRead, AsyncWrite};
+
+use crate::codec::{Decoded, Decoder, Encoder, Lines, LinesError};
 
 /// Runs a test by hand, with a reactor around it that lends buffers and does nothing else.
 pub(crate) fn by_hand<R>(test: impl FnOnce(&mut Context<'_>) -> R) -> R {
@@ -148,5 +151,30 @@ impl AsyncWrite for Wire {
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.borrow_mut().is_closed = true;
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Lines, of which "hold" holds back what is behind it, and "bad" cannot be sent, as turns out late.
+#[derive(Clone)]
+pub(crate) struct Holding(pub(crate) Lines);
+
+impl Decoder for Holding {
+    type Item = String;
+    type Error = LinesError;
+
+    fn decode(&mut self, buf: &mut BytesMut) -> Result<Decoded<String>, LinesError> {
+        Ok(match self.0.decode(buf)? {
+            Decoded::Frame(line) if line == "hold" => Decoded::Hold(line),
+            decoded => decoded,
+        })
+    }
+}
+
+impl<T: AsRef<str>> Encoder<T> for Holding {
+    type Error = LinesError;
+
+    fn encode(&mut self, line: T, buf: &mut BytesMut) -> Result<(), LinesError> {
+        self.0.encode(line.as_ref(), buf)?;
+        if line.as_ref() == "bad" { Err(LinesError::LineBreak) } else { Ok(()) }
     }
 }

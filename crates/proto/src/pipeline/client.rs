@@ -393,34 +393,10 @@ impl<Req, Resp> Drop for Asked<'_, Req, Resp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::{Decoded, Lines, LinesError};
-    use crate::wire::{Wire, by_hand};
-    use bytes::BytesMut;
+    use crate::codec::Lines;
+    use crate::wire::{Holding, Wire, by_hand};
     use ekiden_service::Failure;
     use std::collections::BTreeMap;
-
-    /// Lines, of which "up" hands the stream over.
-    struct Upgrading(Lines);
-
-    impl Decoder for Upgrading {
-        type Item = String;
-        type Error = LinesError;
-
-        fn decode(&mut self, buf: &mut BytesMut) -> Result<Decoded<String>, LinesError> {
-            Ok(match self.0.decode(buf)? {
-                Decoded::Frame(line) if line == "up" => Decoded::Hold(line),
-                decoded => decoded,
-            })
-        }
-    }
-
-    impl Encoder<&'static str> for Upgrading {
-        type Error = LinesError;
-
-        fn encode(&mut self, line: &'static str, buf: &mut BytesMut) -> Result<(), LinesError> {
-            self.0.encode(line, buf)
-        }
-    }
 
     type UnderWay = Pin<Box<dyn Future<Output = Result<String, Error>>>>;
 
@@ -433,7 +409,7 @@ mod tests {
     fn play(script: &'static str, cx: &mut Context<'_>) -> String {
         let wire = Wire::new();
         let config = ClientConfig { in_flight_max: 2, queued_max: 2, ..ClientConfig::default() };
-        let (client, connection) = Client::with_config(wire.clone(), Upgrading(Lines::new(20)), config);
+        let (client, connection) = Client::with_config(wire.clone(), Holding(Lines::new(20)), config);
         let pushes = Rc::new(Cell::new(0));
         let counted = Rc::clone(&pushes);
         let mut connection = Some(connection.on_frame(move |frame| {
@@ -613,8 +589,8 @@ mod tests {
     #[test]
     fn a_held_frame_ends_the_pipeline_and_hands_over_the_rest() {
         check(
-            "ask a, ask b, in up/raw, ask c",
-            "out a/, out b/, over b\"raw\", a = up, b begun: Unknown, c begun: No",
+            "ask a, ask b, in hold/raw, ask c",
+            "out a/, out b/, over b\"raw\", a = hold, b begun: Unknown, c begun: No",
         );
     }
 

@@ -286,40 +286,15 @@ const REQUEST_COST: u32 = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::{Decoded, Lines, LinesError};
+    use crate::codec::Lines;
     use crate::pipeline::serve_connection;
     use crate::server::Drain;
-    use crate::wire::{Wire, by_hand};
-    use bytes::BytesMut;
+    use crate::wire::{Holding, Wire, by_hand};
     use ekiden_reactor::{Latch, spawn, yield_now};
     use std::cell::RefCell;
     use std::collections::BTreeMap;
     use std::error::Error;
     use std::rc::Rc;
-
-    /// Lines, of which "up" hands the stream over.
-    #[derive(Clone)]
-    struct Upgrading(Lines);
-
-    impl Decoder for Upgrading {
-        type Item = String;
-        type Error = LinesError;
-
-        fn decode(&mut self, buf: &mut BytesMut) -> Result<Decoded<String>, LinesError> {
-            Ok(match self.0.decode(buf)? {
-                Decoded::Frame(line) if line == "up" => Decoded::Hold(line),
-                decoded => decoded,
-            })
-        }
-    }
-
-    impl Encoder<String> for Upgrading {
-        type Error = LinesError;
-
-        fn encode(&mut self, line: String, buf: &mut BytesMut) -> Result<(), LinesError> {
-            self.0.encode(line, buf)
-        }
-    }
 
     /// A call answers when the test says so: with its request, or with an error if that is "bad".
     #[derive(Clone, Default)]
@@ -366,7 +341,7 @@ mod tests {
     fn play(script: &str, cx: &mut Context<'_>) -> String {
         let (wire, drain, service) = (Wire::new(), Drain::new(), Script::default());
         let config = ServerConfig { in_flight_max: 2, write_bytes_max: 4, ..ServerConfig::default() };
-        let codec = Upgrading(Lines::new(9));
+        let codec = Holding(Lines::new(9));
         let serving = serve_connection(wire.clone(), codec, service.clone(), config, drain.clone());
         let mut serving = Some(Box::pin(serving));
         let mut log = Vec::new();
@@ -470,7 +445,7 @@ mod tests {
 
     #[test]
     fn a_held_frame_ends_the_pipeline_and_hands_over_the_rest() {
-        check("in a/up/raw, done up, calls, done a", r#"["a"], out a/up/, over b"raw""#);
+        check("in a/hold/raw, done hold, calls, done a", r#"["a"], out a/hold/, over b"raw""#);
     }
 
     #[test]
@@ -478,7 +453,7 @@ mod tests {
         by_hand(|cx| {
             let (wire, service) = (Wire::new(), Script::default());
             let mut calls = Calls { call: |req| service.call(req), running: Running::new() };
-            let mut session = Session::new(wire.clone(), Upgrading(Lines::new(9)), ServerConfig::default());
+            let mut session = Session::new(wire.clone(), Holding(Lines::new(9)), ServerConfig::default());
             let mut drain = Drain::new().begun();
             for _ in 0..2 {
                 wire.send("a\nb\n");
