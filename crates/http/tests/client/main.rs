@@ -3,7 +3,9 @@
 //! The stream is a pipe in memory and the clock is set by hand, so that each schedule is played as it is written.
 //! Tests are scripts, which [`script`] knows how to play.
 
-mod pipe;
+#[path = "../world/mod.rs"]
+mod world;
+
 mod script;
 
 mod bodies;

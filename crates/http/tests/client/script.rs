@@ -11,7 +11,7 @@
 //! | `wire` | what was written since the last time |
 //! | `send text`, `close`, `reset`, `refuse`, `window n` | the peer |
 //! | `flood n` | the peer sends so many bytes; `unread` is how many it could not get rid of |
-//! | `peer` | how the peer sees the client: open, closed, gone |
+//! | `peer` | how the peer sees the client: open, closing (it will write no more), closed, gone |
 //! | `answer a` | the call: `…`, the status, or the error |
 //! | `holds a` | how many bytes the response's body could give at once |
 //! | `upgraded a` | takes the stream of an upgrade, and reads it |
@@ -19,24 +19,22 @@
 //! | `status` | the client's |
 //! | `pass 1s` | time |
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use bytes::Bytes;
 use ekiden_http::client::{Client, Config};
 use ekiden_http::{Body, Error, Upgraded};
+use ekiden_reactor::Reactor;
 use ekiden_reactor::driver::hand::{Clock, Hand};
-use ekiden_reactor::{Reactor, yield_now};
 use ekiden_service::{Failure, Service};
 use futures_util::AsyncReadExt;
 use http::{Request, Response};
 
-use crate::pipe::{Peer, pipe};
+use crate::world::pipe::{Peer, pipe};
+use crate::world::script::{Tap, bytes, count, read_sizes, seconds, settle, steps};
 
 /// Plays a script on a connection to `a.test` with the default configuration, but a queue of one.
 pub(crate) fn check(script: &str) {
@@ -51,8 +49,7 @@ pub(crate) fn check_with(configure: impl Fn(&mut Config), script: &str) {
 /// Plays a script with reads of every size from one byte up to more than the script sends: what is seen must not
 /// change.
 pub(crate) fn check_split(script: &str) {
-    let longest = script.lines().map(str::len).max().unwrap_or(0);
-    for read_max in 1..longest {
+    for read_max in read_sizes(script) {
         play(&|_| {}, read_max, script);
     }
 }
@@ -65,23 +62,15 @@ fn play(configure: &dyn Fn(&mut Config), read_max: usize, script: &str) {
         config.queue_max = 1;
         configure(&mut config);
         let (pipe, peer) = pipe();
-        peer.set_read_max(read_max);
+        peer.set_steps(read_max, usize::MAX);
         let client = Some(Client::handshake_with(config, pipe));
         let mut stage = Stage { client, peer, clock, calls: HashMap::new(), fed: HashMap::new() };
         settle().await;
-        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let (step, expected) = line.split_once(" => ").unwrap_or((line, ""));
+        for (step, expected) in steps(script) {
             let seen = stage.step(step).await;
             assert_eq!(seen, expected, "at `{step}`, reading {read_max} bytes at a time, in {script}");
         }
     });
-}
-
-/// Lets everybody do what can be done now.
-async fn settle() {
-    for _ in 0..300 {
-        yield_now().await;
-    }
 }
 
 struct Stage {
@@ -107,20 +96,20 @@ impl Stage {
         let mut seen = String::new();
         match verb {
             "call" => self.call(name, text),
-            "feed" => self.fed[name].push(Some(Ok(bytes(text).into()))),
-            "end" => self.fed[name].push(None),
+            "feed" => self.fed[name].give(text),
+            "end" => self.fed[name].end(),
             "panic" => self.fed[name].panic(),
-            "break" => self.fed[name].push(Some(Err("broken".into()))),
+            "break" => self.fed[name].fail(),
             "drop" => drop(self.calls.remove(name)),
             "leave" => self.client = None,
             "wire" => seen = shown(&self.peer.take()),
             "send" => self.peer.send(&bytes(rest)),
-            "flood" => self.peer.send(&vec![b'x'; rest.parse().expect("a number of bytes")]),
-            "close" => self.peer.close(),
+            "flood" => self.peer.send(&vec![b'x'; count(rest)]),
+            "close" => self.peer.end(),
             "reset" => self.peer.reset(),
             "refuse" => self.peer.refuse_writes(),
-            "window" => self.peer.open_window(rest.parse().expect("a number of bytes")),
-            "peer" => seen = self.peer.sees().to_owned(),
+            "window" => self.peer.open_window(count(rest)),
+            "peer" => seen = format!("{:?}", self.peer.other_end()).to_lowercase(),
             "unread" => seen = self.peer.unread().to_string(),
             "pass" => self.clock.pass(seconds(rest)).await,
             "status" => {
@@ -195,8 +184,8 @@ impl Stage {
         let mut seen = Vec::new();
         while seen.len() < 5 {
             let mut buf = [0; 64];
-            let count = upgraded.read(&mut buf).await.expect("bytes");
-            seen.extend_from_slice(&buf[..count]);
+            let length = upgraded.read(&mut buf).await.expect("bytes");
+            seen.extend_from_slice(&buf[..length]);
         }
         self.calls.insert(name.to_owned(), Call::Upgraded(upgraded));
         shown(&seen)
@@ -245,55 +234,6 @@ fn told(error: &Error) -> String {
     format!("{:?} {:?}: {error}{source}", error.fault(), error.begun())
 }
 
-fn bytes(text: &str) -> Vec<u8> {
-    text.replace("\\n", "\r\n").into_bytes()
-}
-
 fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string().replace("\\r\\n", "\\n")
-}
-
-fn seconds(text: &str) -> Duration {
-    let seconds = text.strip_suffix('s').and_then(|text| text.parse().ok());
-    Duration::from_secs_f64(seconds.expect("seconds"))
-}
-
-/// A request's body that the script feeds.
-#[derive(Clone, Default)]
-struct Tap(Rc<RefCell<(Vec<Piece>, Option<Waker>)>>);
-
-type Piece = Option<Result<Bytes, Box<dyn std::error::Error + Send + Sync>>>;
-
-impl Tap {
-    fn panic(&self) {
-        self.push(Some(Err("panic".into())));
-    }
-
-    fn push(&self, piece: Piece) {
-        let waker = {
-            let mut state = self.0.borrow_mut();
-            state.0.push(piece);
-            state.1.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl futures_util::Stream for Tap {
-    type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut state = self.0.borrow_mut();
-        if state.0.is_empty() {
-            state.1 = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        let piece = state.0.remove(0);
-        let is_bug =
-            piece.as_ref().is_some_and(|piece| piece.as_ref().is_err_and(|told| told.to_string() == "panic"));
-        assert!(!is_bug, "a bug of the body's");
-        Poll::Ready(piece)
-    }
 }

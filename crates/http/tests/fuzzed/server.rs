@@ -17,7 +17,7 @@ use futures_util::{Stream, StreamExt, stream};
 use http::{Request, Response, StatusCode};
 
 use crate::plan::Plan;
-use crate::world::pipe::{End, Peer, pipe};
+use crate::world::pipe::{Peer, pipe};
 use crate::world::wire::{self, Asked, Connection, Message};
 use crate::world::{self, World};
 
@@ -113,7 +113,7 @@ async fn play(world: &World, plan: &Plan<'_>) -> Seen {
         task.abort();
     }
     world.quiet().await;
-    assert_eq!(peer.other_end(), End::Gone);
+    assert!(peer.is_left());
     assert_eq!(stage.complaint.get(), None);
     Seen {
         wire: peer.seen(),

@@ -10,8 +10,8 @@ use ekiden_reactor::{run, spawn, yield_now};
 use ekiden_service::service_fn;
 use http::{Request, Response};
 
-use crate::pipe::pipe;
 use crate::script::{check, check_split, check_with};
+use crate::world::pipe::pipe;
 
 #[test]
 fn replies_leave_in_order() {
@@ -110,7 +110,7 @@ async fn begun_and_answered_at_once(requests: usize) -> (usize, usize) {
         })
     };
     client.send(&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(requests));
-    client.close();
+    client.end();
     let served = spawn(Config::default().serve_connection(pipe, service, Drain::new()));
     let (mut begun, mut answered, mut replies) = (0, 0, 0);
     while !served.is_finished() {

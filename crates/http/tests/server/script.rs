@@ -24,20 +24,20 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use bytes::Bytes;
 use ekiden_http::server::Config;
 use ekiden_http::{Body, Error};
 use ekiden_proto::server::Drain;
 use ekiden_reactor::driver::hand::{Clock, Hand};
-use ekiden_reactor::{JoinHandle, Latch, Reactor, spawn, yield_now};
+use ekiden_reactor::{JoinHandle, Latch, Reactor, spawn};
 use ekiden_service::{Refused, service_fn};
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::StreamBody;
 
-use crate::pipe::{Peer, pipe};
+use crate::world::pipe::{Peer, pipe};
+use crate::world::script::{Tap, bytes, count, read_sizes, seconds, settle, steps};
 
 /// Plays a script on a connection with the default configuration.
 pub(crate) fn check(script: &str) {
@@ -52,8 +52,7 @@ pub(crate) fn check_with(configure: impl Fn(&mut Config), script: &str) {
 /// Plays a script with reads of every size from one byte up to more than the script sends: what is seen must not
 /// change.
 pub(crate) fn check_split(script: &str) {
-    let longest = script.lines().map(str::len).max().unwrap_or(0);
-    for read_max in 1..longest {
+    for read_max in read_sizes(script) {
         play(&|_| {}, read_max, script);
     }
 }
@@ -68,7 +67,7 @@ fn play(configure: &dyn Fn(&mut Config), read_max: usize, script: &str) {
         let mut config = Config::default();
         configure(&mut config);
         let (pipe, client) = pipe();
-        client.set_read_max(read_max);
+        client.set_steps(read_max, usize::MAX);
         let (house, drain) = (Rc::new(House::default()), Drain::new());
         let service = {
             let house = house.clone();
@@ -77,20 +76,12 @@ fn play(configure: &dyn Fn(&mut Config), read_max: usize, script: &str) {
         let ended = spawn(config.serve_connection(pipe, service, drain.clone()));
         let mut stage = Stage { client, clock, house, drain, told, ended };
         settle().await;
-        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let (step, expected) = line.split_once(" => ").unwrap_or((line, ""));
+        for (step, expected) in steps(script) {
             let seen = stage.step(step).await;
             settle().await;
             assert_eq!(seen, expected, "at `{step}`, reading {read_max} bytes at a time, in {script}");
         }
     });
-}
-
-/// Lets everybody do what can be done now.
-async fn settle() {
-    for _ in 0..300 {
-        yield_now().await;
-    }
 }
 
 struct Stage {
@@ -177,7 +168,7 @@ async fn answer(house: &House, request: Request<Body>) -> Result<Response<Body>,
             let nothing = || Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::new()));
             Response::new(Body::wrap(StreamBody::new(futures_util::stream::repeat_with(nothing))))
         }
-        "big" => Response::new(Body::from(vec![b'x'; name.parse().expect("a number")])),
+        "big" => Response::new(Body::from(vec![b'x'; count(name)])),
         "status" => {
             respond.status(StatusCode::from_bytes(name.as_bytes()).expect("a status")).body(body_of(&path))?
         }
@@ -225,21 +216,21 @@ impl Stage {
         let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
         match verb {
             "send" => self.client.send(&bytes(rest)),
-            "flood" => self.client.send(&vec![b'x'; rest.parse().expect("a number of bytes")]),
-            "close" => self.client.close(),
+            "flood" => self.client.send(&vec![b'x'; count(rest)]),
+            "close" => self.client.end(),
             "reset" => self.client.reset(),
-            "window" => self.client.open_window(rest.parse().expect("a number of bytes")),
+            "window" => self.client.open_window(count(rest)),
             "go" => self.house.door(name).open(),
-            "feed" => self.house.tap(name).push(Some(Ok(bytes(text).into()))),
-            "end" => self.house.tap(name).push(None),
-            "break" => self.house.tap(name).push(Some(Err("broken".into()))),
+            "feed" => self.house.tap(name).give(text),
+            "end" => self.house.tap(name).end(),
+            "break" => self.house.tap(name).fail(),
             "drain" => {
                 self.client.send(&bytes(rest));
                 self.drain.begin();
             }
             "pass" => self.clock.pass(seconds(rest)).await,
             "wire" => return shown(&self.client.take()),
-            "client" => return self.client.sees().to_owned(),
+            "client" => return format!("{:?}", self.client.other_end()).to_lowercase(),
             "unread" => return self.client.unread().to_string(),
             "calls" => return self.house.calls.get().to_string(),
             "told" => return self.told.borrow_mut().drain(..).collect::<Vec<_>>().join("; "),
@@ -259,10 +250,6 @@ impl Stage {
     }
 }
 
-fn bytes(text: &str) -> Vec<u8> {
-    text.replace("\\n", "\r\n").into_bytes()
-}
-
 /// What was written, without dates and types; much of the same byte is counted.
 fn shown(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
@@ -276,42 +263,5 @@ fn counted(line: &str) -> String {
     match line.len() - rest.len() {
         count @ 100.. => format!("[{count} x]{rest}"),
         _ => line.to_owned(),
-    }
-}
-
-fn seconds(text: &str) -> Duration {
-    let seconds = text.strip_suffix('s').and_then(|text| text.parse().ok());
-    Duration::from_secs_f64(seconds.expect("seconds"))
-}
-
-/// A response's body that the script feeds.
-#[derive(Clone, Default)]
-struct Tap(Rc<RefCell<(Vec<Piece>, Option<Waker>)>>);
-
-type Piece = Option<Result<Bytes, Box<dyn std::error::Error + Send + Sync>>>;
-
-impl Tap {
-    fn push(&self, piece: Piece) {
-        let waker = {
-            let mut state = self.0.borrow_mut();
-            state.0.push(piece);
-            state.1.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl futures_util::Stream for Tap {
-    type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut state = self.0.borrow_mut();
-        if state.0.is_empty() {
-            state.1 = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        Poll::Ready(state.0.remove(0))
     }
 }

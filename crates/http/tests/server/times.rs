@@ -11,8 +11,8 @@ use ekiden_reactor::{Reactor, spawn, yield_now};
 use ekiden_service::service_fn;
 use http::Response;
 
-use crate::pipe::pipe;
 use crate::script::check;
+use crate::world::pipe::{End, pipe};
 
 /// A header's field, a byte a second.
 #[test]
@@ -206,11 +206,11 @@ fn times_follow_a_connection_to_another_task() {
         yield_now().await;
         clock.pass(Duration::from_secs(60)).await;
         yield_now().await;
-        assert_eq!(idle.sees(), "closed");
+        assert_eq!(idle.other_end(), End::Closed);
         let drained = serve();
         yield_now().await;
         drain.begin();
         yield_now().await;
-        assert_eq!(drained.sees(), "closed");
+        assert_eq!(drained.other_end(), End::Closed);
     });
 }

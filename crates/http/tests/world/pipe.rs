@@ -28,14 +28,17 @@ struct State {
     taken: usize,
     /// At most so many by one read.
     read_max: usize,
-    /// To the peer.
+    /// To the peer, all of it.
     outgoing: Vec<u8>,
+    /// How much of that the peer has looked at.
+    looked_at: usize,
     /// At most so many by one write.
     write_max: usize,
     /// How much more the peer takes.
     window: usize,
     is_ended: bool,
     is_reset: bool,
+    refuses_writes: bool,
     end: End,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -48,7 +51,9 @@ pub(crate) enum End {
     Open,
     /// It writes no more.
     Closing,
-    /// It is gone.
+    /// It said that it would write no more, and is gone.
+    Closed,
+    /// It is gone without a word.
     Gone,
 }
 
@@ -85,6 +90,11 @@ impl Peer {
         self.change(|state| state.is_reset = true);
     }
 
+    /// Takes no more bytes, and says so, while what it sends can be read.
+    pub(crate) fn refuse_writes(&self) {
+        self.change(|state| state.refuses_writes = true);
+    }
+
     /// Takes so many more bytes.
     pub(crate) fn open_window(&self, bytes: usize) {
         self.change(|state| state.window = bytes);
@@ -105,14 +115,31 @@ impl Peer {
         self.0.borrow().outgoing.len()
     }
 
+    /// What was written since the last time.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        let state = &mut *self.0.borrow_mut();
+        let from = std::mem::replace(&mut state.looked_at, state.outgoing.len());
+        state.outgoing[from..].to_vec()
+    }
+
     /// How many bytes were read so far.
     pub(crate) fn taken(&self) -> usize {
         self.0.borrow().taken
     }
 
+    /// How many bytes were sent and not read yet.
+    pub(crate) fn unread(&self) -> usize {
+        self.0.borrow().incoming.len()
+    }
+
     /// What the other end has come to.
     pub(crate) fn other_end(&self) -> End {
         self.0.borrow().end
+    }
+
+    /// Whether the other end holds the connection no more.
+    pub(crate) fn is_left(&self) -> bool {
+        matches!(self.other_end(), End::Closed | End::Gone)
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -157,7 +184,7 @@ impl AsyncWrite for Pipe {
     ) -> Poll<io::Result<usize>> {
         let state = &mut *self.0.borrow_mut();
         assert_eq!(state.end, End::Open, "nothing is written behind the end");
-        if state.is_reset {
+        if state.is_reset || state.refuses_writes {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         let wanted: usize = bufs.iter().map(|buf| buf.len()).sum();
@@ -188,6 +215,7 @@ impl AsyncWrite for Pipe {
 
 impl Drop for Pipe {
     fn drop(&mut self) {
-        self.0.borrow_mut().end = End::Gone;
+        let end = &mut self.0.borrow_mut().end;
+        *end = if *end == End::Closing { End::Closed } else { End::Gone };
     }
 }
