@@ -1,4 +1,4 @@
-//! For tests: [`Wire`], a byte stream with both ends in the test's hand, and [`Holding`], a codec that holds and fails at will.
+//! For tests: [`Wire`], a byte stream with both ends in the test's hand, and [`Holding`], a decoder that holds.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
