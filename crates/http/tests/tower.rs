@@ -3,20 +3,21 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use bytes::Bytes;
 use ekiden_http::adapt::tower::{FromTower, IntoTower};
 use ekiden_http::adapt::{SendBody, SendFuture, SendIo};
 use ekiden_http::client::Client;
 use ekiden_http::{Body, Error, server};
 use ekiden_middleware::MiddlewareExt;
-use ekiden_reactor::net::TcpListener;
+use ekiden_reactor::net::{TcpListener, TcpStream};
 use ekiden_reactor::{Latch, run, spawn, yield_now};
 use ekiden_service::{Refused, Service, ServiceExt, service_fn};
 use futures_util::FutureExt;
@@ -117,6 +118,30 @@ fn our_server_serves_a_router_whose_handlers_call_our_client() -> Result<(), Fai
         let client = serve().await?;
         check(&client).await?;
         check(&client).await
+    })
+}
+
+#[test]
+fn an_axum_handler_finds_its_peer_in_the_extensions() -> Result<(), Failed> {
+    run(async {
+        let who = async |Extension(peer): Extension<SocketAddr>| peer.to_string();
+        let router = Router::new().route("/", get(who));
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let addr = listener.local_addr()?;
+        let _server = server::Config::default().serve_each(listener, move |peer: SocketAddr| {
+            FromTower::new(router.clone()).map_req(move |mut req: Request<Body>| {
+                req.extensions_mut().insert(peer);
+                req
+            })
+        });
+        for _ in 0..2 {
+            let stream = TcpStream::connect_addr(addr).await?;
+            let peer = stream.local_addr()?;
+            let client = Client::handshake(stream);
+            let response = client.call(Request::get("http://a/").body(Body::empty())?).await?;
+            assert_eq!(response.into_body().collect(1024).await?, peer.to_string());
+        }
+        Ok(())
     })
 }
 

@@ -47,6 +47,36 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Its errors stay what they are. Our server asks that they can become an [`Error`](crate::Error), as axum's do and
 /// the boxed errors of tower's own middleware.
 ///
+/// A handler that wants its peer's address finds what was put into the request's extensions for it: an [`Extension`]
+/// as here, or, with axum's feature `tokio`, a `ConnectInfo(peer)` put there in the same way.
+///
+/// [`Extension`]: https://docs.rs/axum/0.8/axum/struct.Extension.html
+///
+/// ```
+/// use axum::{Extension, Router, routing::get};
+/// use ekiden_http::{Body, adapt::tower::FromTower, server::Config};
+/// use ekiden_reactor::net::TcpListener;
+/// use ekiden_service::ServiceExt;
+/// use http::Request;
+/// use std::net::SocketAddr;
+///
+/// async fn greet(Extension(peer): Extension<SocketAddr>) -> String {
+///     format!("hello, {peer}")
+/// }
+///
+/// # ekiden_reactor::run(async {
+/// let router = Router::new().route("/", get(greet));
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let server = Config::default().serve_each(listener, move |peer: SocketAddr| {
+///     FromTower::new(router.clone()).map_req(move |mut req: Request<Body>| {
+///         req.extensions_mut().insert(peer);
+///         req
+///     })
+/// });
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+///
 /// What insists on tokio's runtime fails under it as it does anywhere without one: tower's and tower-http's time-outs,
 /// axum's `serve` and web sockets. Put our `Timeout` around the whole instead.
 #[derive(Clone, Debug)]

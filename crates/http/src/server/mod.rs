@@ -10,7 +10,7 @@
 //!
 //! [`serve`] takes a service of `http`'s types. Beneath is a service of [`RawRequest`]s, with the head as it was
 //! parsed, for those who count instructions: [`Config::serve_raw`]. Between the two stands [`Convert`], a middleware
-//! like any other.
+//! like any other. A service that knows its peer is made for each connection: [`Config::serve_each`].
 //!
 //! A connection is one task, and the service's calls run in it. It owns no buffer and no call while it is idle. It is
 //! safe without a proxy in front: each phase has a time limit and each queue a maximum, both in the [`Config`];
@@ -133,7 +133,88 @@ impl Config {
         self.serve_raw(listener, Convert::new(service))
     }
 
-    /// The same for a service that takes the head of a request as it was parsed.
+    /// Serves each connection of a listener by a service of its own, which `make` makes from the address of its peer.
+    ///
+    /// For what depends on who asks: a log, a limit for each client, a state for each connection. What the connections
+    /// share is cloned into their services, most often from an [`Rc`]:
+    ///
+    /// ```
+    /// use ekiden_http::server::Config;
+    /// use ekiden_http::{Body, Error};
+    /// use ekiden_reactor::net::TcpListener;
+    /// use ekiden_service::service_fn;
+    /// use http::{Request, Response};
+    /// use std::net::SocketAddr;
+    ///
+    /// # use ekiden_http::client::Client;
+    /// # use ekiden_service::Service;
+    /// # ekiden_reactor::run(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let addr = listener.local_addr()?;
+    /// let server = Config::default().serve_each(listener, |peer: SocketAddr| {
+    ///     service_fn(async move |_: Request<Body>| {
+    ///         Ok::<_, Error>(Response::new(Body::from(format!("you are {}\n", peer.ip()))))
+    ///     })
+    /// });
+    /// # let client = Client::connect(addr).await?;
+    /// # let response = client.call(Request::get("/").body(Body::empty())?).await?;
+    /// # assert_eq!(response.into_body().collect(1024).await?, "you are 127.0.0.1\n");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// A service that is the same for all, and looks for the address in its request, gets it from there. That costs
+    /// each request some allocations, so nobody has it who does not ask for it:
+    ///
+    /// ```
+    /// use ekiden_http::server::Config;
+    /// use ekiden_http::{Body, Error};
+    /// use ekiden_reactor::net::TcpListener;
+    /// use ekiden_service::{ServiceExt, service_fn};
+    /// use http::{Request, Response};
+    /// use std::net::SocketAddr;
+    /// use std::rc::Rc;
+    ///
+    /// async fn greet(req: Request<Body>) -> Result<Response<Body>, Error> {
+    ///     let peer = req.extensions().get::<SocketAddr>();
+    ///     Ok(Response::new(Body::from(format!("hello, {peer:?}\n"))))
+    /// }
+    ///
+    /// # use ekiden_http::client::Client;
+    /// # use ekiden_service::Service;
+    /// # ekiden_reactor::run(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let addr = listener.local_addr()?;
+    /// let greet = Rc::new(service_fn(greet));
+    /// let server = Config::default().serve_each(listener, move |peer: SocketAddr| {
+    ///     greet.clone().map_req(move |mut req: Request<Body>| {
+    ///         req.extensions_mut().insert(peer);
+    ///         req
+    ///     })
+    /// });
+    /// # let client = Client::connect(addr).await?;
+    /// # let response = client.call(Request::get("/").body(Body::empty())?).await?;
+    /// # assert!(response.into_body().collect(1024).await?.starts_with(b"hello, Some(127.0.0.1:"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// Behind a proxy the peer is the proxy; whom it speaks for is in a field that it sets, and that anybody else can
+    /// set too. If `make` panics, that is the end of its connection, and no other feels it.
+    ///
+    /// # Panics
+    ///
+    /// As [`serve`](Self::serve).
+    pub fn serve_each<L, Make, S>(self, listener: L, make: Make) -> Server
+    where
+        L: Listener + 'static,
+        Make: Fn(L::Addr) -> S + 'static,
+        S: Service<Req = Request<Body>, Resp = Response<Body>, Error: Into<Error>> + 'static,
+    {
+        self.serve_raw_each(listener, move |peer| Convert::new(make(peer)))
+    }
+
+    /// [`serve`](Self::serve) for a service that takes the head of a request as it was parsed.
     ///
     /// # Panics
     ///
@@ -143,14 +224,29 @@ impl Config {
         L: Listener + 'static,
         S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>> + 'static,
     {
+        let service = Rc::new(service);
+        self.serve_raw_each(listener, move |_peer| service.clone())
+    }
+
+    /// [`serve_each`](Self::serve_each) for services that take the head of a request as it was parsed: what all the
+    /// others are made of.
+    ///
+    /// # Panics
+    ///
+    /// As [`serve`](Self::serve).
+    pub fn serve_raw_each<L, Make, S>(self, listener: L, make: Make) -> Server
+    where
+        L: Listener + 'static,
+        Make: Fn(L::Addr) -> S + 'static,
+        S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>> + 'static,
+    {
         let accept = self.accept.clone();
-        let shared = Rc::new((Shared::new(self), service));
-        accept.serve(listener, move |io, _peer, drain| {
-            let (shared, mut io) = (shared.clone(), Some(io));
+        let shared = Rc::new(Shared::new(self));
+        accept.serve(listener, move |io, peer, drain| {
+            let (shared, service, mut io) = (shared.clone(), make(peer), Some(io));
             async move {
-                let (shared, service) = &*shared;
                 // That a connection breaks is its peer's daily life, and not worth a line.
-                drop(run(shared, service, &mut io, &drain).await);
+                drop(run(&shared, &service, &mut io, &drain).await);
             }
         })
     }

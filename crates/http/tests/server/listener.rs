@@ -1,11 +1,11 @@
 //! A server on a real listener: what one client does to it is not felt by another, and it ends in order.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ekiden_http::server::Config;
+use ekiden_http::server::{Config, RawRequest};
 use ekiden_http::{Body, Error};
 use ekiden_proto::server::Server;
 use ekiden_reactor::driver::hand::{Clock, Hand};
@@ -182,6 +182,79 @@ fn a_panic_harms_nobody_else() {
         vec![rowdy]
     });
     assert_eq!(told, ["error: http: a service panicked, for the 1. time: at the disco"]);
+}
+
+#[test]
+fn each_connection_has_a_service_of_its_own_that_knows_the_peer() {
+    by_hand(async |_| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let addr = listener.local_addr().expect("an address");
+        let _server = Config::default().serve_each(listener, |peer: SocketAddr| {
+            let calls = Cell::new(0);
+            service_fn(async move |_: Request<Body>| {
+                calls.set(calls.get() + 1);
+                Ok::<_, Error>(Response::new(Body::from(format!("{peer}, call {}!", calls.get()))))
+            })
+        });
+        let clients = [connect(addr).await, connect(addr).await];
+        for call in 1..=2 {
+            for client in &clients {
+                ask(client, "/").await;
+                let answer = read_to(client, "!").await;
+                let peer = client.local_addr().expect("an address");
+                assert!(answer.ends_with(&format!("\r\n\r\n{peer}, call {call}!")), "{answer}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_connections_service_goes_with_it() {
+    by_hand(async |_| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let addr = listener.local_addr().expect("an address");
+        let state = Rc::new(());
+        let held = state.clone();
+        let server = Config::default().serve_raw_each(listener, move |_peer| {
+            let held = held.clone();
+            service_fn(async move |req: RawRequest| {
+                let _held = &held;
+                Ok::<_, Error>(Response::new(Body::from(req.head.target().to_owned())))
+            })
+        });
+        let clients = [connect(addr).await, connect(addr).await];
+        for client in &clients {
+            is_served(client).await;
+        }
+        // Ours, that of the function, and one for each connection.
+        assert_eq!(Rc::strong_count(&state), 4);
+        drop(clients);
+        let drained = server.drain(Duration::from_secs(30)).await;
+        assert_eq!((drained.dropped, Rc::strong_count(&state)), (0, 1));
+    });
+}
+
+#[test]
+fn a_panic_where_a_service_is_made_ends_that_connection_only() {
+    let told = by_hand(async |_| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let addr = listener.local_addr().expect("an address");
+        let made = Cell::new(0);
+        let server = Config::default().serve_each(listener, move |_peer| {
+            made.set(made.get() + 1);
+            assert_ne!(made.get(), 2, "not this one");
+            service_fn(async |req: Request<Body>| {
+                Ok::<_, Error>(Response::new(Body::from(req.uri().path().to_owned())))
+            })
+        });
+        let first = connect(addr).await;
+        is_served(&first).await;
+        assert!(is_closed(&connect(addr).await).await);
+        is_served(&first).await;
+        is_served(&connect(addr).await).await;
+        assert_eq!(server.panics(), 1);
+    });
+    assert!(told.len() == 1 && told[0].contains("not this one"), "{told:?}");
 }
 
 #[test]
