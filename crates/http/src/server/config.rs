@@ -27,7 +27,7 @@ pub struct Config {
     /// How many requests of one connection run at once. 16: clients that pipeline seldom go further, and it bounds
     /// what one connection can make a server do. Only requests with safe methods run side by side (RFC 9112,
     /// 9.3.2); any other waits for the answers to those before it. What is more waits in the kernel.
-    pub pipelined_max: usize,
+    pub in_flight_max: usize,
     /// How much of a request's body that the service left unread is passed over to keep the connection. 64 KiB:
     /// about what is on its way already; to take more costs more than a new connection.
     pub drain_bytes_max: u64,
@@ -54,7 +54,7 @@ impl Default for Config {
         Self {
             accept: ekiden_proto::server::Config::default(),
             head: Limits::default(),
-            pipelined_max: 16,
+            in_flight_max: 16,
             drain_bytes_max: 64 * 1024,
             head_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),

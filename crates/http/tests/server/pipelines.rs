@@ -55,7 +55,7 @@ fn requests_that_are_not_safe_run_alone() {
 #[test]
 fn so_many_run_at_once_and_no_more() {
     check_with(
-        |config| config.pipelined_max = 2,
+        |config| config.in_flight_max = 2,
         r"
         send GET /wait/a HTTP/1.1\nHost: x\n\nGET /wait/b HTTP/1.1\nHost: x\n\nGET /wait/c HTTP/1.1\nHost: x\n\n
         calls => 2
@@ -68,7 +68,7 @@ fn so_many_run_at_once_and_no_more() {
         ",
     );
     check_with(
-        |config| config.pipelined_max = 0,
+        |config| config.in_flight_max = 0,
         r"
         send GET /a HTTP/1.1\nHost: x\n\nGET /b HTTP/1.1\nHost: x\n\n
         wire => HTTP/1.1 200 OK\ncontent-length: 2\n\n/aHTTP/1.1 200 OK\ncontent-length: 2\n\n/b

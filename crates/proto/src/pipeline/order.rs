@@ -35,13 +35,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// order holds those behind it meanwhile.
 ///
 /// The next reply to leave is stored inline. Only a reply that is done before its turn takes memory of its own,
-/// at most `owed_max` places, and it is given back as soon as nothing is owed. So a connection without
+/// at most `in_flight_max` places, and it is given back as soon as nothing is owed. So a connection without
 /// pipelining never allocates here, and an idle one holds nothing.
 #[derive(Debug)]
 pub struct Order<T> {
     /// Which order this is, so that it knows its own tickets.
     id: u64,
-    owed_max: usize,
+    in_flight_max: usize,
     /// Requests begun since the start: the number of the next ticket.
     begun: u64,
     /// Replies handed out since the start: the number of the ticket whose turn it is. Never above `begun`.
@@ -65,11 +65,11 @@ pub struct Ticket {
 }
 
 impl<T> Order<T> {
-    /// An order that owes nothing, and never more than `owed_max` replies at once.
-    pub fn new(owed_max: usize) -> Self {
+    /// An order that owes nothing, and never more than `in_flight_max` replies at once.
+    pub fn new(in_flight_max: usize) -> Self {
         Self {
             id: ORDERS.fetch_add(1, Ordering::Relaxed),
-            owed_max,
+            in_flight_max,
             begun: 0,
             answered: 0,
             next: None,
@@ -77,7 +77,7 @@ impl<T> Order<T> {
         }
     }
 
-    /// A request came. `None` if `owed_max` replies are owed already; then stop reading, and the peer feels it.
+    /// A request came. `None` if `in_flight_max` replies are owed already; then stop reading, and the peer feels it.
     pub fn begin(&mut self) -> Option<Ticket> {
         if self.is_full() {
             return None;
@@ -98,7 +98,7 @@ impl<T> Order<T> {
             self.next = Some(reply);
             return;
         };
-        let place = place as usize; // Below `owed_max`, which is a usize.
+        let place = place as usize; // Below `in_flight_max`, which is a usize.
         if place >= self.early.len() {
             self.early.resize_with(place + 1, || None);
         }
@@ -149,7 +149,7 @@ impl<T> Order<T> {
 
     /// How many requests were begun whose reply has not left yet.
     pub fn owed(&self) -> usize {
-        (self.begun - self.answered) as usize // At most `owed_max`, which is a usize.
+        (self.begun - self.answered) as usize // At most `in_flight_max`, which is a usize.
     }
 
     /// How many requests were begun since the start.
@@ -159,7 +159,7 @@ impl<T> Order<T> {
 
     /// Whether [`begin`](Self::begin) would answer `None`.
     pub fn is_full(&self) -> bool {
-        self.owed() >= self.owed_max
+        self.owed() >= self.in_flight_max
     }
 }
 
@@ -265,10 +265,10 @@ mod tests {
         /// Whatever the schedule: all that is asked is answered, once, in order, and never too many are owed.
         #[test]
         fn every_schedule_is_answered_in_order(
-            owed_max in 1usize..20,
+            in_flight_max in 1usize..20,
             steps in prop::collection::vec((0u8..3, any::<prop::sample::Index>()), 0..300),
         ) {
-            let mut order = Order::new(owed_max);
+            let mut order = Order::new(in_flight_max);
             let mut open = Vec::new();
             let (mut asked, mut written) = (0u64, Vec::new());
             for (step, pick) in steps {
@@ -278,7 +278,7 @@ mod tests {
                             open.push((asked, ticket));
                             asked += 1;
                         }
-                        None => prop_assert_eq!(order.owed(), owed_max),
+                        None => prop_assert_eq!(order.owed(), in_flight_max),
                     },
                     1 if !open.is_empty() => {
                         let (name, ticket) = open.swap_remove(pick.index(open.len()));
@@ -287,7 +287,7 @@ mod tests {
                     _ => written.extend(order.next_reply()),
                 }
                 prop_assert_eq!(order.owed() as u64, asked - written.len() as u64);
-                prop_assert!(order.owed() <= owed_max && order.early.len() < owed_max);
+                prop_assert!(order.owed() <= in_flight_max && order.early.len() < in_flight_max);
             }
             for (name, ticket) in open {
                 order.done(ticket, name);

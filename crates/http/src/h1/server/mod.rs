@@ -136,15 +136,15 @@ pub(crate) enum Farewell {
 }
 
 impl<R> Conversation<R> {
-    /// At most `owed_max` requests are begun and not answered; at least one.
-    pub(crate) fn new(limits: Limits, owed_max: usize, unread_bytes_max: u64) -> Self {
+    /// At most `in_flight_max` requests are begun and not answered; at least one.
+    pub(crate) fn new(limits: Limits, in_flight_max: usize, unread_bytes_max: u64) -> Self {
         Self {
             limits,
             unread_bytes_max,
             reader: HeadReader::default(),
             next: Next::Head,
             waiting: None,
-            order: Order::new(owed_max.max(1)),
+            order: Order::new(in_flight_max.max(1)),
             is_writing: false,
             is_all_safe: true,
             is_ending: false,
