@@ -10,24 +10,24 @@ use std::thread::LocalKey;
 use bytes::BytesMut;
 
 /// Where a kind of buffer is kept while nobody needs it.
-pub(crate) struct Spare {
+pub(crate) struct SpareBuffer {
     slot: &'static LocalKey<Cell<Option<BytesMut>>>,
     pub(crate) size: usize,
 }
 
 /// What was read, while it is decoded. Small, because a decoder may split frames off it, and each frame that is
 /// kept then keeps a buffer of this size; longer reads get one of their own, at their exact size.
-pub(crate) const READ: Spare = Spare { slot: &READ_SLOT, size: 4 * 1024 };
+pub(crate) const READ: SpareBuffer = SpareBuffer { slot: &READ_SLOT, size: 4 * 1024 };
 
 /// What was encoded, until it is written. As much as a busy connection usually writes at once.
-pub(crate) const WRITE: Spare = Spare { slot: &WRITE_SLOT, size: 16 * 1024 };
+pub(crate) const WRITE: SpareBuffer = SpareBuffer { slot: &WRITE_SLOT, size: 16 * 1024 };
 
 thread_local! {
     static READ_SLOT: Cell<Option<BytesMut>> = const { Cell::new(None) };
     static WRITE_SLOT: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
 
-impl Spare {
+impl SpareBuffer {
     /// An empty buffer of this kind's size.
     pub(crate) fn take(&self) -> BytesMut {
         // While its thread ends there is no slot any more, and then a new buffer serves.

@@ -32,11 +32,11 @@ pub(super) struct Session<Io, Codec, Resp, E> {
     patience: Patience,
 }
 
-/// The service's side of a session: how it is called, and the calls under way.
+/// The service's side of a session: how it is called, and the calls that run.
 ///
 /// Apart from the session, since the calls borrow the service: so a session can be made before there is a future
 /// that holds both, and is not moved into it, which would take its memory twice.
-struct Calls<Call, F> {
+struct Handler<Call, F> {
     call: Call,
     running: Running<F, Ticket>,
 }
@@ -101,8 +101,8 @@ where
     where
         S: Service<Req = Codec::Item, Resp = Resp, Error = E>,
     {
-        let mut calls = Calls { call: |req| service.call(req), running: Running::new() };
-        let ended = poll_fn(|cx| self.poll(cx, &mut calls, drain)).await;
+        let mut handler = Handler { call: |req| service.call(req), running: Running::new() };
+        let ended = poll_fn(|cx| self.poll(cx, &mut handler, drain)).await;
         match self.peer {
             Peer::Sends if ended.is_ok() && self.transport.is_held() => {}
             // In a box, since an idle connection needs no room for it.
@@ -122,7 +122,7 @@ where
     fn poll<Call, F>(
         &mut self,
         cx: &mut Context<'_>,
-        calls: &mut Calls<Call, F>,
+        handler: &mut Handler<Call, F>,
         drain: &mut (impl Future<Output = ()> + Unpin),
     ) -> Poll<Result<(), ServeError<E>>>
     where
@@ -132,7 +132,7 @@ where
         if self.intake == Intake::Open && Pin::new(drain).poll(cx).is_ready() {
             self.intake = Intake::Draining;
         }
-        let moved = self.poll_move(cx, calls);
+        let moved = self.poll_move(cx, handler);
         if moved.is_err() {
             self.peer = Peer::Lost;
         }
@@ -178,15 +178,15 @@ where
     fn poll_move<Call, F>(
         &mut self,
         cx: &mut Context<'_>,
-        calls: &mut Calls<Call, F>,
+        handler: &mut Handler<Call, F>,
     ) -> Result<Poll<()>, ServeError<E>>
     where
         Call: Fn(Codec::Item) -> F,
         F: Future<Output = Result<Resp, E>>,
     {
-        calls.running.poll(cx, |ticket, reply| self.order.done(ticket, reply));
+        handler.running.poll(cx, |ticket, reply| self.order.done(ticket, reply));
         loop {
-            let stop = self.begin_requests(cx, calls)?;
+            let stop = self.begin_requests(cx, handler)?;
             let room = self.queue_replies(cx).map_err(ConnectionError::from)?;
             // Only if replies have made room is there anything new to read.
             if stop != Stop::Full || room.is_pending() || self.order.is_full() {
@@ -194,9 +194,9 @@ where
             }
         }
         if self.is_cut() {
-            calls.running = Running::new();
+            handler.running = Running::new();
         }
-        calls.running.settle();
+        handler.running.settle();
         match self.transport.poll_flush(cx) {
             Poll::Ready(flushed) => Ok(Poll::Ready(flushed.map_err(ConnectionError::from)?)),
             Poll::Pending => Ok(Poll::Pending),
@@ -207,7 +207,7 @@ where
     fn begin_requests<Call, F>(
         &mut self,
         cx: &mut Context<'_>,
-        calls: &mut Calls<Call, F>,
+        handler: &mut Handler<Call, F>,
     ) -> Result<Stop, ServeError<E>>
     where
         Call: Fn(Codec::Item) -> F,
@@ -226,7 +226,7 @@ where
             match next {
                 Some(Ok(req)) => {
                     let Some(ticket) = self.order.begin() else { unreachable!("asked whether it is full") };
-                    let done = calls.running.start((calls.call)(req), ticket, cx);
+                    let done = handler.running.start((handler.call)(req), ticket, cx);
                     done.into_iter().for_each(|(ticket, reply)| self.order.done(ticket, reply));
                     if poll_proceed(cx, REQUEST_COST).is_pending() {
                         return Ok(Stop::Spent);
@@ -452,18 +452,18 @@ mod tests {
     fn an_idle_connection_holds_nothing() {
         by_hand(|cx| {
             let (wire, service) = (Wire::new(), Script::default());
-            let mut calls = Calls { call: |req| service.call(req), running: Running::new() };
+            let mut handler = Handler { call: |req| service.call(req), running: Running::new() };
             let mut session = Session::new(wire.clone(), Holding(Lines::new(9)), ServerConfig::default());
             let mut drain = Drain::new().begun();
             for _ in 0..2 {
                 wire.send("a\nb\n");
-                assert!(session.poll(cx, &mut calls, &mut drain).is_pending());
-                assert!(!calls.running.is_empty());
+                assert!(session.poll(cx, &mut handler, &mut drain).is_pending());
+                assert!(!handler.running.is_empty());
                 for name in ["b", "a"] {
                     service.calls.borrow()[name].clone().open();
-                    assert!(session.poll(cx, &mut calls, &mut drain).is_pending());
+                    assert!(session.poll(cx, &mut handler, &mut drain).is_pending());
                 }
-                assert!(calls.running.is_unallocated() && session.order.owed() == 0);
+                assert!(handler.running.is_unallocated() && session.order.owed() == 0);
                 assert_eq!(wire.take_written(), "a\nb\n");
             }
         });
