@@ -7,7 +7,7 @@ use ekiden_reactor::notice;
 use ekiden_reactor::notice::Level;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use super::calls::Panic;
+use super::running::Panic;
 use crate::body::Body;
 use crate::error::Error;
 use crate::h1::encode::Invalid;

@@ -12,9 +12,9 @@ use futures_io::{AsyncRead, AsyncWrite};
 use http::Response;
 
 use super::Shared;
-use super::calls::Calls;
 use super::patience::Patience;
 use super::raw::RawRequest;
+use super::running::Running;
 use super::talk::Talk;
 use super::turn::Turn;
 use crate::body::{Body, Upgraded};
@@ -27,7 +27,7 @@ pub(super) struct Connection<'a, Io, Drained, Call, F> {
     /// `None` once it was handed over. Borrowed, since who owns it has room for it anyway.
     io: &'a mut Option<Io>,
     call: Call,
-    calls: Calls<F>,
+    running: Running<F>,
     /// `None` while the connection is idle.
     talk: Option<Box<Talk>>,
     patience: Patience,
@@ -77,7 +77,7 @@ where
             shared,
             io,
             call,
-            calls: Calls::new(),
+            running: Running::new(),
             talk: None,
             patience: Patience::new(),
             phase: Phase::Talking,
@@ -90,17 +90,18 @@ where
     fn poll_talk(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<Farewell, Error>> {
         let has_drained = self.has_drained(cx);
         let Some(io) = self.io.as_mut() else { return Poll::Ready(Ok(Farewell::Close)) };
-        let Self { shared, call, calls, patience, .. } = self;
+        let Self { shared, call, running, patience, .. } = self;
         // An allocation only while another connection of this core is in the middle of something.
         let mut talk = self.talk.take().unwrap_or_else(|| shared.spare.take(&shared.config));
         if has_drained {
             talk.conversation.handle_drain();
         }
-        let mut turn = Turn { shared, io, call, calls, talk: &mut talk, patience, cx, now, is_spent: false };
+        let mut turn =
+            Turn { shared, io, call, running, talk: &mut talk, patience, cx, now, is_spent: false };
         let polled = turn.poll();
         if polled.is_pending() && talk.is_at_rest() {
             self.shared.spare.give(talk);
-            self.calls.rest();
+            self.running.rest();
         } else {
             self.talk = Some(talk);
         }

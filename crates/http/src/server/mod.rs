@@ -1,11 +1,11 @@
 //! Servers: a service, and the connections whose requests it answers.
 //!
 //! ```text
-//!   Listener ──► a task for each connection
+//!   Listener ──► a task for each Connection ── polled: a Turn ── over a Talk, which only a busy one has
 //!                  │
-//!                  │   bytes ──► Conversation ──► RawRequest ──► [ Convert ] ──► your service
-//!                  │                                                                │
-//!                  └── bytes ◄── Conversation ◄───────── http::Response ◄───────────┘
+//!                  │   bytes ──► Conversation ──► RawRequest ──► Running ──► [ Convert ] ──► your service
+//!                  │                                                                            │
+//!                  └── bytes ◄── Conversation ◄── Sending ◄──── http::Response ◄────────────────┘
 //! ```
 //!
 //! [`serve`] takes a service of `http`'s types. Beneath is a service of [`RawRequest`]s, with the head as it was
@@ -32,13 +32,23 @@
 //! - A response with `connection: close` is the last one on its connection.
 //! - An error becomes the status that [`Error::status`] says; 503 asks to come again in a second. A panic becomes
 //!   500 if nothing was sent; otherwise the client sees a response that is cut short.
+//!
+//! # In reading order
+//!
+//! [`Config`] has the knobs. `raw` is the request as it was parsed, and its conversion. `connection` is the task from
+//! the first byte to the last: closing politely and handing over are there. `turn` is everything that can be done each
+//! time that the task is polled; it works on `talk`, what a connection has on its mind while it is busy. `running` are
+//! the calls and what becomes of their panics, `sending` is a response whose body comes in pieces, `patience` has every
+//! time-out. `answer` is what is said in place of the service and what the operator is told; `date` is one line of
+//! every response. What HTTP itself demands, such as the order of replies, keep-alive and upgrades, is decided in
+//! `h1::server`, by the `Conversation`.
 
 mod config;
 mod raw;
 mod connection;
 mod turn;
 mod talk;
-mod calls;
+mod running;
 mod sending;
 mod patience;
 mod answer;
@@ -56,7 +66,7 @@ use crate::body::Body;
 use crate::error::Error;
 use connection::Connection;
 use date::Date;
-use talk::Spare;
+use talk::SpareTalk;
 
 pub use config::Config;
 pub use raw::{Convert, RawRequest};
@@ -298,14 +308,14 @@ impl Config {
 struct Shared {
     config: Config,
     date: Date,
-    spare: Spare,
+    spare: SpareTalk,
     /// Calls that panicked.
     panics: Cell<u64>,
 }
 
 impl Shared {
     fn new(config: Config) -> Self {
-        Self { config, date: Date::new(), spare: Spare::default(), panics: Cell::new(0) }
+        Self { config, date: Date::new(), spare: SpareTalk::default(), panics: Cell::new(0) }
     }
 }
 

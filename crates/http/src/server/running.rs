@@ -1,4 +1,4 @@
-//! The calls that run on a connection.
+//! The calls that run on a connection. There are few, so all of them are polled when the task is.
 //!
 //! The future of a call cannot be named and does not hold still on the stack, so each lives in a box. A box is used
 //! again by the next call while the connection is busy, and freed when it is idle: one allocation for each busy
@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use crate::h1::server::Due;
 
 /// Futures of calls, each with the reply that is due for it.
-pub(super) struct Calls<F> {
+pub(super) struct Running<F> {
     /// Without pipelining there is no other. `None` only if none runs at all.
     first: Option<Call<F>>,
     #[expect(clippy::box_collection, reason = "the many connections without any must not carry its room")]
@@ -32,7 +32,7 @@ type Slot<F> = Pin<Box<Option<F>>>;
 /// What a call panicked with.
 pub(super) struct Panic(Box<dyn Any + Send>);
 
-impl<F: Future> Calls<F> {
+impl<F: Future> Running<F> {
     pub(super) fn new() -> Self {
         Self { first: None, others: None, spare: None }
     }

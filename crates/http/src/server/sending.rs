@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use http::HeaderMap;
 use http_body::Body as _;
 
-use super::calls::catch;
+use super::running::catch;
 use crate::body::Body;
 use crate::error::Error;
 use crate::h1::encode::Outgoing;

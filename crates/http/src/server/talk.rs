@@ -86,9 +86,9 @@ impl Talk {
 /// A talk that is at rest, for the next connection that has something to say. One is enough: nearly every request is
 /// answered in the same poll that read it.
 #[derive(Default)]
-pub(super) struct Spare(Cell<Option<Box<Talk>>>);
+pub(super) struct SpareTalk(Cell<Option<Box<Talk>>>);
 
-impl Spare {
+impl SpareTalk {
     #[inline]
     pub(super) fn take(&self, config: &Config) -> Box<Talk> {
         self.0.take().unwrap_or_else(|| Box::new(Talk::new(config)))

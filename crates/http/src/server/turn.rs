@@ -1,9 +1,9 @@
 //! One turn of a connection: everything that can be done now.
 //!
 //! ```text
-//!   stream ── lent buffer ──► Conversation ──► Calls ──► the service
-//!                                  │  ▲                      │
-//!                                Feed └── Order ◄────────────┘
+//!   stream ── lent buffer ──► Conversation ──► Running ──► the service
+//!                                  │  ▲                        │
+//!                                Feed └── Order ◄──────────────┘
 //!                                  │        │
 //!                                  ▼        ▼
 //!                                Body     Outbox ── one write ──► stream
@@ -25,9 +25,9 @@ use ekiden_reactor::{Instant, buffer, yield_now};
 use futures_io::{AsyncRead, AsyncWrite};
 use http::Response;
 
-use super::calls::{Calls, Panic};
 use super::patience::{Overdue, Patience};
 use super::raw::RawRequest;
+use super::running::{Panic, Running};
 use super::sending::{Sending, Sent};
 use super::talk::Talk;
 use super::{Shared, answer};
@@ -44,7 +44,7 @@ pub(super) struct Turn<'t, 'cx, Io, Call, F> {
     pub(super) shared: &'t Shared,
     pub(super) io: &'t mut Io,
     pub(super) call: &'t Call,
-    pub(super) calls: &'t mut Calls<F>,
+    pub(super) running: &'t mut Running<F>,
     pub(super) talk: &'t mut Talk,
     pub(super) patience: &'t mut Patience,
     pub(super) cx: &'t mut Context<'cx>,
@@ -203,7 +203,7 @@ where
         self.is_spent = poll_proceed(self.cx, REQUEST_COST).is_pending();
         let body = self.body(framing, &due);
         let call = self.call;
-        if let Some((due, outcome)) = self.calls.start(self.cx, due, || call(RawRequest::new(head, body))) {
+        if let Some((due, outcome)) = self.running.start(self.cx, due, || call(RawRequest::new(head, body))) {
             self.handle_outcome(due, outcome);
         }
     }
@@ -236,7 +236,7 @@ where
 
     fn run_calls(&mut self) -> bool {
         let mut is_progress = false;
-        while let Some((due, outcome)) = self.calls.next_outcome(self.cx) {
+        while let Some((due, outcome)) = self.running.next_outcome(self.cx) {
             self.handle_outcome(due, outcome);
             is_progress = true;
         }
@@ -332,7 +332,7 @@ where
     /// What runs behind the last reply runs in vain.
     fn heed_cut(&mut self) {
         if self.talk.conversation.is_cut() {
-            self.calls.clear();
+            self.running.clear();
             self.talk.feed = None;
         }
     }
