@@ -18,7 +18,7 @@ use super::content::Content;
 use super::encode::{Invalid, Outgoing};
 use super::framing::{self, Framing};
 use super::outbox::Outbox;
-use crate::head::{HeadReader, Limits, Refusal, ResponseHead};
+use crate::head::{HeadReader, Limits, Marks, Refusal, ResponseHead};
 
 /// What is to be known of a request while it is on the wire.
 #[derive(Debug)]
@@ -162,8 +162,8 @@ impl Exchange {
         loop {
             match &mut self.receiving {
                 Receiving::Head(reader) => {
-                    let Some(head) = reader.read_response(input, limits)? else { return Ok(None) };
-                    if let Some(received) = self.handle_head(head)? {
+                    let Some((head, marks)) = reader.read_response(input, limits)? else { return Ok(None) };
+                    if let Some(received) = self.handle_head(head, &marks)? {
                         return Ok(Some(received));
                     }
                 }
@@ -227,10 +227,14 @@ impl Exchange {
         self.may_leave_open() && self.is_received()
     }
 
-    fn handle_head(&mut self, head: ResponseHead) -> Result<Option<Received<'static>>, Refusal> {
+    fn handle_head(
+        &mut self,
+        head: ResponseHead,
+        marks: &Marks,
+    ) -> Result<Option<Received<'static>>, Refusal> {
         let status = head.status();
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            return self.handle_switch(head);
+            return self.handle_switch(head, marks);
         }
         if status.is_informational() {
             self.interim_left = self.interim_left.checked_sub(1).ok_or(Refusal::InterimResponses)?;
@@ -244,8 +248,8 @@ impl Exchange {
             self.receiving = Receiving::Switched;
             return Ok(Some(Received::Switch(head)));
         }
-        let framing = framing::of_response(&self.method, &head)?;
-        self.keep_alive &= framing != Framing::ToClose && is_persistent(&head);
+        let framing = framing::of_response(&self.method, &head, marks)?;
+        self.keep_alive &= framing != Framing::ToClose && is_persistent(&head, marks);
         if self.is_held() {
             // It has answered without the body, which then never comes where its length says that it would.
             self.stop();
@@ -259,9 +263,13 @@ impl Exchange {
     }
 
     /// RFC 9110, section 7.8: only what was offered, and not in the middle of a body.
-    fn handle_switch(&mut self, head: ResponseHead) -> Result<Option<Received<'static>>, Refusal> {
+    fn handle_switch(
+        &mut self,
+        head: ResponseHead,
+        marks: &Marks,
+    ) -> Result<Option<Received<'static>>, Refusal> {
         let is_sent = matches!(self.sending, Sending::Done);
-        if !self.offers_upgrade || !head.marks().is_upgrade() || !is_sent {
+        if !self.offers_upgrade || !marks.is_upgrade() || !is_sent {
             return Err(Refusal::Switch);
         }
         self.receiving = Receiving::Switched;
@@ -270,9 +278,8 @@ impl Exchange {
 }
 
 /// RFC 9112, section 9.3.
-fn is_persistent(head: &ResponseHead) -> bool {
-    let marks = head.marks();
-    !marks.close && (head.version() == Version::HTTP_11 || marks.keep_alive)
+fn is_persistent(head: &ResponseHead, marks: &Marks) -> bool {
+    !marks.is_close() && (head.version() == Version::HTTP_11 || marks.is_keep_alive())
 }
 
 #[cfg(test)]

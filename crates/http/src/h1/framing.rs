@@ -3,7 +3,7 @@
 //! The source is RFC 9112, sections 6.1 to 6.3 and 11.2. Where those let a lenient reader pick, this refuses: a
 //! message that two readers can cut in two ways is how one request is smuggled inside another.
 
-use crate::head::{Coding, Length, Refusal, RequestHead, ResponseHead};
+use crate::head::{Coding, Length, Marks, Refusal, RequestHead, ResponseHead};
 use http::{Method, StatusCode, Version};
 
 /// How the body that follows a head is framed.
@@ -20,8 +20,8 @@ pub(crate) enum Framing {
 }
 
 /// How a request's body is framed.
-pub(crate) fn of_request(head: &RequestHead) -> Result<Framing, Refusal> {
-    let framing = declared(head.marks().coding, head.marks().length, head.version())?;
+pub(crate) fn of_request(head: &RequestHead, marks: &Marks) -> Result<Framing, Refusal> {
+    let framing = declared(marks.coding, marks.length, head.version())?;
     match framing {
         // What follows a CONNECT belongs to the tunnel (RFC 9110, 9.3.6), so a length is a contradiction.
         Some(Framing::Length(_) | Framing::Chunked) if *head.method() == Method::CONNECT => {
@@ -32,12 +32,12 @@ pub(crate) fn of_request(head: &RequestHead) -> Result<Framing, Refusal> {
 }
 
 /// How the body of a response to a request with this method is framed.
-pub(crate) fn of_response(method: &Method, head: &ResponseHead) -> Result<Framing, Refusal> {
+pub(crate) fn of_response(method: &Method, head: &ResponseHead, marks: &Marks) -> Result<Framing, Refusal> {
     // These never have a body, whatever their fields say of one (RFC 9112, 6.3, rules 1 and 2).
     if has_no_content(method.into(), head.status()) {
         return Ok(Framing::Empty);
     }
-    let framing = declared(head.marks().coding, head.marks().length, head.version())?;
+    let framing = declared(marks.coding, marks.length, head.version())?;
     Ok(framing.unwrap_or(Framing::ToClose))
 }
 
@@ -94,14 +94,16 @@ mod tests {
         let target = if method == "CONNECT" { "a:1" } else { "/" };
         let text = format!("{method} {target} HTTP/1.{minor}\r\nHost: a\r\n{fields}\r\n");
         let head = HeadReader::default().read_request(&mut text.as_bytes(), &Limits::default());
-        assert_eq!(of_request(&head.unwrap().unwrap()), expect, "{text}");
+        let (head, marks) = head.unwrap().unwrap();
+        assert_eq!(of_request(&head, &marks), expect, "{text}");
     }
 
     /// A response with this status line and these fields, to a request with this method.
     fn check_response(method: Method, status: &str, fields: &str, expect: Result<Framing, Refusal>) {
         let text = format!("HTTP/{status} Reason\r\n{fields}\r\n");
         let head = HeadReader::default().read_response(&mut text.as_bytes(), &Limits::default());
-        assert_eq!(of_response(&method, &head.unwrap().unwrap()), expect, "{method}: {text}");
+        let (head, marks) = head.unwrap().unwrap();
+        assert_eq!(of_response(&method, &head, &marks), expect, "{method}: {text}");
     }
 
     #[test]

@@ -12,14 +12,18 @@ pub(crate) struct Marks {
     pub(crate) coding: Coding,
     pub(crate) host: Host,
     pub(crate) expectation: Expectation,
-    /// `Connection` lists `close`.
-    pub(crate) close: bool,
-    /// `Connection` lists `keep-alive`.
-    pub(crate) keep_alive: bool,
-    /// `Connection` lists `upgrade`, and there is an `Upgrade` field.
-    connection_upgrade: bool,
-    upgrade: bool,
+    options: Options,
 }
+
+/// What `Connection` lists, and whether there is an `Upgrade` field: a bit for each. Left as four `bool`s they are
+/// taken apart and put together again whenever a head moves, a hundred instructions a request.
+#[derive(Clone, Copy, Debug, Default)]
+struct Options(u8);
+
+const CLOSE: u8 = 1;
+const KEEP_ALIVE: u8 = 2;
+const CONNECTION_UPGRADE: u8 = 4;
+const UPGRADE: u8 = 8;
 
 /// `Content-Length`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,7 +74,7 @@ impl Marks {
             match field.name.len() {
                 4 if is(field, b"host") => marks.host = marks.host.and(field.value),
                 6 if is(field, b"expect") => marks.expectation = marks.expectation.and(field.value),
-                7 if is(field, b"upgrade") => marks.upgrade = true,
+                7 if is(field, b"upgrade") => marks.options.0 |= UPGRADE,
                 10 if is(field, b"connection") => marks.read_connection(field.value),
                 14 if is(field, b"content-length") => marks.length = marks.length.and(field.value),
                 17 if is(field, b"transfer-encoding") => marks.coding = marks.coding.and(field.value),
@@ -82,17 +86,27 @@ impl Marks {
 
     /// Whether the sender offers (or, in a response, makes) a change of protocol (RFC 9110, 7.8).
     pub(crate) fn is_upgrade(&self) -> bool {
-        self.upgrade && self.connection_upgrade
+        self.options.0 & (CONNECTION_UPGRADE | UPGRADE) == CONNECTION_UPGRADE | UPGRADE
+    }
+
+    /// `Connection` lists `close`.
+    pub(crate) fn is_close(&self) -> bool {
+        self.options.0 & CLOSE != 0
+    }
+
+    /// `Connection` lists `keep-alive`.
+    pub(crate) fn is_keep_alive(&self) -> bool {
+        self.options.0 & KEEP_ALIVE != 0
     }
 
     fn read_connection(&mut self, value: &[u8]) {
         for option in list(value) {
-            match option.len() {
-                5 if option.eq_ignore_ascii_case(b"close") => self.close = true,
-                10 if option.eq_ignore_ascii_case(b"keep-alive") => self.keep_alive = true,
-                7 if option.eq_ignore_ascii_case(b"upgrade") => self.connection_upgrade = true,
-                _ => {}
-            }
+            self.options.0 |= match option.len() {
+                5 if option.eq_ignore_ascii_case(b"close") => CLOSE,
+                10 if option.eq_ignore_ascii_case(b"keep-alive") => KEEP_ALIVE,
+                7 if option.eq_ignore_ascii_case(b"upgrade") => CONNECTION_UPGRADE,
+                _ => 0,
+            };
         }
     }
 }
@@ -232,9 +246,9 @@ mod tests {
     #[test]
     fn connection_is_a_list() {
         let marks = gather("Connection: foo, Keep-Alive\r\nconnection: ,upgrade,\r\nUpgrade: websocket");
-        assert!(marks.keep_alive && !marks.close && marks.is_upgrade());
-        assert!(gather("Connection: CLOSE").close);
-        assert!(!gather("Connection: closed").close);
+        assert!(marks.is_keep_alive() && !marks.is_close() && marks.is_upgrade());
+        assert!(gather("Connection: CLOSE").is_close());
+        assert!(!gather("Connection: closed").is_close());
         assert!(!gather("Connection: upgrade").is_upgrade());
         assert!(!gather("Upgrade: websocket").is_upgrade());
     }

@@ -69,6 +69,14 @@ impl Limits {
 /// Room for the fields of a head while it is parsed; it lies on the stack, uninitialised.
 const HEADERS_MAX: usize = 256;
 
+/// A head that was all there.
+struct Parsed<H> {
+    head: H,
+    marks: Marks,
+    /// How many bytes it took.
+    length: usize,
+}
+
 /// The parser takes a bare LF for the end of a line; this does not (RFC 9112, 2.2).
 ///
 /// A name begins where its line does, so two bytes before each are all there is to look at, besides the end.

@@ -4,7 +4,7 @@
 //! looked at again only when its first line, and then when all of it, has come: a peer that sends a byte at a
 //! time makes us look at each byte once, not at each byte for each byte.
 
-use super::{Limits, Refusal, RequestHead, ResponseHead};
+use super::{Limits, Marks, Parsed, Refusal, RequestHead, ResponseHead};
 
 /// Collects the bytes of one head after the other.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl HeadReader {
         &mut self,
         input: &mut &[u8],
         limits: &Limits,
-    ) -> Result<Option<RequestHead>, Refusal> {
+    ) -> Result<Option<(RequestHead, Marks)>, Refusal> {
         self.read(input, limits, RequestHead::parse)
     }
 
@@ -38,7 +38,7 @@ impl HeadReader {
         &mut self,
         input: &mut &[u8],
         limits: &Limits,
-    ) -> Result<Option<ResponseHead>, Refusal> {
+    ) -> Result<Option<(ResponseHead, Marks)>, Refusal> {
         self.read(input, limits, ResponseHead::parse)
     }
 
@@ -55,7 +55,12 @@ impl HeadReader {
     }
 
     #[inline]
-    fn read<T>(&mut self, input: &mut &[u8], limits: &Limits, parse: Parse<T>) -> Result<Option<T>, Refusal> {
+    fn read<T>(
+        &mut self,
+        input: &mut &[u8],
+        limits: &Limits,
+        parse: Parse<T>,
+    ) -> Result<Option<(T, Marks)>, Refusal> {
         if self.kept.is_empty() {
             self.skip_empty_lines(input)?;
             if input.is_empty() {
@@ -65,17 +70,17 @@ impl HeadReader {
         // One byte more than is allowed tells the head that is too long from the one that just fits.
         let taken = input.len().min(limits.bytes() + 1 - self.kept.len());
         let parsed = if self.kept.is_empty() { parse(&input[..taken], limits)? } else { None };
-        if let Some((head, length)) = parsed {
+        if let Some(Parsed { head, marks, length }) = parsed {
             *input = &input[length..];
             self.empty_line_bytes = 0;
-            return Ok(Some(head));
+            return Ok(Some((head, marks)));
         }
         self.kept.extend_from_slice(&input[..taken]);
-        if let Some((head, length)) = self.parse_kept(limits, parse)? {
+        if let Some(Parsed { head, marks, length }) = self.parse_kept(limits, parse)? {
             let unread = self.kept.len() - length;
             *input = &input[taken - unread..];
             *self = Self::default();
-            return Ok(Some(head));
+            return Ok(Some((head, marks)));
         }
         if self.kept.len() > limits.bytes() {
             return Err(limits.exceeded_by(&self.kept));
@@ -85,7 +90,7 @@ impl HeadReader {
     }
 
     /// Parses what is kept if there is reason to.
-    fn parse_kept<T>(&mut self, limits: &Limits, parse: Parse<T>) -> Result<Option<(T, usize)>, Refusal> {
+    fn parse_kept<T>(&mut self, limits: &Limits, parse: Parse<T>) -> Result<Option<Parsed<T>>, Refusal> {
         let was_past_start_line = self.past_start_line;
         if self.search_end()? || self.past_start_line != was_past_start_line {
             // The first line is parsed when it has come, so that garbage need not wait for more of it.
@@ -130,7 +135,7 @@ impl HeadReader {
     }
 }
 
-type Parse<T> = fn(&[u8], &Limits) -> Result<Option<(T, usize)>, Refusal>;
+type Parse<T> = fn(&[u8], &Limits) -> Result<Option<Parsed<T>>, Refusal>;
 
 #[cfg(test)]
 mod tests {
@@ -148,7 +153,7 @@ mod tests {
             start = end;
             while !piece.is_empty() {
                 match reader.read_request(&mut piece, &LIMITS) {
-                    Ok(Some(head)) => log.push(format!("{} {}", head.method(), head.target())),
+                    Ok(Some((head, _))) => log.push(format!("{} {}", head.method(), head.target())),
                     Ok(None) => assert!(piece.is_empty(), "all is taken before more is asked for"),
                     Err(refusal) => {
                         log.push(format!("{refusal:?}"));

@@ -2,7 +2,7 @@
 
 use super::fields::Span;
 use super::marks::Host;
-use super::{Fields, HEADERS_MAX, Limits, Marks, Refusal, target};
+use super::{Fields, HEADERS_MAX, Limits, Marks, Parsed, Refusal, target};
 use http::{Method, Version};
 use httparse::Status;
 use std::fmt;
@@ -17,7 +17,6 @@ pub struct RequestHead {
     method: Method,
     target: Span,
     version: Version,
-    marks: Marks,
     fields: Fields,
 }
 
@@ -59,12 +58,8 @@ impl RequestHead {
         parts
     }
 
-    pub(crate) fn marks(&self) -> &Marks {
-        &self.marks
-    }
-
-    /// Parses the head that `buf` begins with, and says how long it is. `None` if it is not all there.
-    pub(super) fn parse(buf: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Refusal> {
+    /// Parses the head that `buf` begins with. `None` if it is not all there.
+    pub(super) fn parse(buf: &[u8], limits: &Limits) -> Result<Option<Parsed<Self>>, Refusal> {
         let mut room = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut []);
         let length = match request.parse_with_uninit_headers(buf, &mut room[..limits.headers()]) {
@@ -93,7 +88,7 @@ impl RequestHead {
         let version = if minor == 1 { Version::HTTP_11 } else { Version::HTTP_10 };
         let target = Span::new(head, path.as_bytes());
         let fields = Fields::new(head, headers);
-        Ok(Some((Self { method, target, version, marks, fields }, length)))
+        Ok(Some(Parsed { head: Self { method, target, version, fields }, marks, length }))
     }
 }
 

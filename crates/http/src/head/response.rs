@@ -1,6 +1,6 @@
 //! The head of a response.
 
-use super::{Fields, HEADERS_MAX, Limits, Marks, Refusal};
+use super::{Fields, HEADERS_MAX, Limits, Marks, Parsed, Refusal};
 use http::{StatusCode, Version};
 use httparse::Status;
 use std::mem::MaybeUninit;
@@ -12,7 +12,6 @@ use std::mem::MaybeUninit;
 pub struct ResponseHead {
     status: StatusCode,
     version: Version,
-    marks: Marks,
     fields: Fields,
 }
 
@@ -46,12 +45,8 @@ impl ResponseHead {
         parts
     }
 
-    pub(crate) fn marks(&self) -> &Marks {
-        &self.marks
-    }
-
-    /// Parses the head that `buf` begins with, and says how long it is. `None` if it is not all there.
-    pub(super) fn parse(buf: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Refusal> {
+    /// Parses the head that `buf` begins with. `None` if it is not all there.
+    pub(super) fn parse(buf: &[u8], limits: &Limits) -> Result<Option<Parsed<Self>>, Refusal> {
         let mut room = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         let mut response = httparse::Response::new(&mut []);
         let parser = httparse::ParserConfig::default();
@@ -72,6 +67,7 @@ impl ResponseHead {
         let status = StatusCode::from_u16(code).map_err(|_| Refusal::StartLine)?;
         let version = if minor == 1 { Version::HTTP_11 } else { Version::HTTP_10 };
         let marks = Marks::gather(response.headers);
-        Ok(Some((Self { status, version, marks, fields: Fields::new(head, response.headers) }, length)))
+        let fields = Fields::new(head, response.headers);
+        Ok(Some(Parsed { head: Self { status, version, fields }, marks, length }))
     }
 }

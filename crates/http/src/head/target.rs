@@ -45,11 +45,12 @@ fn is_scheme(scheme: &[u8]) -> bool {
 }
 
 fn is_path_and_query(target: &[u8]) -> bool {
-    match skip(target, PATH) {
-        [] => true,
-        [b'?', query @ ..] => skip(query, QUERY).is_empty(),
-        _ => false,
-    }
+    // Nearly every target is a path alone. No byte is looked at twice unless there is a query, or something wrong.
+    all(target, PATH)
+        || match skip(target, PATH) {
+            [b'?', query @ ..] => all(query, QUERY),
+            _ => false,
+        }
 }
 
 /// Checks a host, which is a name, an IPv4 address, or an IPv6 address in brackets, and gives the port behind it.
@@ -74,6 +75,11 @@ fn split_host(authority: &[u8]) -> Option<&[u8]> {
 fn skip(bytes: &[u8], class: u8) -> &[u8] {
     let end = bytes.iter().position(|&byte| !has(byte, class)).unwrap_or(bytes.len());
     &bytes[end..]
+}
+
+/// Whether all bytes are of a class. It looks at all of them, since that is faster than to stop at the first.
+fn all(bytes: &[u8], class: u8) -> bool {
+    bytes.iter().fold(class, |classes, &byte| classes & CLASSES[byte as usize]) != 0
 }
 
 fn has(byte: u8, class: u8) -> bool {

@@ -34,7 +34,7 @@ use super::chunked::Piece;
 use super::content::Content;
 use super::encode::{self, CONTINUE, Form, Invalid, Outgoing, Place, Reply, Said};
 use super::framing::{self, Asked, Framing};
-use crate::head::{Expectation, HeadReader, Limits, Refusal, RequestHead};
+use crate::head::{Expectation, HeadReader, Limits, Marks, Refusal, RequestHead};
 use ekiden_proto::pipeline::Order;
 use http::{HeaderMap, StatusCode, Version};
 
@@ -50,7 +50,7 @@ pub(crate) struct Conversation<R> {
     reader: HeadReader,
     next: Next,
     /// A request that waits for those before it to be answered.
-    waiting: Option<Box<RequestHead>>,
+    waiting: Option<Box<(RequestHead, Marks)>>,
     order: Order<(Terms, R)>,
     /// A reply was begun and not ended.
     is_writing: bool,
@@ -387,8 +387,8 @@ impl<R> Conversation<R> {
         if self.order.is_full() {
             return None;
         }
-        let head = match self.waiting.take() {
-            Some(head) => *head,
+        let (head, marks) = match self.waiting.take() {
+            Some(waiting) => *waiting,
             None => match self.reader.read_request(input, &self.limits) {
                 Ok(head) => head?,
                 Err(refusal) => return Some(self.refuse(refusal)),
@@ -397,25 +397,24 @@ impl<R> Conversation<R> {
         let is_safe = head.method().is_safe();
         if self.is_busy() && !(is_safe && self.is_all_safe) {
             // Boxed, so that the many connections without one do not carry its room.
-            self.waiting = Some(Box::new(head));
+            self.waiting = Some(Box::new((head, marks)));
             return None;
         }
         self.is_all_safe = is_safe;
-        Some(self.begin(head))
+        Some(self.begin(head, &marks))
     }
 
     #[inline]
-    fn begin(&mut self, head: RequestHead) -> Event<'static> {
-        let marks = head.marks();
+    fn begin(&mut self, head: RequestHead, marks: &Marks) -> Event<'static> {
         let is_http10 = head.version() == Version::HTTP_10;
-        let framing = match framing::of_request(&head) {
+        let framing = match framing::of_request(&head, marks) {
             Ok(_) if marks.expectation == Expectation::Unknown && !is_http10 => {
                 return self.refuse(Refusal::Expectation);
             }
             Ok(framing) => framing,
             Err(refusal) => return self.refuse(refusal),
         };
-        let is_last = marks.close || (is_http10 && !marks.keep_alive);
+        let is_last = marks.is_close() || (is_http10 && !marks.is_keep_alive());
         self.is_ending |= is_last;
         self.may_be_sending = !is_last;
         self.unread_bytes = 0;
