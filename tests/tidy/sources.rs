@@ -1,7 +1,7 @@
 //! What every source file owes its reader: an introduction, a readable length, a place in the build, tests that do not
 //! wait by sleeping.
 
-use crate::repository::{File, Repository, identifiers};
+use crate::repository::{File, Repository, identifiers, in_backticks};
 use crate::{keep, notices};
 
 #[test]
@@ -26,6 +26,52 @@ fn silent_modules(repository: &Repository) -> Vec<String> {
     let spoken = |file: &&File| is_compiler_case(file) || file.text.starts_with("//! ");
     let silent = repository.rust_in("").filter(|file| !spoken(file));
     silent.map(|file| format!("{} does not say what it is", file.path)).collect()
+}
+
+#[test]
+fn every_opening_page_leads_to_its_children() {
+    keep(
+        unled_children,
+        "name the module in the introduction of its folder's first file, in backticks (its own name, or that of the \
+         type it is named after), with what a newcomer would look for in it",
+    );
+}
+
+#[test]
+fn a_child_without_introduction_is_noticed() {
+    let page = |text| Repository::with("crates/x/src/a/mod.rs", text);
+    notices(
+        unled_children,
+        page("//! A, and b.\n\nmod b;\n"),
+        "crates/x/src/a/mod.rs does not introduce `b`",
+    );
+    notices(unled_children, page("//! A.\npub(crate) mod b;\n// `b`\n"), "`b`");
+    let led = page(
+        "//! A. [`BigBear`] is one, `c` another.\nmod big_bear;\npub mod c;\n#[cfg(test)]\nmod tests;\n",
+    );
+    assert_eq!(unled_children(&led), [""; 0]);
+}
+
+fn unled_children(repository: &Repository) -> Vec<String> {
+    let is_page = |file: &&File| file.path.ends_with("/mod.rs") || file.path.ends_with("/lib.rs");
+    let mut complaints = Vec::new();
+    for page in repository.rust_in("crates").filter(is_page).filter(|file| !file.is_test()) {
+        let introduction = page.text.lines().map_while(|line| line.strip_prefix("//!"));
+        let named: Vec<_> = introduction
+            .flat_map(in_backticks)
+            .flat_map(|piece| identifiers(&piece).map(|(_, word, _)| plain_name(word)).collect::<Vec<_>>())
+            .collect();
+        let children = page.text.lines().filter_map(|line| line.strip_suffix(';')?.rsplit_once("mod "));
+        let children = children.map(|(_, name)| name).filter(|name| *name != "tests");
+        let unled = children.filter(|name| !named.contains(&plain_name(name)));
+        complaints.extend(unled.map(|name| format!("{} does not introduce `{name}`", page.path)));
+    }
+    complaints
+}
+
+/// A name as a module's and a type's are alike: `TcpStream` is in `tcp_stream`.
+fn plain_name(name: &str) -> String {
+    name.replace('_', "").to_lowercase()
 }
 
 #[test]

@@ -23,10 +23,11 @@
 //!   drain, panics answered by 500.
 //! - [`client`] is one connection, reused; pools stand on it.
 //! - [`Body`] is the one body of both, in both directions, and an [`http_body::Body`].
+//! - [`Error`] is the one error of both: it says whose fault it was, and whether the request was begun.
 //! - [`head`] is what lies beneath `http`'s types: the head of a message as it was parsed.
 //! - `adapt`, by the features `hyper` and `tower`, lets the programs that people have move in.
 //!
-//! The wire is ours, so that a request costs what the wire needs. It is strict: there is one way to frame a body, and
+//! The wire is ours (`h1`, without a socket or a clock), so that a request costs what the wire needs. It is strict: there is one way to frame a body, and
 //! whatever two programs might read differently is refused.
 #![forbid(unsafe_code)]
 

@@ -32,6 +32,9 @@
 //! let report = report.concurrency_limit(2, 10).timeout(Duration::from_secs(5));
 //! ```
 //!
+//! In reading order: `ext` has the methods that add a middleware, [`Timeout`] and [`ConcurrencyLimit`] are the
+//! middlewares.
+//!
 //! The methods read from the inside out: the one added last sees a request first. A time-out outside of a limit
 //! counts the time spent in the limit's queue, one inside of it does not.
 #![forbid(unsafe_code)]

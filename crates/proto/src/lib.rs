@@ -30,7 +30,8 @@
 //!
 //! In reading order: [`codec`] turns bytes into frames; [`Transport`] does that for a byte stream, with as few system
 //! calls as there can be; [`pipeline`] gives each request its reply; [`server`] accepts connections, counts them and
-//! drains.
+//! drains. Beneath them, `spare` keeps buffers that nobody holds while waiting, and `slots` places for what comes and
+//! goes. `wire` plays the peer in tests.
 //!
 //! This crate knows no protocol: each is a crate above it.
 #![forbid(unsafe_code)]

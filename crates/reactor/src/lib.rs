@@ -39,6 +39,15 @@
 //!
 //! The reactor has no idea what a request is; that is for the floors above. What it knows of the world below it
 //! asks of a [`driver`].
+//!
+//! In reading order:
+//!
+//! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it;
+//! - [`task`] is what it runs;
+//! - sources: `interest` is what one is ready for, `waiters` are those who wait for it; [`time`], [`net`], [`channel`],
+//!   [`sync`] and `latch` are such sources, and so are the ends of work that is `blocking` and the `shutdown`;
+//! - [`notice`](mod@notice) is what the operator is told, [`buffer`] what is lent to read into;
+//! - [`driver`] is what is asked of the world, with a clock for tests; [`testing`] and `woken` serve tests, too.
 #![forbid(unsafe_code)]
 
 mod reactor;

@@ -32,6 +32,10 @@
 //! The future of a call has no name, so no bound can say that it is `Send` or `'static`. To spawn a call, clone
 //! the service into an async block; to store one, box it.
 //!
+//! In reading order: [`Service`] is the trait, and [`ServiceFn`] makes one of a closure; `ext` has the methods that
+//! change one, `map`, [`AndThen`] and `boxed` what they make; [`Failure`] is what an error can be asked, and [`Refused`]
+//! the error of one that was not begun.
+//!
 //! This crate knows no runtime, no clock, no protocol and no other crate. Methods that need a clock, such as
 //! `timeout`, are in `ekiden-middleware`.
 #![forbid(unsafe_code)]

@@ -2,6 +2,8 @@
 //!
 //! They take tokens apart by hand, with `proc_macro` and nothing else: parsing libraries would be the slowest
 //! part of building a small program. They write as little as they can, and name only what `ekiden` exports.
+//!
+//! In reading order: `test` is the attribute, a `mistake` is what it says to who used it wrongly.
 #![forbid(unsafe_code)]
 
 mod test;

@@ -7,6 +7,8 @@
 //! Their types may cross threads, ours may not. Where they ask for `Send`, our values cross in a wrapper that
 //! checks at run time that the thread is the same; on another it panics, and it never lets two threads in.
 //!
+//! In reading order: `send` is that wrapper; `hyper` and `tower` are the adapters.
+//!
 //! | you have | you want | you take |
 //! |---|---|---|
 //! | hyper's server or client | to run it on the reactor | `hyper::{Io, Timer, Executor}` |

@@ -10,6 +10,9 @@
 //!
 //! There is one [`Body`] for requests and responses, on servers and clients, so a proxy passes one on as it
 //! is. It never buffers more than it must: a body of a gigabyte passes through some tens of kilobytes.
+//!
+//! In reading order: `incoming` is a body that a connection receives, `outgoing` one that is made in this process;
+//! `upgrade` is the stream itself, of a connection that leaves HTTP.
 
 mod incoming;
 mod outgoing;

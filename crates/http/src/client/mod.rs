@@ -10,13 +10,17 @@
 //! something else, and a connection that the server has closed is known to be closed before anybody calls.
 //!
 //! It opens no second connection, follows no redirects and retries nothing: those are services around this one.
+//!
+//! In reading order: [`Config`] has the knobs; `queue` has the calls that wait, and the one that is on the connection;
+//! `connection` is the task, `current` the exchange on the wire, with its caller and the reader of its body; `request`
+//! makes bytes of a request, `watch` has every time-out. What HTTP demands of an exchange is decided in `h1::client`.
 
 mod config;
 mod queue;
+mod connection;
+mod current;
 mod request;
 mod watch;
-mod current;
-mod connection;
 
 use std::fmt;
 use std::rc::Rc;

@@ -14,6 +14,10 @@
 //! fits its method. What is wrong is said by a [`Refusal`], which knows the status that answers it. How the body
 //! is framed is not decided here.
 //!
+//! In reading order: a [`Refusal`] says why not; `request` and `response` are the two heads, on their [`Fields`]; `marks`
+//! is what the few fields say that HTTP/1.1 itself reads, `target` which targets and hosts are accepted; `reader` waits
+//! for the whole and parses it.
+//!
 //! Sources: RFC 9110 (semantics), RFC 9112 (HTTP/1.1).
 
 mod refusal;

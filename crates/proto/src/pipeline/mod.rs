@@ -8,16 +8,17 @@
 //!
 //! Slow calls hold back the fast ones behind them; that is the price of a wire format without request ids.
 //!
-//! What decides is pure and is played by hand in its tests: [`Order`] of the server's replies, `calls` of the client's requests.
+//! What decides is pure and is played by hand in its tests: [`Order`] of the server's replies, `calls` of the client's
+//! requests.
 //! Around them are the two ends: [`Client`], which is a service, and [`serve_connection`], which takes one. A protocol
 //! that has a connection loop of its own, as HTTP has, takes only the [`Order`].
 //!
 //! In reading order: `calls` and [`client`](Client) are the client's; [`order`](Order), `running`,
 //! `session`, `patience` and `server` the server's; `error` says what a caller learns when it has no answer.
 
-mod order;
 mod calls;
 mod client;
+mod order;
 mod running;
 mod session;
 mod patience;

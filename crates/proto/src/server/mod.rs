@@ -10,8 +10,9 @@
 //!                 └──── Server ◄──────┘   counts them, waits for them, gives up at the deadline
 //! ```
 //!
-//! In reading order: [`Listener`] is where connections come from, [`Server`] the handle, [`Drain`] what a connection
-//! is told; `accept` survives what accepting can meet.
+//! In reading order: [`Listener`] is where connections come from, [`Server`] the `handle`, `state` what it shares with
+//! the connections; [`Drain`] is what a connection is told, `linger` how one is closed so that its peer gets what was
+//! written; `accept` survives what accepting can meet.
 
 mod listener;
 mod handle;

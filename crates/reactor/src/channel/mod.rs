@@ -5,6 +5,8 @@
 //! | [`oneshot`] | one | one | it cannot be |
 //! | [`mpsc`] | many, in order | many | senders queue up, first come, first served |
 //!
+//! Why one did not do what it was asked says an `error`, which gives back what was to be sent.
+//!
 //! Between threads the same names with the same shapes are in [`sync`](crate::sync).
 //!
 //! Both faces stand on one implementation, in `parts`: pure states that know neither `Rc` nor `Arc`, and ends

@@ -12,7 +12,7 @@
 //!    mio      os + a clock    anything
 //! ```
 //!
-//! A socket is the system's or a boxed other ([`TcpStream`], [`TcpListener`]), so the system's sockets cost one
+//! A `socket` is the system's or a boxed other ([`TcpStream`], [`TcpListener`]), so the system's sockets cost one
 //! predictable branch and no indirect call.
 
 pub mod os;

@@ -3,6 +3,9 @@
 //! Each method that may wait has two faces over one mechanism: `async fn read` for futures, and `try_read` for tasks
 //! that tick, where `Ok(None)` is the registration of interest. Outside a tick a `try_` method is now or never.
 //! Methods take `&self`, so a socket is read and written at once without splitting it.
+//!
+//! In reading order: `addrs` finds the addresses of a name, [`TcpListener`] accepts, [`TcpStream`] is a connection, and
+//! a [`Hangup`] sees its end for whoever neither reads nor writes.
 
 mod addrs;
 mod tcp_listener;

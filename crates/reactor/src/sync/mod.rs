@@ -1,4 +1,4 @@
-//! Channels between threads, and so between cores: the names and shapes of [`channel`](crate::channel).
+//! Channels between threads, and so between cores: [`oneshot`] and [`mpsc`], as in [`channel`](crate::channel).
 //!
 //! The ends are `Send` if the values are, and work from any thread and under any executor. What they cost more
 //! is a lock for each step, held for a few dozen instructions, and the wake-up of another core. Nobody's code runs

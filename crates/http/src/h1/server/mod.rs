@@ -11,7 +11,7 @@
 //!   bytes ◄── end_reply ◄── (its body) ◄── begin_reply ◄─────────────────────────────┘
 //! ```
 //!
-//! What it decides:
+//! What must be remembered of a request until it is answered is in `terms`. What is decided here:
 //!
 //! - **Pipelining.** Requests with safe methods are answered at once, as many as the order holds; any other waits
 //!   until all before it are answered, and holds up those behind it (RFC 9112, 9.3.2).

@@ -2,7 +2,7 @@
 //!
 //! [`oneshot`] and [`queue`] decide; they call no waker, drop none and drop no value, but hand them out. The
 //! ends ([`oneshot`], [`mpsc`]) wake and drop when nothing is borrowed or locked, because both can run code that
-//! comes back to the same channel.
+//! comes back to the same channel. `schedules` plays them against all of that.
 
 pub(crate) mod oneshot;
 pub(crate) mod queue;

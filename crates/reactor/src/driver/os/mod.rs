@@ -1,4 +1,7 @@
 //! The system's driver, on mio: the only place that names it, and the only one that reads the system's clocks.
+//!
+//! In reading order: the sockets are in `tcp`, any other thing that mio can poll is a [`Source`]; `signals` ask the
+//! program to end; the `pool` has threads for what blocks.
 
 mod tcp;
 mod source;
