@@ -18,28 +18,28 @@ use crate::task::{budget, yield_task};
 use crate::waiters::{Key, Waiter, Waiters};
 
 /// The readiness of one source, and its waiters.
+///
+/// Every idle connection has one, so it is kept small: what is seldom needed is in a box.
 #[derive(Default)]
 pub(crate) struct Interest {
-    read: Direction,
-    write: Direction,
+    readable: Cell<bool>,
+    writable: Cell<bool>,
     /// A short read is not the last word: the peer has finished, or there is something out of band.
     read_on: Cell<bool>,
     /// The connection is gone, whether or not anybody reads or writes.
     gone: Cell<bool>,
     /// How often somebody has read, modulo 2³²: whether anybody still does.
     reads: Cell<u32>,
-    /// Whoever waits for the connection to be gone.
-    watcher: RefCell<Waiter>,
+    waiting: RefCell<Waiting>,
 }
 
 #[derive(Default)]
-struct Direction {
-    ready: Cell<bool>,
-    /// Whoever asked last by a `poll_` method: by the contract of those, only the last one is woken. To keep more
-    /// would keep the wakers of futures that are long gone, as such a method never hears of that.
-    poller: RefCell<Waiter>,
-    /// Futures that wait, which take their entries with them, and tasks that tick.
-    waiters: RefCell<Waiters>,
+struct Waiting {
+    to_read: Waiters,
+    /// From the first time that somebody has waited to write, since most sockets always have room.
+    to_write: Option<Box<Waiters>>,
+    /// Whoever waits for the connection to be gone.
+    watcher: Waiter,
 }
 
 /// Which way a source is used.
@@ -56,13 +56,19 @@ impl Interest {
             self.read_on.set(true);
         }
         if readiness.readable {
-            self.read.handle_ready();
+            self.readable.set(true);
+            let waiting = self.waiting.borrow_mut().to_read.take_all();
+            waiting.wake();
         }
         if readiness.writable {
-            self.write.handle_ready();
+            self.writable.set(true);
+            let waiting = self.waiting.borrow_mut().to_write.as_mut().map(|waiters| waiters.take_all());
+            if let Some(waiting) = waiting {
+                waiting.wake();
+            }
         }
         if readiness.gone && !self.gone.replace(true) {
-            let watcher = self.watcher.borrow_mut().take();
+            let watcher = self.waiting.borrow_mut().watcher.take();
             if let Some(watcher) = watcher {
                 watcher.wake();
             }
@@ -74,7 +80,7 @@ impl Interest {
         if self.gone.get() {
             return Poll::Ready(());
         }
-        let replaced = self.watcher.borrow_mut().register(cx.waker());
+        let replaced = self.waiting.borrow_mut().watcher.register(cx.waker());
         drop(replaced);
         Poll::Pending
     }
@@ -83,27 +89,18 @@ impl Interest {
         self.reads.get()
     }
 
-    fn direction(&self, way: Way) -> &Direction {
+    fn is_ready(&self, way: Way) -> &Cell<bool> {
         match way {
-            Way::Read => &self.read,
-            Way::Write => &self.write,
+            Way::Read => &self.readable,
+            Way::Write => &self.writable,
         }
     }
-}
 
-impl Direction {
-    fn handle_ready(&self) {
-        self.ready.set(true);
-        let poller = self.poller.borrow_mut().take();
-        if let Some(poller) = poller {
-            poller.wake();
-        }
-        // A socket is writable whenever it becomes readable, and hardly anybody ever waits to write.
-        if self.waiters.borrow().is_empty() {
-            return;
-        }
-        let waiting = self.waiters.borrow_mut().take_all();
-        waiting.wake();
+    fn waiters(&self, way: Way) -> RefMut<'_, Waiters> {
+        RefMut::map(self.waiting.borrow_mut(), |waiting| match way {
+            Way::Read => &mut waiting.to_read,
+            Way::Write => waiting.to_write.get_or_insert_default(),
+        })
     }
 }
 
@@ -139,13 +136,13 @@ impl Registration {
 
     /// Says that the source is worth a try before the driver has told so.
     pub(crate) fn assume_ready(&self, way: Way) {
-        self.interest.direction(way).ready.set(true);
+        self.interest.is_ready(way).set(true);
     }
 
     /// Says that a use took less than it could: there is no more, unless the end or something urgent is near.
     pub(crate) fn note_short(&self, way: Way) {
         if way == Way::Write || !self.interest.read_on.get() {
-            self.interest.direction(way).ready.set(false);
+            self.interest.is_ready(way).set(false);
         }
     }
 
@@ -164,7 +161,7 @@ impl Registration {
         match self.try_now(way, operation) {
             Some(result) => Poll::Ready(result),
             None => {
-                let replaced = self.interest.direction(way).poller.borrow_mut().register(cx.waker());
+                let replaced = self.interest.waiters(way).register_last(cx.waker());
                 drop(replaced);
                 Poll::Pending
             }
@@ -193,28 +190,24 @@ impl Registration {
         }
         let result = self.try_now(way, operation);
         if ticks && result.is_none() {
-            with_tick_waker(&self.core, |waker| self.waiters(way).register(waker));
+            with_tick_waker(&self.core, |waker| self.interest.waiters(way).register(waker));
         }
         result.transpose()
     }
 
     fn try_now<T>(&self, way: Way, mut operation: impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
-        let direction = self.interest.direction(way);
+        let is_ready = self.interest.is_ready(way);
         if way == Way::Read {
             self.interest.reads.set(self.interest.reads.get().wrapping_add(1));
         }
-        while direction.ready.get() {
+        while is_ready.get() {
             match operation() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => direction.ready.set(false),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => is_ready.set(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return Some(result),
             }
         }
         None
-    }
-
-    fn waiters(&self, way: Way) -> RefMut<'_, Waiters> {
-        self.interest.direction(way).waiters.borrow_mut()
     }
 }
 
@@ -246,7 +239,7 @@ impl<T, F: FnMut() -> io::Result<T> + Unpin> Future for Use<'_, F> {
         match this.registration.try_now(this.way, &mut this.operation) {
             Some(result) => Poll::Ready(result),
             None => {
-                let replaced = this.registration.waiters(this.way).poll(&mut this.wait, cx.waker());
+                let replaced = this.registration.interest.waiters(this.way).poll(&mut this.wait, cx.waker());
                 drop(replaced);
                 Poll::Pending
             }
@@ -257,7 +250,7 @@ impl<T, F: FnMut() -> io::Result<T> + Unpin> Future for Use<'_, F> {
 impl<F> Drop for Use<'_, F> {
     fn drop(&mut self) {
         if let Some(key) = self.wait {
-            let removed = self.registration.waiters(self.way).remove(key);
+            let removed = self.registration.interest.waiters(self.way).remove(key);
             drop(removed);
         }
     }

@@ -4,9 +4,11 @@
 //! whatever holds the table (a foreign executor may poll right there, the last waker of a task drops its
 //! future), so every waker that leaves is handed to the caller, to be used when nothing is borrowed or locked.
 //!
-//! There are two ways to wait. A *keyed* wait belongs to a future: it has its own entry, which the future
+//! There are three ways to wait. A *keyed* wait belongs to a future: it has its own entry, which the future
 //! removes when it is dropped, so that a lost `select` branch leaves nothing behind. A *shared* wait belongs to
-//! a task (`poll_*` functions, ticks): registering the same waker twice is one entry, and it stays until woken.
+//! a task (channels' `poll_*` functions, ticks): registering the same waker twice is one entry, and it stays until
+//! woken. The *last* wait belongs to whoever asked last (sockets' `poll_*` functions, whose contract says so): to
+//! keep more would keep the wakers of futures that are long gone, as such a function never hears of that.
 //!
 //! A table holds a waker only while its task waits. To keep it from one wait to the next would save two atomic
 //! operations each time; but then who holds a task's waker would no longer be who will wake it, which is how the
@@ -58,7 +60,7 @@ pub(crate) struct Waiters {
 
 #[derive(Debug, Default)]
 struct Entry {
-    /// Present while the state is `Shared` or `Keyed`.
+    /// Present while the state is `Shared`, `Last` or `Keyed`.
     waker: Option<Waker>,
     key: u64,
     state: State,
@@ -70,6 +72,7 @@ enum State {
     #[default]
     Free,
     Shared,
+    Last,
     Keyed,
     /// A keyed wait that `take_one` chose.
     Chosen,
@@ -104,6 +107,24 @@ impl Waiters {
             return;
         }
         self.insert(waker, State::Shared);
+    }
+
+    /// The last wait: replaces the one before it. Drop the waker that was replaced when nothing is borrowed.
+    #[must_use = "dropping a waker can come back to whoever holds this"]
+    pub(crate) fn register_last(&mut self, waker: &Waker) -> Option<Waker> {
+        let is_last = |entry: &&mut Entry| entry.state == State::Last;
+        let last = match &mut self.more {
+            _ if self.first.state == State::Last => Some(&mut self.first),
+            Some(more) => more.entries.iter_mut().find(is_last),
+            None => None,
+        };
+        match last {
+            Some(entry) => store(&mut entry.waker, waker),
+            None => {
+                self.insert(waker, State::Last);
+                None
+            }
+        }
     }
 
     /// A keyed wait: begins one, or goes on with that of `key`, in its place in the queue. One whose turn had
@@ -231,14 +252,14 @@ impl More {
 
 impl Entry {
     fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Shared | State::Keyed)
+        matches!(self.state, State::Shared | State::Last | State::Keyed)
     }
 
     fn turn(&self) -> Turn {
         match self.state {
             State::Keyed => Turn::Waiting,
             State::Chosen => Turn::Come,
-            State::Free | State::Shared => Turn::Gone,
+            State::Free | State::Shared | State::Last => Turn::Gone,
         }
     }
 }
@@ -271,7 +292,7 @@ mod tests {
     use crate::woken::Woken;
 
     /// Plays a schedule of words and returns who was woken. `a`…`z` is a keyed wait of that task, `A`…`Z` a
-    /// shared one of the task of the same letter, `-a` drops the wait, `one` and `all` wake.
+    /// shared one of the task of the same letter, `=a` the last one, `-a` drops the wait, `one` and `all` wake.
     fn play(schedule: &str) -> String {
         let (mut waiters, woken) = (Waiters::default(), Woken::default());
         let wakers: Vec<Waker> = (0..26).map(|number| woken.waker(number)).collect();
@@ -283,6 +304,7 @@ mod tests {
                     waker.wake();
                 }
                 b"all" => waiters.take_all().wake(),
+                [b'=', task] => drop(waiters.register_last(&wakers[usize::from(task - b'a')])),
                 [b'-', task] => drop(waiters.remove(keys[usize::from(task - b'a')].expect("waits"))),
                 [task @ b'a'..=b'z'] => {
                     let task = usize::from(task - b'a');
@@ -306,6 +328,16 @@ mod tests {
         check("a b c all all", "abc");
         check("a all a all", "aa");
         check("A B C all all", "abc");
+    }
+
+    #[test]
+    fn of_those_who_ask_last_only_the_last_is_woken() {
+        check("=a all all", "a");
+        check("=a =b all", "b");
+        check("a =b =c all", "ac");
+        check("A b =c =d =c all", "abc");
+        check("=a all =b all", "ab");
+        check("=a b =c -b =d all", "d");
     }
 
     #[test]
