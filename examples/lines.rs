@@ -13,13 +13,13 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::io::{self, Write, stdout};
+use std::io::{Write, stdout};
 use std::time::Duration;
 
 use ekiden::net::{TcpListener, TcpStream};
 use ekiden::proto::codec::Lines;
 use ekiden::proto::pipeline::{self, Client};
-use ekiden::{MiddlewareExt, Service, ServiceExt, service_fn, spawn};
+use ekiden::{MiddlewareExt, Service, service_fn, spawn};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -46,8 +46,7 @@ pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn Error>> {
 /// Asks all lines at once, over one connection, and writes the answers.
 pub async fn ask(addr: &str, lines: Vec<String>, output: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     let client = Client::<String, String>::new(TcpStream::connect(addr).await?, Lines::default());
-    // The client and the time-out fail in different ways; the system's error has room for both.
-    let client = client.map_err(io::Error::other).timeout(Duration::from_secs(10));
+    let client = client.timeout(Duration::from_secs(10));
     let calls: Vec<_> = lines
         .into_iter()
         .map(|line| {

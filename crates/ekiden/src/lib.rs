@@ -183,7 +183,7 @@ pub use ekiden_service as service;
 #[cfg(feature = "http")]
 pub use ekiden_http as http;
 
-pub use ekiden_middleware::{ConcurrencyLimit, Expired, MiddlewareExt, Timeout};
+pub use ekiden_middleware::{ConcurrencyLimit, MiddlewareExt, Timeout};
 pub use ekiden_reactor::{
     Config, Elapsed, Handle, Instant, Interval, JoinError, JoinHandle, Latch, Reactor, Sleep, Source, Task,
     Tick, blocking, buffer, channel, driver, entropy, interval, is_shutting_down, net, notice,
@@ -191,7 +191,7 @@ pub use ekiden_reactor::{
     timeout, timeout_at, wall_clock, yield_now,
 };
 pub use ekiden_service::{
-    Begun, BoxService, Failure, Fault, Refused, Service, ServiceExt, ServiceFn, Status, service_fn,
+    Begun, BoxService, Expired, Failure, Fault, Refused, Service, ServiceExt, ServiceFn, Status, service_fn,
 };
 
 #[cfg(feature = "macros")]

@@ -9,8 +9,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 use std::{fmt, io};
 
-use ekiden_middleware::Expired;
-use ekiden_service::{Begun, Failure, Fault, Refused};
+use ekiden_service::{Begun, Expired, Failure, Fault, Refused};
 use http::StatusCode;
 
 /// A message that could not be sent, received or answered: the error of clients, bodies and services.

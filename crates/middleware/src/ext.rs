@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ekiden_service::{Refused, Service};
+use ekiden_service::{Expired, Refused, Service};
 
-use crate::{ConcurrencyLimit, Expired, Timeout};
+use crate::{ConcurrencyLimit, Timeout};
 
 /// Methods that put a middleware around a service.
 #[diagnostic::on_unimplemented(

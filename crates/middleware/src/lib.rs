@@ -45,4 +45,7 @@ mod concurrency_limit;
 
 pub use concurrency_limit::ConcurrencyLimit;
 pub use ext::MiddlewareExt;
-pub use timeout::{Expired, Timeout};
+pub use timeout::Timeout;
+
+// It lives with `Refused`, where every protocol can make its error from it; who looks for it looks here.
+pub use ekiden_service::Expired;

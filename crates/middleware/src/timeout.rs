@@ -1,14 +1,11 @@
-//! A call that takes too long is given up: [`Timeout`], and what it fails with, [`Expired`].
+//! A call that takes too long is given up: [`Timeout`].
 //!
 //! The clock is the reactor's. Nothing here knows what a request is, or on which side of a wire it runs.
 
-use std::error::Error;
-use std::fmt;
-use std::io;
 use std::time::Duration;
 
 use ekiden_reactor::timeout;
-use ekiden_service::{Begun, Failure, Fault, Service, Status};
+use ekiden_service::{Expired, Service, Status};
 
 /// Gives each call a time to answer in; a call that has not answered by then fails with [`Expired`].
 ///
@@ -58,42 +55,5 @@ impl<S: Service<Error: From<Expired>>> Service for Timeout<S> {
 
     fn status(&self) -> Status {
         self.inner.status()
-    }
-}
-
-/// Time ran out before a call was answered. Nobody knows how far it had come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Expired {
-    /// The time that the call was given.
-    pub after: Duration,
-}
-
-impl fmt::Display for Expired {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no answer within {:?}", self.after)
-    }
-}
-
-impl Error for Expired {}
-
-// For services over bare streams, whose errors are the system's.
-impl From<Expired> for io::Error {
-    fn from(expired: Expired) -> Self {
-        Self::new(io::ErrorKind::TimedOut, expired)
-    }
-}
-
-impl Failure for Expired {
-    // Whoever was called did not keep its time. The path may have been at fault, but a caller sees the two as one.
-    fn fault(&self) -> Fault {
-        Fault::Service
-    }
-
-    fn begun(&self) -> Begun {
-        Begun::Unknown
-    }
-
-    fn is_timeout(&self) -> bool {
-        true
     }
 }

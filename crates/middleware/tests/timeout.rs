@@ -11,7 +11,7 @@ use std::time::Duration;
 use ekiden_middleware::{Expired, MiddlewareExt, Timeout};
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::{Config, Instant, Reactor, sleep, spawn, yield_now};
-use ekiden_service::{Begun, Failure, Fault, Refused, Service, Status, service_fn};
+use ekiden_service::{Refused, Service, Status, service_fn};
 
 #[test]
 fn a_call_has_its_time_and_no_more() {
@@ -105,21 +105,6 @@ fn its_status_is_that_of_the_service_within() {
         assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         assert_eq!(service.status(), Status::Busy);
     });
-}
-
-#[test]
-fn who_expired_may_have_begun() {
-    let expired = Expired { after: ms(1500) };
-    assert_eq!(expired.to_string(), "no answer within 1.5s");
-    assert_eq!((expired.fault(), expired.begun()), (Fault::Service, Begun::Unknown));
-    assert!(expired.is_timeout() && !expired.is_retry_safe());
-}
-
-#[test]
-fn it_fits_where_errors_are_the_systems() {
-    let error = std::io::Error::from(Expired { after: ms(1500) });
-    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
-    assert!(error.get_ref().is_some_and(|source| source.is::<Expired>()));
 }
 
 #[test]

@@ -34,7 +34,7 @@
 //!
 //! In reading order: [`Service`] is the trait, and [`ServiceFn`] makes one of a closure; `ext` has the methods that
 //! change one, `map`, [`AndThen`] and `boxed` what they make; [`Failure`] is what an error can be asked, and [`Refused`]
-//! the error of one that was not begun.
+//! the error of a call that was not begun, [`Expired`] of one whose time ran out.
 //!
 //! This crate knows no runtime, no clock, no protocol and no other crate. Methods that need a clock, such as
 //! `timeout`, are in `ekiden-middleware`.
@@ -48,9 +48,11 @@ mod and_then;
 mod boxed;
 mod failure;
 mod refused;
+mod expired;
 
 pub use and_then::AndThen;
 pub use boxed::BoxService;
+pub use expired::Expired;
 pub use ext::ServiceExt;
 pub use failure::{Begun, Failure, Fault};
 pub use map::{MapErr, MapReq, MapResp};

@@ -7,8 +7,11 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use ekiden_service::{Begun, BoxService, Failure, Fault, Refused, Service, ServiceExt, Status, service_fn};
+use ekiden_service::{
+    Begun, BoxService, Expired, Failure, Fault, Refused, Service, ServiceExt, Status, service_fn,
+};
 
 /// Parses a number, and is as busy as it is told to be.
 #[derive(Clone, Debug)]
@@ -141,10 +144,21 @@ fn down_a_chain_the_worst_status_holds() {
 }
 
 #[test]
-fn a_refusal_fits_where_errors_are_the_systems() {
+fn what_a_middleware_fails_with_fits_where_errors_are_the_systems() {
     let error = std::io::Error::from(Refused::new("the queue is full"));
     assert_eq!(error.kind(), std::io::ErrorKind::ResourceBusy);
     assert!(error.get_ref().is_some_and(|source| source.is::<Refused>()));
+    let error = std::io::Error::from(Expired { after: Duration::from_millis(1500) });
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    assert!(error.get_ref().is_some_and(|source| source.is::<Expired>()));
+}
+
+#[test]
+fn who_expired_may_have_begun() {
+    let expired = Expired { after: Duration::from_millis(1500) };
+    assert_eq!(expired.to_string(), "no answer within 1.5s");
+    assert_eq!((expired.fault(), expired.begun()), (Fault::Service, Begun::Unknown));
+    assert!(expired.is_timeout() && !expired.is_retry_safe());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use ekiden_service::{Begun, Failure, Fault, Refused};
+use ekiden_service::{Begun, Expired, Failure, Fault, Refused};
 
 use crate::transport::ReadError;
 
@@ -21,6 +21,8 @@ pub struct Error {
 #[derive(Clone, Debug)]
 enum Kind {
     Refused(Refused),
+    /// Whoever gave the call its time gave it up.
+    Expired(Expired),
     /// The request cannot be encoded.
     Request(Arc<dyn StdError + Send + Sync>),
     Lost(ConnectionError),
@@ -72,6 +74,7 @@ impl Failure for Error {
     fn fault(&self) -> Fault {
         match &self.kind {
             Kind::Refused(refused) => refused.fault(),
+            Kind::Expired(expired) => expired.fault(),
             Kind::Request(_) => Fault::Caller,
             Kind::Lost(error) => error.fault(),
         }
@@ -82,7 +85,11 @@ impl Failure for Error {
     }
 
     fn is_timeout(&self) -> bool {
-        matches!(&self.kind, Kind::Lost(error) if error.is_timeout())
+        match &self.kind {
+            Kind::Expired(expired) => expired.is_timeout(),
+            Kind::Lost(error) => error.is_timeout(),
+            Kind::Refused(_) | Kind::Request(_) => false,
+        }
     }
 }
 
@@ -92,10 +99,17 @@ impl From<Refused> for Error {
     }
 }
 
+impl From<Expired> for Error {
+    fn from(expired: Expired) -> Self {
+        Self { kind: Kind::Expired(expired), begun: expired.begun() }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.kind, self.begun) {
             (Kind::Refused(_), _) => f.write_str("the call was not begun"),
+            (Kind::Expired(_), _) => f.write_str("the call was given up"),
             (Kind::Request(_), _) => f.write_str("the request cannot be encoded"),
             (Kind::Lost(_), Begun::No) => f.write_str("the connection was lost before the request was sent"),
             (Kind::Lost(_), _) => f.write_str("the connection was lost before the answer came"),
@@ -107,6 +121,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(match &self.kind {
             Kind::Refused(refused) => refused,
+            Kind::Expired(expired) => expired,
             Kind::Request(error) => error,
             Kind::Lost(error) => error,
         })
@@ -190,5 +205,40 @@ impl StdError for ConnectionError {
             Cause::Frame(error) => Some(&**error),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// Each error is told as "fault begun: message: source".
+    fn check(error: impl Into<Error>, told: &str) {
+        let error = error.into();
+        let timeout = if error.is_timeout() { " in time" } else { "" };
+        let (fault, begun, source) = (error.fault(), error.begun(), error.source().unwrap());
+        assert_eq!(format!("{fault:?} {begun:?}{timeout}: {error}: {source}"), told);
+    }
+
+    #[test]
+    fn what_a_middleware_fails_with_keeps_its_meaning() {
+        check(Refused::new("full"), "Service No: the call was not begun: refused: full");
+        let after = Duration::from_secs(1);
+        check(Expired { after }, "Service Unknown in time: the call was given up: no answer within 1s");
+    }
+
+    #[test]
+    fn a_connection_that_stalls_is_late_and_one_that_ends_is_not() {
+        let begun = Begun::Unknown;
+        let lost = "the connection was lost before the answer came";
+        check(
+            Error::lost(ConnectionError::slow(), begun),
+            &format!("Network Unknown in time: {lost}: the connection failed"),
+        );
+        check(
+            Error::lost(Cause::Ended.into(), begun),
+            &format!("Network Unknown: {lost}: the peer ended the connection"),
+        );
     }
 }
