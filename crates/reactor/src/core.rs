@@ -16,6 +16,7 @@ use crate::driver::{Driver, Token};
 use crate::inbox::Inbox;
 use crate::interest::Interest;
 use crate::notice::Hook;
+use crate::pauses::Pauses;
 use crate::shutdown::ShutdownState;
 use crate::task::TaskTable;
 use crate::time::Instant;
@@ -28,6 +29,7 @@ pub(crate) struct Core {
     pub(crate) tasks: TaskTable,
     pub(crate) timers: RefCell<Wheel>,
     sources: RefCell<Slab<Rc<Interest>>>,
+    pub(crate) pauses: Pauses,
     pub(crate) driver: Box<dyn Driver>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) buffers: Buffers,
@@ -56,6 +58,7 @@ impl Core {
             tasks: TaskTable::new(id, inbox.clone()),
             timers: RefCell::new(Wheel::new()),
             sources: RefCell::default(),
+            pauses: Pauses::default(),
             driver,
             inbox,
             buffers: Buffers::default(),

@@ -121,9 +121,13 @@ impl Registration {
     pub(crate) fn new<T>(register: impl FnOnce(&Core, Token) -> io::Result<T>) -> io::Result<(Self, T)> {
         let core = core::current();
         let (token, interest) = core.add_source();
-        let registration = Self { core, token, interest };
-        let source = register(&registration.core, token)?;
-        Ok((registration, source))
+        match register(&core, token) {
+            Ok(source) => Ok((Self { core, token, interest }, source)),
+            Err(error) => {
+                core.remove_source(token);
+                Err(error)
+            }
+        }
     }
 
     pub(crate) fn interest(&self) -> Rc<Interest> {
@@ -132,6 +136,10 @@ impl Registration {
 
     pub(crate) fn core(&self) -> &Core {
         &self.core
+    }
+
+    pub(crate) fn token(&self) -> Token {
+        self.token
     }
 
     /// Says that the source is worth a try before the driver has told so.
@@ -214,6 +222,7 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         self.core.remove_source(self.token);
+        self.core.end_pauses();
     }
 }
 

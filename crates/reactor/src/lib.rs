@@ -44,8 +44,9 @@
 //!
 //! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it;
 //! - [`task`] is what it runs;
-//! - sources: `interest` is what one is ready for, `waiters` are those who wait for it; [`time`], [`net`], [`channel`],
-//!   [`sync`] and `latch` are such sources, and so are the ends of work that is `blocking` and the `shutdown`;
+//! - sources: `interest` is what one is ready for, `waiters` are those who wait for it, `pauses` hold a listener back;
+//!   [`time`], [`net`], [`channel`], [`sync`] and `latch` are such sources, and so are the ends of work that is
+//!   `blocking` and the `shutdown`;
 //! - [`notice`](mod@notice) is what the operator is told, [`buffer`] what is lent to read into;
 //! - [`driver`] is what is asked of the world, with a clock for tests; [`testing`] and `woken` serve tests, too.
 #![forbid(unsafe_code)]
@@ -55,6 +56,7 @@ mod core;
 mod inbox;
 pub mod task;
 mod interest;
+mod pauses;
 mod waiters;
 #[cfg(test)]
 mod woken;

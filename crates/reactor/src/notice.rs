@@ -7,8 +7,10 @@ use std::fmt;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::core;
+use crate::time::Instant;
 
 /// Something that the operator should know.
 #[derive(Clone, Copy)]
@@ -33,6 +35,31 @@ pub enum Level {
     /// Something worth knowing, seldom.
     Info,
 }
+
+/// When the operator was told of something last that may come again and again: lets a notice of it through once a
+/// minute.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seldom(Option<Instant>);
+
+impl Seldom {
+    /// Whether to tell of it now; the answer `true` is taken for having told.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    #[must_use]
+    pub fn is_due(&mut self) -> bool {
+        let now = Instant::recent();
+        let is_due = self.0.is_none_or(|last| now.duration_since(last) >= TOLD_EVERY);
+        if is_due {
+            self.0 = Some(now);
+        }
+        is_due
+    }
+}
+
+/// Often enough to notice what stays, and seldom enough not to fill the log with it.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// Where notices go.
 pub(crate) type Hook = Rc<dyn Fn(&Notice<'_>)>;

@@ -4,15 +4,18 @@
 //! that tick, where `Ok(None)` is the registration of interest. Outside a tick a `try_` method is now or never.
 //! Methods take `&self`, so a socket is read and written at once without splitting it.
 //!
-//! In reading order: `addrs` finds the addresses of a name, [`TcpListener`] accepts, [`TcpStream`] is a connection, and
-//! a [`Hangup`] sees its end for whoever neither reads nor writes.
+//! In reading order: `addrs` finds the addresses of a name, [`TcpListener`] accepts and knows from its [`Setbacks`] what
+//! to do when that fails, [`TcpStream`] is a connection, and a [`Hangup`] sees its end for whoever neither reads nor
+//! writes.
 
 mod addrs;
 mod tcp_listener;
+mod setbacks;
 mod tcp_stream;
 mod hangup;
 
 pub use addrs::{ToAddrs, lookup_host};
 pub use hangup::Hangup;
+pub use setbacks::Setbacks;
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;

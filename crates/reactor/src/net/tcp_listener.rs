@@ -1,16 +1,26 @@
 //! A listening TCP socket.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use super::{TcpStream, ToAddrs, lookup_host};
+use super::{Setbacks, TcpStream, ToAddrs, lookup_host};
 use crate::driver::{self, ListenOptions};
 use crate::interest::{Registration, Way};
+use crate::pauses::Pause;
 use crate::task::budget::ACCEPT_COST;
 
-/// Accepts TCP connections.
+/// Accepts TCP connections, and lives through what accepting can meet besides.
+///
+/// A client that is gone before it is accepted is passed over. When files or memory run out, nobody is accepted for a
+/// moment: until a socket of this reactor is closed, or for 10 ms at first and up to a second while it lasts. The
+/// operator is told when that begins and when it has ended. [`Setbacks`] has the details. To whoever waits it looks as
+/// if nobody came, so a loop that accepts needs no care of its own.
+///
+/// At most eight connections are accepted by a task in one turn of the loop, then the others come first: a storm of new
+/// clients should not hold up those that are being served.
 ///
 /// ```
 /// use ekiden_reactor::{net, run};
@@ -29,6 +39,8 @@ pub struct TcpListener {
     // First, so that the socket is closed before its place in the table is given to another.
     socket: driver::TcpListener,
     registration: Registration,
+    setbacks: Cell<Setbacks>,
+    pause: Pause,
 }
 
 impl TcpListener {
@@ -70,7 +82,9 @@ impl TcpListener {
     pub fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
         let opened = Registration::new(|core, token| core.driver.tcp_listen(addr, options, token));
         match opened {
-            Ok((registration, socket)) => Ok(Self { socket, registration }),
+            Ok((registration, socket)) => {
+                Ok(Self { socket, registration, setbacks: Cell::default(), pause: Pause::default() })
+            }
             Err(error) => Err(io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))),
         }
     }
@@ -79,28 +93,45 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// As the system's. Some concern only one connection (`ECONNABORTED`), some pass (too many open files): the
-    /// listener can be used again after any of them.
+    /// As the system's, and only those by which the listener has ended: there will be no connection any more. What
+    /// passes, and what concerns only one connection, is no error here.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses no connection: one leaves the queue only in the poll that returns it.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (socket, peer) =
-            self.registration.use_by(Way::Read, ACCEPT_COST, || self.socket.accept()).await?;
-        Ok((TcpStream::from_accepted(socket)?, peer))
+        self.registration.use_by(Way::Read, ACCEPT_COST, || self.accept_now()).await
     }
 
     /// Accepts a connection if there is one; inside a tick, `Ok(None)` registers interest in the next.
+    ///
+    /// ```
+    /// use ekiden_reactor::{Task, Tick, net::TcpListener, schedule};
+    /// use std::io;
+    /// # use ekiden_reactor::net::TcpStream;
+    /// # struct Connection;
+    /// # impl Connection { fn new(_: TcpStream) -> Self { Self } }
+    /// # impl Task for Connection { fn tick(&mut self) -> io::Result<Tick> { Ok(Tick::Final) } }
+    ///
+    /// struct Listener {
+    ///     socket: TcpListener,
+    /// }
+    ///
+    /// impl Task for Listener {
+    ///     fn tick(&mut self) -> io::Result<Tick> {
+    ///         while let Some((stream, _peer)) = self.socket.try_accept()? {
+    ///             schedule(Connection::new(stream));
+    ///         }
+    ///         Ok(Tick::WouldBlock)
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
     /// As for [`accept`](Self::accept).
     pub fn try_accept(&self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
-        match self.registration.try_use(Way::Read, ACCEPT_COST, || self.socket.accept())? {
-            Some((socket, peer)) => Ok(Some((TcpStream::from_accepted(socket)?, peer))),
-            None => Ok(None),
-        }
+        self.registration.try_use(Way::Read, ACCEPT_COST, || self.accept_now())
     }
 
     /// The next connection, or the task is woken when there is one, unless another polls after it.
@@ -109,9 +140,43 @@ impl TcpListener {
     ///
     /// As for [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let (socket, peer) =
-            ready!(self.registration.poll_use(Way::Read, ACCEPT_COST, cx, || self.socket.accept()))?;
-        Poll::Ready(TcpStream::from_accepted(socket).map(|stream| (stream, peer)))
+        self.registration.poll_use(Way::Read, ACCEPT_COST, cx, || self.accept_now())
+    }
+
+    /// The next connection that is well, or `WouldBlock`.
+    fn accept_now(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        if self.pause.is_on(&self.registration) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        loop {
+            match self.accept_one() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    let pause = self.with_setbacks(|setbacks| setbacks.handle_error(error))?;
+                    if !pause.is_zero() {
+                        self.pause.begin(&self.registration, pause);
+                        return Err(io::ErrorKind::WouldBlock.into());
+                    }
+                }
+                accepted_or_none => {
+                    self.with_setbacks(Setbacks::handle_success);
+                    return accepted_or_none;
+                }
+            }
+        }
+    }
+
+    fn accept_one(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (socket, peer) = self.socket.accept()?;
+        Ok((TcpStream::from_accepted(socket)?, peer))
+    }
+
+    /// They are not borrowed while they tell the operator, which runs a user's function.
+    fn with_setbacks<R>(&self, f: impl FnOnce(&mut Setbacks) -> R) -> R {
+        let mut setbacks = self.setbacks.take();
+        let result = f(&mut setbacks);
+        self.setbacks.set(setbacks);
+        result
     }
 
     /// The address that it listens on.

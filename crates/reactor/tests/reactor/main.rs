@@ -6,6 +6,7 @@ mod tasks;
 mod ticks;
 mod tcp;
 mod time;
+mod accepting;
 mod sources;
 mod channels;
 mod threads;
