@@ -26,8 +26,13 @@ pub trait Listener {
     ///
     /// # Errors
     ///
-    /// As the system's. A server waits out a shortage of files or memory, passes over errors of one connection, and
-    /// ends by those that say that this is no listener.
+    /// As they come, from the system or of a handshake: what each is about,
+    /// [`Setbacks`](ekiden_reactor::net::Setbacks) says. A server passes over errors of one connection, for which it
+    /// takes all that it does not know; it waits for up to a second when files or memory have run out, or when errors
+    /// follow on one another without an end; and it ends by those that say that this is no listener: `EBADF`, `EINVAL`
+    /// and `ENOTSOCK` of the system, and [`Unsupported`](io::ErrorKind::Unsupported) for who has no number.
+    ///
+    /// A [`TcpListener`] passes over and waits by itself, and whatever is made around one need only pass on its errors.
     ///
     /// # Cancel safety
     ///

@@ -12,7 +12,7 @@
 //!
 //! In reading order: [`Listener`] is where connections come from, [`Server`] the `handle`, `state` what it shares with
 //! the connections; [`Drain`] is what a connection is told, `linger` how one is closed so that its peer gets what was
-//! written; `accept` survives what accepting can meet.
+//! written; `accept` is the loop.
 
 mod listener;
 mod handle;
