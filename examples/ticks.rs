@@ -12,12 +12,10 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use ekiden::driver::ListenOptions;
 use ekiden::net::{TcpListener, TcpStream};
-use ekiden::notice::Level;
-use ekiden::{Sleep, Task, Tick, buffer, notice, schedule, sleep};
+use ekiden::{Task, Tick, buffer, schedule};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7001".to_owned());
@@ -32,13 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Serves until somebody asks the program to end.
 pub async fn serve(listener: Listener) -> Result<(), Box<dyn Error>> {
-    let server = schedule(Patient { listener, pause: None });
+    // Nobody waits for its end, so the operator is told if it fails.
+    drop(schedule(listener));
     ekiden::shutdown().await;
-    server.abort();
     Ok(())
 }
 
-/// Accepts connections, and schedules a task for each.
+/// Accepts connections, and schedules a task for each. What accepting can meet besides is the socket's business.
 pub struct Listener {
     socket: TcpListener,
 }
@@ -61,38 +59,6 @@ impl Task for Listener {
             schedule(Connection::new(stream));
         }
         Ok(Tick::WouldBlock)
-    }
-}
-
-/// Ticks the listener whatever happens: when files have run out it says so, and tries again a little later.
-struct Patient {
-    listener: Listener,
-    pause: Option<Sleep>,
-}
-
-impl Task for Patient {
-    fn tick(&mut self) -> io::Result<Tick> {
-        if let Some(pause) = &mut self.pause
-            && pause.try_elapsed()?.is_none()
-        {
-            return Ok(Tick::WouldBlock);
-        }
-        match self.listener.tick() {
-            Ok(tick) => {
-                if self.pause.take().is_some() {
-                    notice(Level::Info, "accept", format_args!("connections are accepted again"));
-                }
-                Ok(tick)
-            }
-            Err(error) => {
-                if self.pause.replace(sleep(PAUSE)).is_none() {
-                    let told = format_args!("cannot accept connections, will try again: {error}");
-                    notice(Level::Warning, "accept", told);
-                }
-                // Again at once, since only a pause that was asked brings this task back.
-                Ok(Tick::Yield)
-            }
-        }
     }
 }
 
@@ -160,6 +126,3 @@ impl Connection {
 
 /// A client that never ends its line may not fill the memory. As much as one read brings.
 const LINE_MAX: usize = 64 * 1024;
-
-/// Long enough for somebody to give back a file, and hardly felt by who waits for one.
-const PAUSE: Duration = Duration::from_millis(100);
