@@ -11,7 +11,8 @@ use crate::sync::oneshot;
 
 /// Runs a function that blocks on a thread of a pool, and waits for its result.
 ///
-/// The function is handed over at the call, before the future is first polled.
+/// The function is handed over at the call, before the future is first polled. On the system's driver 64 run at once,
+/// and 1,024 more wait.
 ///
 /// ```
 /// # ekiden_reactor::run(async {

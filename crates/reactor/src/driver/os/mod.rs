@@ -1,7 +1,7 @@
 //! The system's driver, on mio: the only place that names it, and the only one that reads the system's clocks.
 //!
 //! In reading order: the sockets are in `tcp`, any other thing that mio can poll is a [`Source`]; `signals` ask the
-//! program to end; the `pool` has threads for what blocks.
+//! program to end; a `pool` has threads for what blocks.
 
 mod tcp;
 mod source;
@@ -17,13 +17,13 @@ use std::time::{Duration, SystemTime};
 
 use super::{Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Token, Unpark};
 use crate::time::Instant;
-use pool::Pool;
+use pool::{Limits, Pool};
 use signals::Signals;
 
 pub use source::Source;
 pub use tcp::{TcpListener, TcpStream};
 
-/// The system: sockets by mio (epoll on Linux), its clocks, its entropy, its resolver on a pool of threads.
+/// The system: sockets by mio (epoll on Linux), its clocks, its entropy, its resolver on threads of its own.
 pub struct Os {
     poll: RefCell<mio::Poll>,
     events: RefCell<mio::Events>,
@@ -32,7 +32,8 @@ pub struct Os {
     /// What our instants count from: see [`origin`], which costs an atomic load more.
     origin: std::time::Instant,
     signals: OnceCell<Signals>,
-    pool: Pool,
+    jobs: Pool,
+    lookups: Pool,
 }
 
 impl Os {
@@ -52,7 +53,8 @@ impl Os {
             unparker,
             origin: origin(),
             signals: OnceCell::new(),
-            pool: Pool::new(pool::Limits::default()),
+            jobs: Pool::new(Limits::of_jobs()),
+            lookups: Pool::new(Limits::of_lookups()),
         })
     }
 
@@ -176,13 +178,13 @@ impl Driver for Os {
             let found = (host.as_str(), port).to_socket_addrs();
             answer(&in_job, found.map(|addrs| addrs.take(ADDRS_MAX).collect()));
         });
-        if let Err(overloaded) = self.blocking(job) {
+        if let Err(overloaded) = self.lookups.submit(job) {
             answer(&done, Err(io::Error::other(overloaded)));
         }
     }
 
     fn blocking(&self, job: Job) -> Result<(), Overloaded> {
-        self.pool.submit(job)
+        self.jobs.submit(job)
     }
 
     fn watch_signals(&self) -> io::Result<()> {
@@ -248,3 +250,53 @@ const EVENTS_PER_PARK: usize = 1024;
 
 /// A name with more addresses than this is somebody's mistake or malice.
 const ADDRS_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::RwLock;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    /// Met only by a test that fails.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Jobs that hang, as many as are taken, while `test` runs.
+    fn while_all_hang(submit: impl Fn(Job) -> Result<(), Overloaded>, test: impl FnOnce()) {
+        let door = Arc::new(RwLock::new(()));
+        let closed = door.write();
+        let hang = || -> Job {
+            let door = door.clone();
+            Box::new(move || drop(door.read()))
+        };
+        while submit(hang()).is_ok() {}
+        test();
+        drop(closed);
+    }
+
+    #[test]
+    fn jobs_that_hang_hold_up_no_lookup() {
+        let os = Os::new().unwrap();
+        while_all_hang(
+            |job| os.blocking(job),
+            || {
+                let (done, found) = channel();
+                os.lookup("127.0.0.1".into(), 80, Box::new(move |addrs| done.send(addrs.unwrap()).unwrap()));
+                assert_eq!(found.recv_timeout(PATIENCE), Ok(vec![SocketAddr::from(([127, 0, 0, 1], 80))]));
+            },
+        );
+    }
+
+    #[test]
+    fn lookups_that_hang_hold_up_no_job() {
+        let os = Os::new().unwrap();
+        while_all_hang(
+            |job| os.lookups.submit(job),
+            || {
+                let (done, ran) = channel();
+                assert_eq!(os.blocking(Box::new(move || done.send("it ran").unwrap())), Ok(()));
+                assert_eq!(ran.recv_timeout(PATIENCE), Ok("it ran"));
+            },
+        );
+    }
+}

@@ -1,4 +1,5 @@
-//! Threads for jobs that block: names are resolved here, and `blocking` runs here.
+//! Threads for jobs that block. A driver has two pools, one that resolves names and one for what `blocking` runs: so
+//! resolvers that do not answer hold up no other job, and jobs that hang no look-up.
 //!
 //! A thread is started when a job finds none idle, up to a maximum; then jobs wait in line, up to another maximum;
 //! then they are refused, not begun. A thread that has been idle for a while ends. Knows no task and no core: a job
@@ -19,7 +20,9 @@ use super::super::{Job, Overloaded};
 /// How much a [`Pool`] may use.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Threads at once. 64: what blocks is a disk or a resolver, and more at once make neither faster.
+    /// What the system calls the threads: it shows fifteen bytes.
+    pub(super) name: &'static str,
+    /// Threads at once.
     pub(super) threads_max: usize,
     /// Jobs that wait for a thread. 1,024: at 5 ms each, the last has waited for 80 ms; past that the caller should
     /// know rather than wait.
@@ -28,9 +31,16 @@ pub(super) struct Limits {
     pub(super) idle_time: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { threads_max: 64, waiting_max: 1024, idle_time: Duration::from_secs(10) }
+impl Limits {
+    /// For what `blocking` runs. 64 threads: what blocks is mostly a disk, and more at once make none faster.
+    pub(super) fn of_jobs() -> Self {
+        let (waiting_max, idle_time) = (1024, Duration::from_secs(10));
+        Self { name: "ekiden-blocking", threads_max: 64, waiting_max, idle_time }
+    }
+
+    /// For look-ups. Half as many threads: a resolver answers in milliseconds, or else makes all of them wait.
+    pub(super) fn of_lookups() -> Self {
+        Self { name: "ekiden-lookup", threads_max: 32, ..Self::of_jobs() }
     }
 }
 
@@ -79,8 +89,7 @@ impl Pool {
 
     fn start_thread(&self) -> std::io::Result<()> {
         let shared = self.shared.clone();
-        // The system shows fifteen bytes of the name, which these are.
-        thread::Builder::new().name("ekiden-blocking".into()).spawn(move || shared.work()).map(drop)
+        thread::Builder::new().name(self.shared.limits.name.into()).spawn(move || shared.work()).map(drop)
     }
 }
 
@@ -175,7 +184,7 @@ mod tests {
     const FOR_EVER: Duration = Duration::from_secs(1_000_000);
 
     fn pool(threads_max: usize, waiting_max: usize, idle_time: Duration) -> Pool {
-        Pool::new(Limits { threads_max, waiting_max, idle_time })
+        Pool::new(Limits { name: "a pool's", threads_max, waiting_max, idle_time })
     }
 
     /// Occupies a thread until the sender is dropped, and returns once the thread is occupied.
