@@ -2,8 +2,12 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
-use ekiden_reactor::{run, shutdown};
+use ekiden_reactor::{run, shutdown, sleep};
+
+/// How long a process waits for the signal that is to end it. Only one that is not ended waits for so long.
+const LONG: Duration = Duration::from_secs(20);
 
 const CHILD: &str = "EKIDEN_TEST_SIGNALS";
 
@@ -18,7 +22,7 @@ fn in_a_process(test: &str, child: fn()) -> Option<ExitStatus> {
     Some(run.expect("it runs once, so it runs twice").status)
 }
 
-/// Returns when the signal has come, if the process is still there.
+/// Returns when the signal is on its way: it may be another thread that takes it.
 fn signal_self(name: &str) {
     let sent = Command::new("kill").args(["-s", name, &std::process::id().to_string()]).status();
     assert!(sent.is_ok_and(|status| status.success()));
@@ -44,6 +48,7 @@ fn a_second_signal_ends_the_process() {
             signal_self("TERM");
             shutdown.await;
             signal_self("INT");
+            sleep(LONG).await;
         });
     });
     assert!(status.is_none_or(|status| status.signal() == Some(2)), "{status:?}");
@@ -56,6 +61,7 @@ fn behind_a_reactor_signals_do_what_they_did_before() {
             run(async { drop(shutdown()) });
         }
         signal_self("TERM");
+        run(sleep(LONG));
     });
     assert!(status.is_none_or(|status| status.signal() == Some(15)), "{status:?}");
 }
