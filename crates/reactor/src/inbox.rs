@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 use crate::core;
 use crate::driver::Unpark;
 use crate::sync::oneshot;
-use crate::task::{JoinError, TaskId, spawn_at};
+use crate::task::{JoinError, Origin, TaskId, spawn_from};
 
 /// What other threads have said and the reactor has not read yet.
 pub(crate) struct Inbox {
@@ -157,16 +157,16 @@ impl Handle {
         let place = Location::caller();
         let (sender, receiver) = oneshot::channel();
         let make = Box::new(move || {
-            let task = spawn_at(make(), None, place);
-            drop(spawn_at(
+            let origin = Origin { name: None, place };
+            let task = spawn_from(make(), origin);
+            drop(spawn_from(
                 async move {
                     // An error only says that nobody waits for the result.
                     if let Err(Err(failure)) = sender.send(task.await) {
-                        failure.report(None, place);
+                        failure.report(origin);
                     }
                 },
-                Some("waits for a task of another thread"),
-                place,
+                Origin { name: Some("waits for a task of another thread"), place },
             ));
         });
         // Given back by a reactor that has ended: dropping it here closes the channel, which the handle reports.

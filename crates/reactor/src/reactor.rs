@@ -15,7 +15,7 @@ use crate::driver::os::Os;
 use crate::driver::{Driver, Event, Park};
 use crate::inbox::{Handle, Maker};
 use crate::notice::{self, Notice};
-use crate::task::{JoinError, budget};
+use crate::task::{JoinError, Origin, budget};
 use crate::time::Instant;
 
 /// Runs a future on a new reactor, on the system's driver, until it is ready.
@@ -130,7 +130,8 @@ impl Core {
         for Maker { make, place } in letters.makers {
             // It runs a user's function, whose panic is the operator's to know: nobody here waits for it.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(make)) {
-                JoinError::panicked(payload).report(Some("a function that makes a task"), place);
+                let origin = Origin { name: Some("a function that makes a task"), place };
+                JoinError::panicked(payload).report(origin);
             }
         }
     }

@@ -21,24 +21,25 @@ pub(crate) struct Job<F: Future> {
     joiner: Cell<Option<Waker>>,
     aborted: Cell<bool>,
     /// Told of a result for which nobody waits.
-    report: fn(&F::Output, Outcome),
+    report: fn(&F::Output, Origin),
+    origin: Origin,
     detached: Cell<bool>,
 }
 
 enum JobResult<T> {
     Pending,
-    Ended(Result<T, JoinError>, Outcome),
+    Ended(Result<T, JoinError>),
     Taken,
 }
 
-/// Whose result it is, for a notice about it.
+/// Who a task is and where it comes from, for a notice about it.
 #[derive(Clone, Copy)]
-pub(crate) struct Outcome {
+pub(crate) struct Origin {
     pub(crate) name: Option<&'static str>,
     pub(crate) place: &'static Location<'static>,
 }
 
-impl Outcome {
+impl Origin {
     /// Tells the operator of a panic for which nobody waits. `what` goes before the task's name.
     pub(crate) fn report_panic(self, what: &str, message: Option<&str>) {
         let (name, place) = (self.name.unwrap_or("a task"), self.place);
@@ -54,32 +55,33 @@ pub(crate) fn message_of(payload: &(dyn Any + Send)) -> Option<&str> {
 }
 
 impl<F: Future> Job<F> {
-    pub(crate) fn new(future: F, report: fn(&F::Output, Outcome)) -> Self {
+    pub(crate) fn new(future: F, origin: Origin, report: fn(&F::Output, Origin)) -> Self {
         Self {
             future: Cell::new(Some(Box::pin(future))),
             result: RefCell::new(JobResult::Pending),
             joiner: Cell::new(None),
             aborted: Cell::new(false),
             report,
+            origin,
             detached: Cell::new(false),
         }
     }
 
-    fn end(&self, result: Result<F::Output, JoinError>, outcome: Outcome) {
+    fn end(&self, result: Result<F::Output, JoinError>) {
         if self.detached.get() {
-            self.report_lost(result, outcome);
+            self.report_lost(result);
             return;
         }
-        self.result.replace(JobResult::Ended(result, outcome));
+        self.result.replace(JobResult::Ended(result));
         if let Some(joiner) = self.joiner.take() {
             joiner.wake();
         }
     }
 
-    fn report_lost(&self, result: Result<F::Output, JoinError>, outcome: Outcome) {
+    fn report_lost(&self, result: Result<F::Output, JoinError>) {
         match result {
-            Ok(output) => (self.report)(&output, outcome),
-            Err(failure) => failure.report(outcome.name, outcome.place),
+            Ok(output) => (self.report)(&output, self.origin),
+            Err(failure) => failure.report(self.origin),
         }
     }
 }
@@ -87,15 +89,16 @@ impl<F: Future> Job<F> {
 /// What the table does with a job.
 pub(crate) trait Run {
     /// Polls the future; true when the job has ended.
-    fn run(&self, cx: &mut Context<'_>, outcome: Outcome) -> bool;
+    fn run(&self, cx: &mut Context<'_>) -> bool;
     /// Drops the future now.
-    fn cancel(&self, outcome: Outcome);
+    fn cancel(&self);
+    fn origin(&self) -> Origin;
 }
 
 impl<F: Future> Run for Job<F> {
-    fn run(&self, cx: &mut Context<'_>, outcome: Outcome) -> bool {
+    fn run(&self, cx: &mut Context<'_>) -> bool {
         if self.aborted.get() {
-            self.cancel(outcome);
+            self.cancel();
             return true;
         }
         let Some(mut future) = self.future.take() else { return true };
@@ -108,24 +111,28 @@ impl<F: Future> Run for Job<F> {
             }
             Ok(Poll::Ready(output)) => {
                 let dropped = catch_unwind(AssertUnwindSafe(|| drop(future)));
-                self.end(dropped.map(|()| output).map_err(JoinError::panicked), outcome);
+                self.end(dropped.map(|()| output).map_err(JoinError::panicked));
                 true
             }
             Err(payload) => {
                 // Its own remains may panic once more; the first reason is the one to tell.
                 drop(catch_unwind(AssertUnwindSafe(|| drop(future))));
-                self.end(Err(JoinError::panicked(payload)), outcome);
+                self.end(Err(JoinError::panicked(payload)));
                 true
             }
         }
     }
 
-    fn cancel(&self, outcome: Outcome) {
+    fn cancel(&self) {
         let future = self.future.take();
         match catch_unwind(AssertUnwindSafe(|| drop(future))) {
-            Ok(()) => self.end(Err(JoinError::aborted()), outcome),
-            Err(payload) => self.end(Err(JoinError::panicked(payload)), outcome),
+            Ok(()) => self.end(Err(JoinError::aborted())),
+            Err(payload) => self.end(Err(JoinError::panicked(payload))),
         }
+    }
+
+    fn origin(&self) -> Origin {
+        self.origin
     }
 }
 
@@ -141,7 +148,7 @@ impl<F: Future> Join<F::Output> for Job<F> {
     fn poll_join(&self, cx: &mut Context<'_>) -> Poll<Result<F::Output, JoinError>> {
         let mut state = self.result.borrow_mut();
         match std::mem::replace(&mut *state, JobResult::Taken) {
-            JobResult::Ended(result, _) => Poll::Ready(result),
+            JobResult::Ended(result) => Poll::Ready(result),
             JobResult::Taken => panic!("a join handle was polled after it had given its result"),
             JobResult::Pending => {
                 *state = JobResult::Pending;
@@ -165,8 +172,8 @@ impl<F: Future> Join<F::Output> for Job<F> {
     fn detach(&self) {
         self.detached.set(true);
         self.joiner.take();
-        if let JobResult::Ended(result, outcome) = self.result.replace(JobResult::Taken) {
-            self.report_lost(result, outcome);
+        if let JobResult::Ended(result) = self.result.replace(JobResult::Taken) {
+            self.report_lost(result);
         } else {
             self.result.replace(JobResult::Pending);
         }
@@ -279,9 +286,9 @@ impl JoinError {
     }
 
     /// Tells the operator of a panic for which nobody waits; that a task was aborted is no news.
-    pub(crate) fn report(&self, name: Option<&'static str>, place: &'static Location<'static>) {
+    pub(crate) fn report(&self, origin: Origin) {
         if self.is_panic() {
-            Outcome { name, place }.report_panic("", self.panic_message());
+            origin.report_panic("", self.panic_message());
         }
     }
 }

@@ -28,6 +28,7 @@ pub use job::{JoinError, JoinHandle};
 pub use tick::{Task, Tick};
 
 pub(crate) use budget::{poll_budget, try_budget};
+pub(crate) use job::Origin;
 pub(crate) use table::{TaskId, TaskTable};
 pub(crate) use tick::tick_waker;
 
@@ -41,7 +42,7 @@ pub(crate) use tick::tick_waker;
 /// If no reactor runs on this thread.
 #[track_caller]
 pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
-    spawn_at(future, None, Location::caller())
+    spawn_from(future, Origin { name: None, place: Location::caller() })
 }
 
 /// Like [`spawn`], with a name that notices about the task will use.
@@ -51,7 +52,7 @@ pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
 /// If no reactor runs on this thread.
 #[track_caller]
 pub fn spawn_named<F: Future + 'static>(name: &'static str, future: F) -> JoinHandle<F::Output> {
-    spawn_at(future, Some(name), Location::caller())
+    spawn_from(future, Origin { name: Some(name), place: Location::caller() })
 }
 
 /// Schedules a task that ticks on this thread's reactor.
@@ -64,16 +65,12 @@ pub fn spawn_named<F: Future + 'static>(name: &'static str, future: F) -> JoinHa
 /// If no reactor runs on this thread.
 #[track_caller]
 pub fn schedule<T: Task + 'static>(task: T) -> JoinHandle<io::Result<()>> {
-    let place = Location::caller();
-    core::with(|core| core.tasks.spawn(tick::Ticking::new(task), None, place, tick::report_error))
+    let origin = Origin { name: None, place: Location::caller() };
+    core::with(|core| core.tasks.spawn(tick::Ticking::new(task), origin, tick::report_error))
 }
 
-pub(crate) fn spawn_at<F: Future + 'static>(
-    future: F,
-    name: Option<&'static str>,
-    place: &'static Location<'static>,
-) -> JoinHandle<F::Output> {
-    core::with(|core| core.tasks.spawn(future, name, place, |_, _| ()))
+pub(crate) fn spawn_from<F: Future + 'static>(future: F, origin: Origin) -> JoinHandle<F::Output> {
+    core::with(|core| core.tasks.spawn(future, origin, |_, _| ()))
 }
 
 /// Lets the others go first: the tasks that are ready, the timers that are due, and whatever the world has to tell.

@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
@@ -15,7 +15,7 @@ use std::task::{Context, Wake, Waker};
 use slab::Slab;
 
 use super::budget;
-use super::job::{Job, JoinHandle, Outcome, Run, message_of};
+use super::job::{Job, JoinHandle, Origin, Run, message_of};
 use super::tick::TickScope;
 use crate::core::{self, ReactorId};
 use crate::inbox::Inbox;
@@ -42,13 +42,10 @@ pub(crate) struct TaskTable {
 /// One task's place in the table.
 pub(crate) struct Entry {
     pub(crate) waker: Waker,
-    id: TaskId,
     /// Kept apart from `waker` to see whether anybody else holds one.
     shared: Arc<TaskWaker>,
     queued: Cell<bool>,
     job: RefCell<Option<Rc<dyn Run>>>,
-    name: Cell<Option<&'static str>>,
-    place: Cell<&'static Location<'static>>,
 }
 
 /// A task's place in its reactor's table, and which of the tasks that had this place it is.
@@ -79,7 +76,7 @@ impl Wake for TaskWaker {
 
 impl TaskTable {
     pub(crate) fn new(home: ReactorId, inbox: Arc<Inbox>) -> Self {
-        let main = Entry::new(TaskId { slot: MAIN, generation: 0 }, home, inbox.clone(), Location::caller());
+        let main = Entry::new(TaskId { slot: MAIN, generation: 0 }, home, inbox.clone());
         Self {
             home,
             inbox,
@@ -100,32 +97,24 @@ impl TaskTable {
     pub(crate) fn spawn<F: Future + 'static>(
         &self,
         future: F,
-        name: Option<&'static str>,
-        place: &'static Location<'static>,
-        report: fn(&F::Output, Outcome),
+        origin: Origin,
+        report: fn(&F::Output, Origin),
     ) -> JoinHandle<F::Output> {
-        let job = Rc::new(Job::new(future, report));
-        let entry = self.place(job.clone(), name, place);
+        let job = Rc::new(Job::new(future, origin, report));
+        let entry = self.place(job.clone());
         self.enqueue(&entry);
         JoinHandle::new(job, entry)
     }
 
-    fn place(
-        &self,
-        job: Rc<dyn Run>,
-        name: Option<&'static str>,
-        place: &'static Location<'static>,
-    ) -> Rc<Entry> {
+    fn place(&self, job: Rc<dyn Run>) -> Rc<Entry> {
         let mut entries = self.entries.borrow_mut();
         let vacant = entries.vacant_entry();
         let slot = vacant.key();
         let entry = match self.spare.borrow_mut().pop() {
             // The slab hands out the slot freed last, and so do we, hence this nearly always fits.
-            Some(entry) if entry.id.slot as usize == slot => entry,
-            _ => Rc::new(Entry::new(self.next_id(slot), self.home, self.inbox.clone(), place)),
+            Some(entry) if entry.id().slot as usize == slot => entry,
+            _ => Rc::new(Entry::new(self.next_id(slot), self.home, self.inbox.clone())),
         };
-        entry.name.set(name);
-        entry.place.set(place);
         entry.job.replace(Some(job));
         vacant.insert(entry.clone());
         entry
@@ -146,7 +135,7 @@ impl TaskTable {
         }
         let entries = self.entries.borrow();
         if let Some(entry) = entries.get(id.slot as usize)
-            && entry.id == id
+            && entry.id() == id
         {
             self.enqueue(entry);
         }
@@ -197,9 +186,9 @@ impl TaskTable {
         // A panic of the future is the job's to tell. What is caught here is rarer: its output panics when it is
         // dropped, or so does what it panicked with, or whoever waits for it panics when woken.
         let ended = self.turn_of(&entry, |cx| {
-            let run = AssertUnwindSafe(|| job.run(cx, entry.outcome()));
+            let run = AssertUnwindSafe(|| job.run(cx));
             catch_unwind(run).unwrap_or_else(|payload| {
-                entry.outcome().report_panic("the end of ", message_of(&*payload));
+                job.origin().report_panic("the end of ", message_of(&*payload));
                 std::mem::forget(payload); // its drop may be what panicked
                 true
             })
@@ -226,7 +215,7 @@ impl TaskTable {
 
     fn remove(&self, entry: &Rc<Entry>) {
         let job = entry.job.take();
-        self.entries.borrow_mut().try_remove(entry.id.slot as usize);
+        self.entries.borrow_mut().try_remove(entry.id().slot as usize);
         drop(job);
         // A waker that is still somewhere, or a wake-up that is still queued, must never reach the next task here.
         let mut spare = self.spare.borrow_mut();
@@ -249,7 +238,7 @@ impl TaskTable {
             for (_, entry) in entries {
                 let job = entry.job.take();
                 if let Some(job) = job {
-                    job.cancel(entry.outcome());
+                    job.cancel();
                 }
             }
         }
@@ -275,8 +264,10 @@ impl TaskTable {
     pub(super) fn report_idle_tick(&self) {
         let running = self.running.borrow();
         let Some(entry) = running.as_ref() else { return };
-        if !entry.is_expected() {
-            let Outcome { name, place } = entry.outcome();
+        if let Some(job) = &*entry.job.borrow()
+            && !entry.is_expected()
+        {
+            let Origin { name, place } = job.origin();
             let name = name.unwrap_or("a task");
             let says = "says that it waits for something, and asked nothing: it never ends";
             notice(Level::Error, "task", format_args!("{name}, scheduled at {place}, {says}"));
@@ -285,30 +276,22 @@ impl TaskTable {
 }
 
 impl Entry {
-    fn new(id: TaskId, home: ReactorId, inbox: Arc<Inbox>, place: &'static Location<'static>) -> Self {
+    fn new(id: TaskId, home: ReactorId, inbox: Arc<Inbox>) -> Self {
         let shared = Arc::new(TaskWaker { home, task: id, inbox });
-        Self {
-            waker: Waker::from(shared.clone()),
-            id,
-            shared,
-            queued: Cell::new(false),
-            job: RefCell::default(),
-            name: Cell::new(None),
-            place: Cell::new(place),
-        }
+        Self { waker: Waker::from(shared.clone()), shared, queued: Cell::new(false), job: RefCell::default() }
     }
 
     pub(crate) fn is_main(&self) -> bool {
-        self.id.slot == MAIN
+        self.id().slot == MAIN
+    }
+
+    fn id(&self) -> TaskId {
+        self.shared.task
     }
 
     /// Whether a wake-up is queued, or somebody holds a waker to queue one: two are the entry's own.
     fn is_expected(&self) -> bool {
         self.queued.get() || Arc::strong_count(&self.shared) > 2
-    }
-
-    fn outcome(&self) -> Outcome {
-        Outcome { name: self.name.get(), place: self.place.get() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use super::job::Outcome;
+use super::job::Origin;
 use crate::core::{self, Core};
 use crate::notice::{Level, notice};
 
@@ -183,9 +183,9 @@ impl Drop for InTick<'_> {
 }
 
 /// Tells the operator of a task that ended with an error for which nobody waits.
-pub(crate) fn report_error(result: &io::Result<()>, outcome: Outcome) {
+pub(crate) fn report_error(result: &io::Result<()>, origin: Origin) {
     if let Err(error) = result {
-        let (name, place) = (outcome.name.unwrap_or("a task"), outcome.place);
+        let (name, place) = (origin.name.unwrap_or("a task"), origin.place);
         notice(
             Level::Warning,
             "task",
