@@ -1,4 +1,4 @@
-//! Echo on tokio: the current-thread runtime on one thread, the multi-thread runtime on several.
+//! Echo on tokio: the current-thread runtime. The multi-thread runtime is a peer of its own.
 //!
 //! Set up after <https://github.com/tokio-rs/tokio/blob/master/examples/echo-tcp.rs>.
 #![forbid(unsafe_code)]
@@ -12,9 +12,8 @@ use tokio::runtime::Builder;
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:0".to_owned());
-    let threads: usize = args.next().map_or(1, |n| n.parse().expect("THREADS is a number"));
-    let mut builder = if threads == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
-    builder.enable_all().worker_threads(threads).build()?.block_on(serve(addr))
+    assert!(args.next().is_none_or(|threads| threads == "1"), "this runtime has one thread");
+    Builder::new_current_thread().enable_all().build()?.block_on(serve(addr))
 }
 
 async fn serve(addr: String) -> Result<()> {

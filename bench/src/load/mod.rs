@@ -1,0 +1,81 @@
+//! Who asks: a process on a core of its own, and what it says of its run.
+//!
+//! The echo load is ours; HTTP is asked by `wrk` and `h2load`, which we did not write.
+
+pub(crate) mod echo;
+
+use anyhow::Result;
+
+use crate::process::server::Server;
+use crate::process::usage::Cpu;
+use crate::results::{Figure, Figures};
+
+/// What the load saw.
+pub(crate) struct Outcome {
+    pub(crate) requests: f64,
+    pub(crate) seconds: f64,
+    /// What the load used of its core; none if it spins, and is full by design.
+    pub(crate) cpu_seconds: Option<f64>,
+    /// Whatever it says of latency.
+    pub(crate) latencies: Figures,
+}
+
+/// Figures of a server under load, and whether the load was the slower of the two.
+pub(crate) struct Measured {
+    pub(crate) figures: Figures,
+    pub(crate) has_saturated: bool,
+}
+
+impl Measured {
+    /// Figures that no load could have held back.
+    pub(crate) fn of(figures: Figures) -> Self {
+        Self { figures, has_saturated: false }
+    }
+}
+
+/// Watches what a server uses while the load counts.
+pub(crate) struct Watch {
+    pid: u32,
+    before: Cpu,
+    used: Cpu,
+}
+
+impl Watch {
+    pub(crate) fn of(server: &Server) -> Self {
+        Self { pid: server.pid(), before: Cpu::default(), used: Cpu::default() }
+    }
+
+    /// The load begins to count.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        self.before = Cpu::of(self.pid)?;
+        Ok(())
+    }
+
+    /// It has counted: what comes after, like closing its connections, is nobody's request.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        self.used = Cpu::of(self.pid)?.since(self.before);
+        Ok(())
+    }
+}
+
+/// Measures a server while it is asked.
+pub(crate) fn measure(server: &Server, load: impl FnOnce(&mut Watch) -> Result<Outcome>) -> Result<Measured> {
+    let mut watch = Watch::of(server);
+    let outcome = load(&mut watch)?;
+    let (user, system) = watch.used.split();
+    let total = watch.used.total.as_secs_f64();
+    let micros = |seconds: f64| seconds * 1e6 / outcome.requests;
+    let mut figures = Figures::from([
+        (Figure::CpuMicros, micros(total)),
+        (Figure::UserMicros, micros(user)),
+        (Figure::SystemMicros, micros(system)),
+        (Figure::PerSecond, outcome.requests / outcome.seconds),
+    ]);
+    figures.extend(outcome.latencies);
+    let is_full = |cpu: f64| cpu / outcome.seconds > FULL;
+    let has_saturated = outcome.cpu_seconds.is_some_and(is_full) && !is_full(total);
+    Ok(Measured { figures, has_saturated })
+}
+
+/// The share of a core from which it counts as full: the kernel's own work takes some per cent of it.
+const FULL: f64 = 0.95;

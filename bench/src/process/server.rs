@@ -1,0 +1,80 @@
+//! A server that was started: it listens, and ends when it is dropped.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::Place;
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) addr: SocketAddr,
+    has_ended: bool,
+}
+
+impl Server {
+    /// Starts a command that prints `listening ADDR` when it does.
+    pub(crate) fn start(place: Place, command: &mut Command) -> Result<Self> {
+        let shown = format!("{command:?}");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = place.spawn(command).with_context(|| format!("cannot start {shown}"))?;
+        let mut line = String::new();
+        let out = child.stdout.take().expect("its output is piped");
+        BufReader::new(out).read_line(&mut line)?;
+        let addr = line.trim().strip_prefix("listening ").and_then(|addr| addr.parse().ok());
+        let mut server = Self { child, addr: ([127, 0, 0, 1], 0).into(), has_ended: false };
+        match addr {
+            Some(addr) => server.addr = addr,
+            None => bail!("{shown} does not listen: it said {line:?}"),
+        }
+        Ok(server)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it, and waits until what watched it has written down what it saw.
+    pub(crate) fn end(mut self) -> Result<()> {
+        self.terminate()
+    }
+
+    fn terminate(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.has_ended, true) {
+            return Ok(());
+        }
+        let _ = kill(Pid::from_raw(watched(self.child.id()) as i32), Signal::SIGTERM);
+        let deadline = Instant::now() + PATIENCE;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                self.child.kill()?;
+                self.child.wait()?;
+                bail!("the server did not end within {PATIENCE:?} of SIGTERM");
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.terminate();
+    }
+}
+
+/// The process that serves: the child of the one that watches it (strace, perf), or the process itself.
+fn watched(pid: u32) -> u32 {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    children.split_ascii_whitespace().next().and_then(|child| child.parse().ok()).unwrap_or(pid)
+}
+
+/// Longer than any of them took; valgrind takes seconds to write down what it saw.
+const PATIENCE: Duration = Duration::from_secs(20);
