@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ekiden_reactor::net::{Hangup, Setbacks};
@@ -79,8 +79,7 @@ where
             Ok((io, peer)) => {
                 setbacks.handle_success();
                 let (serve, drain, hangup) = (serve.clone(), state.drain.clone(), listener.hangup(&io));
-                // Boxed, since an async function keeps room for what it is given beside that for what it waits for.
-                state.start(move || while_there(hangup, Box::pin(serve(io, peer, drain))));
+                state.start(move || WhileThere { hangup, connection: Box::pin(serve(io, peer, drain)) });
             }
             Err(error) => match setbacks.handle_error(error) {
                 Ok(time) => pause(state, time).await,
@@ -96,11 +95,24 @@ where
 }
 
 /// Serves a connection for as long as it is there.
-async fn while_there(hangup: Option<Hangup>, connection: impl Future<Output = ()>) {
-    match hangup {
-        // That a client has gone away is its own business.
-        Some(hangup) => drop(hangup.guard(connection).await),
-        None => connection.await,
+///
+/// Not an async function, which would keep room for what it is given beside that for what it waits for: each idle
+/// connection has one.
+struct WhileThere<C> {
+    hangup: Option<Hangup>,
+    connection: Pin<Box<C>>,
+}
+
+impl<C: Future<Output = ()>> Future for WhileThere<C> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { hangup, connection } = &mut *self;
+        match hangup {
+            // That a client has gone away is its own business.
+            Some(hangup) => hangup.poll_guarded(cx, connection.as_mut()).map(drop),
+            None => connection.as_mut().poll(cx),
+        }
     }
 }
 

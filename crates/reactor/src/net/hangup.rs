@@ -43,20 +43,26 @@ impl Hangup {
     /// That of the future.
     pub async fn guard<F: Future>(self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
-        poll_fn(|cx| {
-            let (is_gone, reads) = (self.poll_hangup(cx).is_ready(), self.0.reads());
-            match future.as_mut().poll(cx) {
-                Poll::Ready(output) => Poll::Ready(Some(output)),
-                Poll::Pending if is_gone && self.0.reads() == reads => Poll::Ready(None),
-                Poll::Pending => {
-                    if is_gone {
-                        yield_task(cx.waker());
-                    }
-                    Poll::Pending
+        poll_fn(|cx| self.poll_guarded(cx, future.as_mut())).await
+    }
+
+    /// As [`guard`](Self::guard), for who keeps the future himself. Not to be polled again after it was ready.
+    pub fn poll_guarded<F: Future>(
+        &self,
+        cx: &mut Context<'_>,
+        future: Pin<&mut F>,
+    ) -> Poll<Option<F::Output>> {
+        let (is_gone, reads) = (self.poll_hangup(cx).is_ready(), self.0.reads());
+        match future.poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if is_gone && self.0.reads() == reads => Poll::Ready(None),
+            Poll::Pending => {
+                if is_gone {
+                    yield_task(cx.waker());
                 }
+                Poll::Pending
             }
-        })
-        .await
+        }
     }
 }
 
