@@ -447,7 +447,7 @@ fn hundreds_of_silent_connections_leave_the_others_served() {
         // They do not close when they are told that we have; so that is waited for, but not for long.
         let drained = spawn(server.drain(Duration::from_secs(30)));
         until(|| server.connections() < 401).await;
-        clock.pass(Duration::from_secs(1)).await;
+        clock.pass(Duration::from_secs(2)).await;
         assert_eq!(drained.await.unwrap(), finished(401));
         drop(silent);
     });

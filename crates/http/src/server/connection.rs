@@ -3,11 +3,11 @@
 //! A [`Turn`] does the talking, and what it needs for that is a [`Talk`], which an idle connection does not have. The
 //! leaving is here: closing politely, or handing the stream over to another protocol.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use ekiden_proto::server::Drain;
-use ekiden_reactor::{Instant, buffer, yield_now};
+use ekiden_proto::server::{Drain, Linger};
+use ekiden_reactor::Instant;
 use futures_io::{AsyncRead, AsyncWrite};
 use http::Response;
 
@@ -42,21 +42,12 @@ pub(super) struct Connection<'a, Io, Drained, Call, F> {
 #[derive(Clone, Copy)]
 enum Phase {
     Talking,
-    /// The stream is being closed for writing, and then left like this.
-    Closing(Farewell),
-    /// So many bytes were passed over since.
-    Lingering(u32),
+    /// The stream is being closed, and then dropped.
+    Closing,
+    /// The same, but the client may still be sending and must see what was written.
+    Lingering(Linger),
+    HandingOver,
 }
-
-/// How much is passed over while lingering: as much as the buffers of two sockets hold between them. Who is cut off
-/// before that may never see the answer.
-const LINGER_BYTES_MAX: u32 = 8 * 1024 * 1024;
-
-/// How much a read that brings less is taken for: a network brings it in pieces not much smaller.
-const LINGER_READ_BYTES: u32 = 2 * 1024;
-
-/// Then others have a turn.
-const LINGER_READS_AT_ONCE: u32 = 8;
 
 impl<'a, Io, Drained, Call, F, E> Connection<'a, Io, Drained, Call, F>
 where
@@ -132,36 +123,18 @@ where
 {
     /// Leaves the stream as HTTP has left it.
     fn poll_leave(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        let mut reads = 0;
-        loop {
-            let Some(io) = self.io.as_mut() else { return Poll::Ready(()) };
-            match &mut self.phase {
-                Phase::Talking => return Poll::Ready(()),
-                Phase::Closing(Farewell::HandOver) => {
-                    self.hand_over();
-                    return Poll::Ready(());
-                }
-                Phase::Closing(farewell) => match Pin::new(io).poll_close(cx) {
-                    Poll::Pending => break,
-                    Poll::Ready(Ok(())) if *farewell == Farewell::Linger => self.phase = Phase::Lingering(0),
-                    Poll::Ready(_) => return Poll::Ready(()),
-                },
-                Phase::Lingering(passed_over) => {
-                    match buffer::lend(|scratch| Pin::new(io).poll_read(cx, scratch)) {
-                        Poll::Pending => break,
-                        Poll::Ready(Ok(count @ 1..)) if *passed_over < LINGER_BYTES_MAX => {
-                            // One read brings what was lent at most.
-                            *passed_over += LINGER_READ_BYTES.max(count as u32);
-                            reads += 1;
-                            if reads == LINGER_READS_AT_ONCE {
-                                let _ = pin!(yield_now()).poll(cx);
-                                return Poll::Pending;
-                            }
-                        }
-                        Poll::Ready(_) => return Poll::Ready(()),
-                    }
-                }
+        let Some(io) = self.io.as_mut() else { return Poll::Ready(()) };
+        let left = match &mut self.phase {
+            Phase::Talking => Poll::Ready(()),
+            Phase::Closing => Pin::new(io).poll_close(cx).map(drop),
+            Phase::Lingering(linger) => linger.poll(cx, io),
+            Phase::HandingOver => {
+                self.hand_over();
+                Poll::Ready(())
             }
+        };
+        if left.is_ready() {
+            return Poll::Ready(());
         }
         let config = &self.shared.config;
         match self.patience.poll_overdue(cx, config, now, Wait::Close, false) {
@@ -194,7 +167,11 @@ where
         let now = Instant::recent();
         if let Phase::Talking = this.phase {
             let farewell = ready!(this.poll_talk(cx, now))?;
-            this.phase = Phase::Closing(farewell);
+            this.phase = match farewell {
+                Farewell::Close => Phase::Closing,
+                Farewell::Linger => Phase::Lingering(Linger::default()),
+                Farewell::HandOver => Phase::HandingOver,
+            };
         }
         this.poll_leave(cx, now).map(Ok)
     }

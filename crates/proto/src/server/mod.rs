@@ -31,7 +31,7 @@ use ekiden_reactor::spawn_named;
 
 pub use drain::Drain;
 pub use handle::{Drained, Server};
-pub use linger::close_gently;
+pub use linger::{Linger, close_gently};
 pub use listener::Listener;
 
 use state::State;
