@@ -9,6 +9,7 @@ const HELP: &str = "\
 cargo run --release -- WHAT [--quick] [--only PEER,PEER]
 
   list      what can be measured, and with whom
+  render    the page, from the newest results
   all       everything, one scenario after the other
   NAME      one scenario of the list
 
@@ -23,6 +24,7 @@ pub(crate) struct Arguments {
 
 pub(crate) enum What {
     List,
+    Render,
     Measure(String),
 }
 
@@ -43,6 +45,7 @@ impl Arguments {
         let what = match what.as_deref() {
             None => bail!("what should be measured?\n\n{HELP}"),
             Some("list") => What::List,
+            Some("render") => What::Render,
             Some(name) => What::Measure(name.into()),
         };
         Ok(Self { what, is_quick, only })

@@ -41,6 +41,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::of_this_program()?;
     match &arguments.what {
         What::List => list(&peers::discover()?),
+        What::Render => render::run()?,
         What::Measure(name) => measure(&scenarios(name)?, &arguments)?,
     }
     Ok(())
@@ -95,7 +96,7 @@ fn run(scenario: &Scenario, peers: &[Peer], pace: Pace) -> Result<Results> {
     let peers: Vec<_> =
         peers.iter().filter(|peer| scenario.kinds.contains(&peer.kind.as_str())).cloned().collect();
     let about = |peer: &Peer| About { setup: peer.setup.clone(), versions: peer.versions.clone() };
-    let abouts: BTreeMap<_, _> = peers.iter().map(|peer| (peer.name.clone(), about(peer))).collect();
+    let abouts: BTreeMap<_, _> = peers.iter().map(|peer| (peer.package.clone(), about(peer))).collect();
     let mut rounds = Rounds { pace, peers, counter_of_instructions: counter, samples: Vec::new() };
     (scenario.run)(&mut rounds)?;
     let run = Run {

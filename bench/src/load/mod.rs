@@ -3,6 +3,8 @@
 //! The echo load is ours; HTTP is asked by `wrk` and `h2load`, which we did not write.
 
 pub(crate) mod echo;
+pub(crate) mod wrk;
+pub(crate) mod h2load;
 
 use anyhow::Result;
 

@@ -52,13 +52,11 @@ fn ticks(stat: &str) -> Option<(u64, u64)> {
 }
 
 /// Memory that is resident and the process's own, in bytes.
-#[allow(dead_code, reason = "comes with the next scenario")]
 pub(crate) fn resident(pid: u32) -> Result<u64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).context("the process is gone")?;
     private_kib(&rollup).map(|kib| kib * 1024).context("/proc/PID/smaps_rollup is not as it was")
 }
 
-#[allow(dead_code, reason = "comes with the next scenario")]
 fn private_kib(rollup: &str) -> Option<u64> {
     let field = |name: &str| {
         let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;

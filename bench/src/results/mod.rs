@@ -32,6 +32,7 @@ pub(crate) struct Run {
     pub(crate) load_average: [f64; 2],
     /// How instructions were counted.
     pub(crate) instructions_by: String,
+    /// By package: a name may do several kinds of work.
     pub(crate) peers: BTreeMap<String, About>,
 }
 
@@ -88,7 +89,6 @@ impl Results {
     }
 
     /// The newest of each scenario; one that is not quick comes before a newer one that is.
-    #[allow(dead_code, reason = "comes with the next scenario")]
     pub(crate) fn newest() -> Result<BTreeMap<String, Self>> {
         let mut paths: Vec<_> = fs::read_dir(FOLDER).context("there are no results yet")?.flatten().collect();
         paths.sort_by_key(fs::DirEntry::path);
@@ -105,7 +105,6 @@ impl Results {
         Ok(newest)
     }
 
-    #[allow(dead_code, reason = "comes with the next scenario")]
     fn load(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path)?;
         let (mut run, mut samples) = (None, Vec::new());

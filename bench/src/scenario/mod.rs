@@ -1,6 +1,9 @@
 //! What is measured: a scenario is a kind of work, with its cases, and the peers that can do it.
 
 mod echo;
+mod http;
+mod memory;
+mod micro;
 
 use std::process::Command;
 
@@ -23,7 +26,16 @@ pub(crate) struct Scenario {
 }
 
 /// All of them, in the order of the page.
-pub(crate) static SCENARIOS: &[Scenario] = &[echo::SCENARIO];
+pub(crate) static SCENARIOS: &[Scenario] = &[
+    echo::SCENARIO,
+    http::HTTP1,
+    http::HTTP2,
+    micro::TASKS,
+    micro::CHANNELS,
+    micro::TIMERS,
+    micro::MIDDLEWARE,
+    memory::SCENARIO,
+];
 
 /// The command that serves with one thread at a port that the kernel chooses.
 fn command(peer: &Peer) -> Command {

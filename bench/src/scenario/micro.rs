@@ -1,0 +1,98 @@
+//! What a runtime's own parts cost, without a socket: tasks, channels, timers; and what a middleware adds to a call.
+//!
+//! Each peer's program knows its scenarios by name, and leaves out what its runtime has not.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::Scenario;
+use crate::load::Measured;
+use crate::packages::program;
+use crate::peers::Peer;
+use crate::process::Place;
+use crate::results::Figure;
+use crate::rounds::Rounds;
+
+pub(crate) const TASKS: Scenario = Scenario {
+    name: "tasks",
+    about: "Spawning and joining, one at a time and a thousand at once; yielding; waking a task of the same core, and \
+            one of another.",
+    kinds: &["micro"],
+    programs: &[],
+    run: |rounds| run(rounds, &["spawn_", "yield", "wake"]),
+};
+
+pub(crate) const CHANNELS: Scenario = Scenario {
+    name: "channels",
+    about: "A value there and one back, between two tasks of one core; and values one way, as many as go.",
+    kinds: &["micro"],
+    programs: &[],
+    run: |rounds| run(rounds, &["oneshot", "mpsc_"]),
+};
+
+pub(crate) const TIMERS: Scenario = Scenario {
+    name: "timers",
+    about: "A timer is set and cancelled, as by a time-out of a call in time, while so many others are pending.",
+    kinds: &["micro"],
+    programs: &[],
+    run: |rounds| run(rounds, &["timer_"]),
+};
+
+pub(crate) const MIDDLEWARE: Scenario = Scenario {
+    name: "middleware",
+    about: "What a call takes through a service, and through the same service with a middleware around it.",
+    kinds: &["micro"],
+    programs: &[],
+    run: |rounds| run(rounds, &["middleware"]),
+};
+
+/// Runs what begins with one of these words, scenario by scenario.
+fn run(rounds: &mut Rounds, begins: &[&str]) -> Result<()> {
+    let mut able = Vec::new();
+    for peer in rounds.of_kind("micro") {
+        let known = Place::Serving.run(Command::new(program(&peer.package)).arg("list"))?.printed;
+        let wanted = |name: &&str| begins.iter().any(|begin| name.starts_with(begin));
+        able.extend(known.lines().filter(wanted).map(|name| (name.to_owned(), peer.clone())));
+    }
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in &able {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    for name in names {
+        let peers: Vec<_> =
+            able.iter().filter(|(known, _)| *known == name).map(|(_, peer)| peer.clone()).collect();
+        let seconds = rounds.pace.counted_seconds / 4.0;
+        rounds.take_turns(&name, &peers, |peer| measure(peer, &name, seconds));
+    }
+    Ok(())
+}
+
+/// Measures for about that long.
+fn measure(peer: &Peer, scenario: &str, seconds: f64) -> Result<Measured> {
+    let guess = nanos(peer, scenario, FEW)?;
+    let many = (seconds * 1e9 / guess.max(1.0)) as u64;
+    let nanos = nanos(peer, scenario, many.clamp(FEW, MANY))?;
+    Ok(Measured::of([(Figure::Nanos, nanos)].into()))
+}
+
+/// What one operation took, of so many.
+fn nanos(peer: &Peer, scenario: &str, operations: u64) -> Result<f64> {
+    // Between threads there are two cores to use.
+    let place = if scenario.ends_with("_threads") { Place::Anywhere } else { Place::Serving };
+    let mut command = Command::new(program(&peer.package));
+    let printed = place.run(command.args([scenario, &operations.to_string()]))?.printed;
+    let report: Report = serde_json::from_str(&printed).context("a peer's report is not as it was")?;
+    Ok(report.ns_per_op)
+}
+
+#[derive(Deserialize)]
+struct Report {
+    ns_per_op: f64,
+}
+
+const FEW: u64 = 1_000;
+const MANY: u64 = 10_000_000;
