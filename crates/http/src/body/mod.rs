@@ -380,6 +380,11 @@ impl Collected {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ekiden_reactor::{spawn, yield_now};
+    use futures_util::TryStreamExt;
+    use http_body_util::StreamBody;
+    use std::cell::Cell;
+    use std::rc::Rc;
     use std::task::Waker;
 
     /// Frames are told as "name" for data, "(name)" for trailers, "!" for an error, "~" for waiting, and the
@@ -453,6 +458,40 @@ mod tests {
         check(Body::wrap(http_body_util::Empty::<Bytes>::new()), "0:.end");
         let ours = Body::wrap(Body::from("hello"));
         assert!(matches!(ours.kind, Kind::Full(_)));
+    }
+
+    /// Lets others have a turn, and fails if they have none.
+    fn check_fair(body: impl FnOnce(Endless) -> Body) {
+        let given = Rc::new(Cell::new(0));
+        let mut body = body(Endless(given.clone()));
+        ekiden_reactor::run(async {
+            let reader = spawn(async move { body.chunk().await });
+            for _ in 0..10 {
+                yield_now().await;
+                assert!(given.replace(0) > 0, "it has its turn, too");
+            }
+            assert!(!reader.is_finished());
+        });
+    }
+
+    /// Pieces without bytes.
+    struct Endless(Rc<Cell<u32>>);
+
+    impl Stream for Endless {
+        type Item = Result<Bytes, std::io::Error>;
+
+        fn poll_next(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            self.0.update(|given| given + 1);
+            assert!(self.0.get() < 1000, "nobody else has a turn");
+            Poll::Ready(Some(Ok(Bytes::new())))
+        }
+    }
+
+    #[test]
+    fn a_body_of_nothing_for_ever_leaves_turns_to_others() {
+        check_fair(Body::stream);
+        check_fair(|nothing| Body::stream_of_length(1, nothing));
+        check_fair(|nothing| Body::wrap(StreamBody::new(nothing.map_ok(Frame::data))));
     }
 
     #[test]

@@ -2,11 +2,15 @@
 //!
 //! A stream keeps the promise of its length, because a receiver takes what comes after it for the next
 //! message. What promises others make is checked where the bytes are framed.
+//!
+//! Pieces without bytes are passed over: one would say "the end" in the chunked coding, and says nothing anywhere else.
+//! Who gives such for ever leaves turns to others.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use ekiden_reactor::task::poll_proceed;
 use futures_core::Stream;
 use http_body::{Frame, SizeHint};
 
@@ -54,8 +58,8 @@ impl Streamed {
                 return Poll::Ready(short);
             };
             let chunk = chunk?;
-            // An empty chunk would say "the end" in the chunked coding, and says nothing anywhere else.
             if chunk.is_empty() {
+                ready!(poll_proceed(cx, 1));
                 continue;
             }
             if let Some(left) = self.left {
@@ -92,12 +96,21 @@ where
     B: http_body::Body,
     B::Error: Into<BoxError>,
 {
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = ready!(http_body::Body::poll_frame(self, cx));
-        Poll::Ready(frame.map(|frame| {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        loop {
+            let Some(frame) = ready!(http_body::Body::poll_frame(self.as_mut(), cx)) else {
+                return Poll::Ready(None);
+            };
             let frame = frame.map_err(Error::body)?;
-            Ok(frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
-        }))
+            let frame = frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
+            if !frame.data_ref().is_some_and(Bytes::is_empty) {
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            ready!(poll_proceed(cx, 1));
+        }
     }
 
     fn is_end(&self) -> bool {
