@@ -1,6 +1,12 @@
 //! Bodies that stream, in both directions and at the same time.
 
+use ekiden_http::client::Client;
+use ekiden_http::{Body, Request};
+use ekiden_reactor::{run, spawn, yield_now};
+use ekiden_service::Service;
+
 use crate::script::{check, check_split};
+use crate::world::pipe::pipe;
 
 #[test]
 fn a_body_at_hand_goes_with_its_head() {
@@ -236,4 +242,27 @@ fn single_bytes_are_not_held_by_the_thousand() {
         read a => 5000 bytes.
         "
     ));
+}
+
+/// A body comes byte by byte: another task has its turn after so many.
+#[test]
+fn a_body_in_many_pieces_leaves_turns_to_others() {
+    let answer = [&b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"[..], &[b'x'; 500]].concat();
+    run(async {
+        let (pipe, peer) = pipe();
+        peer.set_steps(1, usize::MAX);
+        let client = Client::handshake(pipe);
+        let request = Request::get("http://a.test/").body(Body::empty()).expect("a request");
+        let call = spawn(async move { client.call(request).await });
+        yield_now().await;
+        peer.send(&answer);
+        let mut most = 0;
+        for _ in 0..100 {
+            let before = peer.taken();
+            yield_now().await;
+            most = most.max(peer.taken() - before);
+        }
+        assert_eq!((most, peer.unread()), (32, 0));
+        assert_eq!(call.await.expect("no panic").expect("an answer").status(), 200);
+    });
 }
