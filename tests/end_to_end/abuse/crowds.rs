@@ -74,6 +74,22 @@ fn a_reset_at_any_time_harms_one_connection() {
     assert_eq!(server.finish(), [""; 0]);
 }
 
+#[test]
+fn a_flood_of_calls_to_what_is_behind_waits_and_is_answered() {
+    const AT_ONCE: usize = 16;
+    let server = Started::new("axum");
+    let flood = "GET /greet/Ada HTTP/1.1\r\nHost: x\r\n\r\n".repeat(AT_ONCE);
+    let mut crowd: Vec<_> = (0..50).map(|_| Peer::connect(server.addr)).collect();
+    crowd.iter_mut().for_each(|one| one.send(&flood));
+    for one in &mut crowd {
+        let is_whole = |heard: &str| heard.ends_with('\n') && !heard.ends_with("\r\n");
+        let all = |heard: &str| heard.matches("HTTP/1.1 ").count() == AT_ONCE && is_whole(heard);
+        let heard = one.read_until(all);
+        assert_eq!(heard.matches("HTTP/1.1 200 OK\r\n").count(), AT_ONCE, "{heard}");
+    }
+    assert_eq!(server.finish(), [""; 0]);
+}
+
 /// Sees to it that this process, and those that it starts, may have so many open files.
 fn allow_files(files: usize) {
     let limits = fs::read_to_string("/proc/self/limits").expect("the kernel has the table");
