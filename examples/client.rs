@@ -1,7 +1,10 @@
 //! An HTTP client with a `Timeout` around it: fetches a URL, prints what came. Without TLS, so `http` URLs only.
 //!
 //! ```console
+//! $ cargo run --release --example hello
 //! $ cargo run --release --example client http://127.0.0.1:8080/
+//! 200 OK
+//! hello, world
 //! ```
 #![forbid(unsafe_code)]
 
@@ -14,7 +17,8 @@ use ekiden::http::{Body, Request, Uri};
 use ekiden::{MiddlewareExt, Service};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let url = std::env::args().nth(1).unwrap_or_else(|| "http://127.0.0.1:8080/".to_owned()).parse()?;
+    let url = std::env::args().nth(1).unwrap_or_else(|| "http://127.0.0.1:8080/".to_owned());
+    let url = url.parse().map_err(|error| format!("not a URL: {url}: {error}"))?;
     ekiden::run(async { fetch(url, &mut std::io::stdout()).await })
 }
 

@@ -3,6 +3,8 @@
 //! ```console
 //! $ cargo run --release --example echo
 //! $ nc 127.0.0.1 7002
+//! hello
+//! hello
 //! ```
 #![forbid(unsafe_code)]
 

@@ -7,6 +7,8 @@
 //! how are you
 //! ```
 //!
+//! With an address alone it serves there; with lines behind the address it asks the server that is there.
+//!
 //! The codec says where a line ends. Pipelined dispatch makes of it a server that takes a service, and a client that
 //! is one.
 #![forbid(unsafe_code)]
@@ -31,7 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        println!("listening on {addr}; in another terminal: nc {} {}", addr.ip(), addr.port());
+        println!(
+            "listening on {addr}; in another terminal: cargo run --release --example lines {addr} hello"
+        );
         serve(listener).await
     })
 }

@@ -3,6 +3,8 @@
 //! ```console
 //! $ cargo run --release --example ticks
 //! $ nc 127.0.0.1 7001
+//! hello
+//! hello
 //! ```
 //!
 //! A task that ticks is a state machine in the open: it does what it can, and where a source answers `None` it
@@ -11,46 +13,31 @@
 
 use std::error::Error;
 use std::io;
-use std::net::SocketAddr;
 
-use ekiden::driver::ListenOptions;
 use ekiden::net::{TcpListener, TcpStream};
 use ekiden::{Task, Tick, buffer, schedule};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7001".to_owned());
-    let addr = addr.parse().map_err(|_| format!("not an IP address and a port: {addr}"))?;
     ekiden::run(async {
-        let listener = Listener::listen(addr)?;
-        let addr = listener.socket.local_addr()?;
+        let listener = TcpListener::bind(addr).await?;
+        let addr = listener.local_addr()?;
         println!("listening on {addr}; in another terminal: nc {} {}", addr.ip(), addr.port());
         serve(listener).await
     })
 }
 
 /// Serves until somebody asks the program to end.
-pub async fn serve(listener: Listener) -> Result<(), Box<dyn Error>> {
+pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn Error>> {
     // Nobody waits for its end, so the operator is told if it fails.
-    drop(schedule(listener));
+    drop(schedule(Listener { socket: listener }));
     ekiden::shutdown().await;
     Ok(())
 }
 
 /// Accepts connections, and schedules a task for each. What accepting can meet besides is the socket's business.
-pub struct Listener {
+struct Listener {
     socket: TcpListener,
-}
-
-impl Listener {
-    /// Listens on an address.
-    pub fn listen(addr: SocketAddr) -> io::Result<Self> {
-        Ok(Self { socket: TcpListener::listen(addr, &ListenOptions::default())? })
-    }
-
-    /// The address that it listens on.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
-    }
 }
 
 impl Task for Listener {
