@@ -1,7 +1,7 @@
 //! What the methods of services make, called through and through.
 
 use std::cell::Cell;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::future::{Future, pending};
 use std::pin::pin;
 use std::rc::Rc;
@@ -131,10 +131,26 @@ fn a_dropped_call_drops_what_is_beneath() {
 
 #[test]
 fn a_stack_shows_itself() {
-    let shown = format!("{:?}", Parse(Status::Busy).map_resp(|n| n + 1));
-    assert!(shown.starts_with("MapResp { inner: Parse(Busy), f: compose::a_stack_shows_itself"), "{shown}");
-    let shown = format!("{:?}", Parse(Status::Busy).boxed());
-    assert_eq!(shown, "BoxService(compose::Parse)");
+    fn check(service: impl Service + Debug, begin: &str) {
+        let shown = format!("{service:?}");
+        // A function's type name ends in the compiler's own words.
+        assert!(shown.starts_with(begin), "{shown}");
+    }
+
+    let parse = || Parse(Status::Busy);
+    let here = "compose::a_stack_shows_itself";
+    check(parse().map_req(|()| "7"), &format!("MapReq {{ inner: Parse(Busy), f: {here}"));
+    check(parse().map_resp(|n| n + 1), &format!("MapResp {{ inner: Parse(Busy), f: {here}"));
+    check(parse().map_err(|error| error.len()), &format!("MapErr {{ inner: Parse(Busy), f: {here}"));
+    check(parse().and_then(async |n| Ok(n)), &format!("AndThen {{ inner: Parse(Busy), f: {here}"));
+    check(service_fn(async |()| Ok::<_, Refused>(())), &format!("ServiceFn({here}"));
+    check(parse().boxed(), "BoxService(compose::Parse)");
+    check(parse().map_resp(|n| n).map_err(|error| error), "MapErr { inner: MapResp { inner: Parse(Busy)");
+}
+
+#[test]
+fn a_service_is_open_unless_it_says_otherwise() {
+    assert_eq!(service_fn(async |()| Ok::<_, Refused>(())).status(), Status::Open);
 }
 
 #[test]
@@ -166,5 +182,36 @@ fn a_refusal_may_be_tried_again() {
     let refused = Refused::new("the queue is full");
     assert_eq!((refused.fault(), refused.begun()), (Fault::Service, Begun::No));
     assert!(refused.is_retry_safe() && !refused.is_timeout());
+    assert_eq!(
+        (refused.to_string().as_str(), refused.reason()),
+        ("refused: the queue is full", "the queue is full")
+    );
     let _named_by_its_questions: &dyn Failure = &refused;
+}
+
+#[test]
+fn only_what_was_certainly_not_begun_may_be_tried_again() {
+    #[derive(Debug)]
+    struct Failed(Begun);
+
+    impl fmt::Display for Failed {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("failed")
+        }
+    }
+
+    impl std::error::Error for Failed {}
+
+    impl Failure for Failed {
+        fn fault(&self) -> Fault {
+            Fault::Network
+        }
+
+        fn begun(&self) -> Begun {
+            self.0
+        }
+    }
+
+    let is_safe = [Begun::No, Begun::Yes, Begun::Unknown].map(|begun| Failed(begun).is_retry_safe());
+    assert_eq!(is_safe, [true, false, false]);
 }
