@@ -70,3 +70,46 @@ tests!(a_macro_may_write_tests {
 tests!(#[should_panic] pub(crate) a_macro_may_pass_on_attributes {
     parse("x").await.unwrap();
 });
+
+mod elsewhere {
+    #[ekiden_macros::test]
+    pub(super) async fn a_visibility_is_kept() {}
+}
+
+/// Not `super`, but what the macro has passed on as such.
+mod passed_on {
+    tests!(pub(super) a_visibility_that_was_passed_on_is_kept {});
+}
+
+#[test]
+fn what_is_visible_can_be_called() {
+    elsewhere::a_visibility_is_kept();
+    passed_on::a_visibility_that_was_passed_on_is_kept();
+}
+
+/// One that is forgotten would never fail.
+#[test]
+fn all_of_them_are_run_as_tests() {
+    let this = std::env::current_exe().expect("it runs");
+    let listed = std::process::Command::new(this).arg("--list").output().expect("it lists its tests");
+    let listed = String::from_utf8(listed.stdout).expect("names are text");
+    let mut names: Vec<_> = listed.lines().filter_map(|line| line.strip_suffix(": test")).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "a_macro_may_pass_on_attributes",
+            "a_macro_may_write_tests",
+            "a_panic_fails_it",
+            "a_result_allows_question_marks",
+            "a_test_awaits",
+            "all_of_them_are_run_as_tests",
+            "an_ignored_test_does_not_run",
+            "attributes_may_stand_on_either_side",
+            "elsewhere::a_visibility_is_kept",
+            "passed_on::a_visibility_that_was_passed_on_is_kept",
+            "r#async",
+            "what_is_visible_can_be_called",
+        ]
+    );
+}
