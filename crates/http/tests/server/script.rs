@@ -135,6 +135,12 @@ async fn answer(house: &House, request: Request<Body>) -> Result<Response<Body>,
             "ignored" => drop(body),
             "echoed" => return Ok(Response::new(body)),
             "dropped" => drop(body.take_upgrade()),
+            "unheard" => return Ok(respond.status(202).body(Body::empty())?),
+            "refused" => return Ok(respond.status(407).body(body_of("who are you?"))?),
+            "accepted" => {
+                tunnel(body);
+                return Ok(respond.status(202).body(Body::empty())?);
+            }
             _ => tunnel(body),
         }
         return Ok(Response::new(Body::empty()));
@@ -183,7 +189,10 @@ async fn answer(house: &House, request: Request<Body>) -> Result<Response<Body>,
             |_| -> Poll<Option<std::io::Result<Bytes>>> { panic!("in the body") },
         ))),
         "upgrade" => {
-            tunnel(body);
+            match name {
+                "dropped" => drop(body.take_upgrade()),
+                _ => tunnel(body),
+            }
             respond.status(101).header("upgrade", "echo").body(Body::empty())?
         }
         _ => Response::new(body_of(&path)),
