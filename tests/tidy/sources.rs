@@ -248,6 +248,8 @@ fn a_forgotten_file_is_noticed() {
     );
     notices(forgotten_files, house("mod a;").and("crates/x/tests/e.rs", ""), "crates/x/tests/e.rs");
     notices(forgotten_files, house("mod a;").and("crates/x/tests/ui/f.rs", ""), "crates/x/tests/ui/f.rs");
+    let outside = Repository::with("y/Cargo.toml", "").and("y/src/main.rs", "").and("y/build.rs", "");
+    assert_eq!(forgotten_files(&outside), [""; 0]);
     let with_cases = house("mod a;\n#[cfg(test)] const CASES: &str = \"tests/ui/*.rs\";")
         .and("crates/x/tests/ui/f.rs", "");
     assert_eq!(forgotten_files(&with_cases), [""; 0]);
@@ -280,7 +282,7 @@ fn roots(repository: &Repository) -> Vec<String> {
     let outsiders =
         manifests.filter(|(home, _)| !is_member(home.trim_end_matches('/'))).flat_map(|(home, text)| {
             let paths = text.lines().filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix('"'));
-            paths.chain(["src/main.rs", "src/lib.rs"]).map(move |path| format!("{home}{path}"))
+            paths.chain(["src/main.rs", "src/lib.rs", "build.rs"]).map(move |path| format!("{home}{path}"))
         });
     members.chain(outsiders).collect()
 }
