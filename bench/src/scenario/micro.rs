@@ -2,6 +2,7 @@
 //!
 //! Each peer's program knows its scenarios by name, and leaves out what its runtime has not.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -66,17 +67,22 @@ fn run(rounds: &mut Rounds, begins: &[&str]) -> Result<()> {
         let peers: Vec<_> =
             able.iter().filter(|(known, _)| *known == name).map(|(_, peer)| peer.clone()).collect();
         let seconds = rounds.pace.counted_seconds / 4.0;
-        rounds.take_turns(&name, &peers, |peer| measure(peer, &name, seconds));
+        let mut operations = BTreeMap::new();
+        rounds.take_turns(&name, &peers, |peer| {
+            let operations = match operations.get(&peer.name) {
+                Some(known) => *known,
+                None => *operations.entry(peer.name.clone()).or_insert(as_many_as(seconds, peer, &name)?),
+            };
+            Ok(Measured::of([(Figure::Nanos, nanos(peer, &name, operations)?)].into()))
+        });
     }
     Ok(())
 }
 
-/// Measures for about that long.
-fn measure(peer: &Peer, scenario: &str, seconds: f64) -> Result<Measured> {
+/// How many operations take about that long, by a try with few.
+fn as_many_as(seconds: f64, peer: &Peer, scenario: &str) -> Result<u64> {
     let guess = nanos(peer, scenario, FEW)?;
-    let many = (seconds * 1e9 / guess.max(1.0)) as u64;
-    let nanos = nanos(peer, scenario, many.clamp(FEW, MANY))?;
-    Ok(Measured::of([(Figure::Nanos, nanos)].into()))
+    Ok(((seconds * 1e9 / guess.max(1.0)) as u64).clamp(FEW, MANY))
 }
 
 /// What one operation took, of so many.
