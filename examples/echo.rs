@@ -15,7 +15,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use ekiden::net::{TcpListener, TcpStream};
-use ekiden::proto::server::{self, Drain};
+use ekiden::proto::server::{self, Seat};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7002".to_owned());
@@ -32,14 +32,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Accepting is left to the server: it has a limit on connections, and waits when files have run out.
 pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn Error>> {
     server::Config::default()
-        .serve(listener, async |stream, _peer, drain| connection(stream, drain).await)
+        .serve(listener, async |stream, _peer, seat| connection(stream, seat).await)
         .await?;
     Ok(())
 }
 
 /// The task of a connection, which ends with the program: nobody is owed what was not sent back yet.
-async fn connection(stream: TcpStream, drain: Drain) {
-    let (mut echo, mut drained) = (pin!(echo(stream)), drain.begun());
+async fn connection(stream: TcpStream, seat: Seat) {
+    let (mut echo, mut drained) = (pin!(echo(stream)), seat.drain().begun());
     poll_fn(|cx| match Pin::new(&mut drained).poll(cx) {
         // A client that hangs up in the middle is its own business.
         Poll::Pending => echo.as_mut().poll(cx).map(drop),

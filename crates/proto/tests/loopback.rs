@@ -432,7 +432,8 @@ fn a_panic_of_the_service_ends_its_connection_alone() {
 fn hundreds_of_silent_connections_leave_the_others_served() {
     run(async |clock| {
         let (listener, addr) = listen().await;
-        let server = Config::default().serve(listener, async |io, _, drain| {
+        let server = Config::default().serve(listener, async |io, _, seat| {
+            let drain = seat.drain().clone();
             drop(serve_connection(io, Lines::default(), echo(), ServerConfig::default(), drain).await);
         });
         let good = connect(addr).await;

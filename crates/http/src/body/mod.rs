@@ -222,7 +222,8 @@ impl Body {
     ///
     /// On a server it is in the body of a request that asks for an upgrade, and gives the connection once the
     /// service has answered with 101 (or 2xx for `CONNECT`). A 2xx to a `CONNECT` of which nobody took it, or whose
-    /// taker has gone, is no tunnel: the client is told 501 instead, and the connection closed. On a client it is in the body of such a response.
+    /// taker has gone, is no tunnel: the client is told 501 instead, and the connection closed. What is taken remains one
+    /// of the server's connections; see [`Upgraded`]. On a client it is in the body of such a response.
     pub fn take_upgrade(&mut self) -> Option<OnUpgrade> {
         match &mut self.kind {
             Kind::Upgrade(on_upgrade) => on_upgrade.take(),

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::{fmt, io};
 
 use bytes::{Buf, Bytes};
+use ekiden_proto::server::{Drain, KeptSeat};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::error::{Error, Role};
@@ -36,17 +37,36 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> UpgradeIo for Io {
 ///
 /// Reading gives first what HTTP had read too far, then the stream. [`downcast`](Self::downcast) gives the two
 /// apart, if you know the stream's type.
+///
+/// It still counts as one of the server's connections, towards their maximum too, and a drain of the server waits for
+/// it to be dropped: when [`drain`](Self::drain) begins, finish what you owe and drop it. The server cannot end what is
+/// yours; at its deadline it leaves it to you.
 pub struct Upgraded {
+    // First, so that the connection is closed before its place at the server is given to another.
     io: Box<dyn UpgradeIo>,
     leftover: Bytes,
+    /// `None` on a client's side.
+    seat: Option<KeptSeat>,
 }
 
 impl Upgraded {
-    pub(crate) fn new(io: impl AsyncRead + AsyncWrite + Unpin + 'static, leftover: Bytes) -> Self {
-        Self { io: Box::new(io), leftover }
+    pub(crate) fn new(
+        io: impl AsyncRead + AsyncWrite + Unpin + 'static,
+        leftover: Bytes,
+        seat: Option<KeptSeat>,
+    ) -> Self {
+        Self { io: Box::new(io), leftover, seat }
+    }
+
+    /// Tells when the server that it came from drains. On a client's side that never happens.
+    #[must_use]
+    pub fn drain(&self) -> Drain {
+        self.seat.as_ref().map(|seat| seat.drain().clone()).unwrap_or_default()
     }
 
     /// The stream as what it was given to the server or client as, and the bytes to be read before it.
+    ///
+    /// From then on the server no longer counts it, nor waits for it.
     ///
     /// # Errors
     ///

@@ -335,7 +335,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
                 self.exit.close(None);
                 if let (Some(current), Some(io)) = (current, self.io.take()) {
                     let (slot, on_upgrade) = OnUpgrade::new(Role::Client);
-                    slot.fill(Upgraded::new(io, Bytes::from(std::mem::take(&mut self.unread))));
+                    slot.fill(Upgraded::new(io, Bytes::from(std::mem::take(&mut self.unread)), None));
                     let response = Response::from_parts(head.into_parts(), Body::upgrade(on_upgrade));
                     current.call.answer(Ok(response));
                 }

@@ -6,7 +6,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use ekiden_proto::server::{Drain, Linger};
+use ekiden_proto::server::{Linger, Seat};
 use ekiden_reactor::Instant;
 use futures_io::{AsyncRead, AsyncWrite};
 use http::Response;
@@ -32,7 +32,7 @@ pub(super) struct Connection<'a, Io, Drained, Call, F> {
     talk: Option<Box<Talk>>,
     patience: Patience,
     phase: Phase,
-    drain: &'a Drain,
+    seat: &'a Seat,
     /// Wakes the task when the drain begins. `None` once it was heeded.
     drained: Option<Drained>,
     /// Who was asked to be woken by what is asked only once: the timer and the drain.
@@ -60,7 +60,7 @@ where
     pub(super) fn new(
         shared: &'a Shared,
         io: &'a mut Option<Io>,
-        drain: &'a Drain,
+        seat: &'a Seat,
         drained: Drained,
         call: Call,
     ) -> Self {
@@ -72,7 +72,7 @@ where
             talk: None,
             patience: Patience::new(),
             phase: Phase::Talking,
-            drain,
+            seat,
             drained: Some(drained),
             home: None,
         }
@@ -81,14 +81,14 @@ where
     fn poll_talk(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<Farewell, Error>> {
         let has_drained = self.has_drained(cx);
         let Some(io) = self.io.as_mut() else { return Poll::Ready(Ok(Farewell::Close)) };
-        let Self { shared, call, running, patience, .. } = self;
+        let Self { shared, seat, call, running, patience, .. } = self;
         // An allocation only while another connection of this core is in the middle of something.
         let mut talk = self.talk.take().unwrap_or_else(|| shared.spare.take(&shared.config));
         if has_drained {
             talk.conversation.handle_drain();
         }
         let mut turn =
-            Turn { shared, io, call, running, talk: &mut talk, patience, cx, now, is_spent: false };
+            Turn { shared, seat, io, call, running, talk: &mut talk, patience, cx, now, is_spent: false };
         let polled = turn.poll();
         if polled.is_pending() && talk.is_at_rest() {
             self.shared.spare.give(talk);
@@ -105,7 +105,7 @@ where
         if !self.home.as_ref().is_some_and(|home| home.will_wake(cx.waker())) {
             self.home = Some(cx.waker().clone());
             self.patience.forget();
-        } else if !self.drain.has_begun() {
+        } else if !self.seat.drain().has_begun() {
             return false;
         }
         let Some(drained) = &mut self.drained else { return false };
@@ -147,7 +147,7 @@ where
         if let (Some(mut talk), Some(io)) = (self.talk.take(), self.io.take())
             && let Some(slot) = talk.upgrade.take()
         {
-            slot.fill(Upgraded::new(io, talk.leftover));
+            slot.fill(Upgraded::new(io, talk.leftover, Some(self.seat.keep())));
         }
     }
 }

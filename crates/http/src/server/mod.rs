@@ -31,7 +31,11 @@
 //!   coding is refused. `HEAD` is answered without a body, by what the service says to it.
 //! - A response with `connection: close` is the last one on its connection.
 //! - An error becomes the status that [`Error::status`] says; 503 asks to come again in a second. A panic becomes
-//!   500 if nothing was sent; otherwise the client sees a response that is cut short.
+//!   500 if nothing was sent; otherwise the client sees a response that is cut short. Either is counted by
+//!   [`Server::panics`].
+//! - What an upgrade or a `CONNECT` made of a connection is a connection of the server until it is dropped: it counts
+//!   towards their maximum, is told of a [drain](crate::Upgraded::drain) and waited for. The deadline ends it only if
+//!   its owner does.
 //!
 //! # In reading order
 //!
@@ -54,10 +58,9 @@ mod patience;
 mod answer;
 mod date;
 
-use std::cell::Cell;
 use std::rc::Rc;
 
-use ekiden_proto::server::{Drain, Listener, Server};
+use ekiden_proto::server::{Drain, Listener, Seat, Server};
 use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 use http::{Request, Response};
@@ -252,16 +255,17 @@ impl Config {
     {
         let accept = self.accept.clone();
         let shared = Rc::new(Shared::new(self));
-        accept.serve(listener, move |io, peer, drain| {
+        accept.serve(listener, move |io, peer, seat| {
             let (shared, service, mut io) = (shared.clone(), make(peer), Some(io));
             async move {
                 // That a connection breaks is its peer's daily life, and not worth a line.
-                drop(run(&shared, &service, &mut io, &drain).await);
+                drop(run(&shared, &service, &mut io, &seat).await);
             }
         })
     }
 
-    /// Serves one connection to its end. It ends politely when the [`Drain`] begins.
+    /// Serves one connection to its end: on the [`Seat`] that its server gave it, or with a [`Drain`] if it has none. It
+    /// ends politely when the drain begins.
     ///
     /// # Cancel safety
     ///
@@ -274,12 +278,12 @@ impl Config {
     /// # Panics
     ///
     /// If no reactor runs on this thread.
-    pub async fn serve_connection<Io, S>(self, io: Io, service: S, drain: Drain) -> Result<(), Error>
+    pub async fn serve_connection<Io, S>(self, io: Io, service: S, seat: impl Into<Seat>) -> Result<(), Error>
     where
         Io: AsyncRead + AsyncWrite + Unpin + 'static,
         S: Service<Req = Request<Body>, Resp = Response<Body>, Error: Into<Error>>,
     {
-        run(&Shared::new(self), &Convert::new(service), &mut Some(io), &drain).await
+        run(&Shared::new(self), &Convert::new(service), &mut Some(io), &seat.into()).await
     }
 
     /// The same for a service that takes the head of a request as it was parsed.
@@ -295,12 +299,17 @@ impl Config {
     /// # Panics
     ///
     /// If no reactor runs on this thread.
-    pub async fn serve_raw_connection<Io, S>(self, io: Io, service: S, drain: Drain) -> Result<(), Error>
+    pub async fn serve_raw_connection<Io, S>(
+        self,
+        io: Io,
+        service: S,
+        seat: impl Into<Seat>,
+    ) -> Result<(), Error>
     where
         Io: AsyncRead + AsyncWrite + Unpin + 'static,
         S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>>,
     {
-        run(&Shared::new(self), &service, &mut Some(io), &drain).await
+        run(&Shared::new(self), &service, &mut Some(io), &seat.into()).await
     }
 }
 
@@ -309,13 +318,11 @@ struct Shared {
     config: Config,
     date: Date,
     spare: SpareTalk,
-    /// Calls that panicked.
-    panics: Cell<u64>,
 }
 
 impl Shared {
     fn new(config: Config) -> Self {
-        Self { config, date: Date::new(), spare: SpareTalk::default(), panics: Cell::new(0) }
+        Self { config, date: Date::new(), spare: SpareTalk::default() }
     }
 }
 
@@ -324,11 +331,11 @@ fn run<'a, Io, S>(
     shared: &'a Shared,
     service: &'a S,
     io: &'a mut Option<Io>,
-    drain: &'a Drain,
+    seat: &'a Seat,
 ) -> impl Future<Output = Result<(), Error>> + use<'a, Io, S>
 where
     Io: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>>,
 {
-    Connection::new(shared, io, drain, drain.begun(), |request| service.call(request))
+    Connection::new(shared, io, seat, seat.drain().begun(), |request| service.call(request))
 }

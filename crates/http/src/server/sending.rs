@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use ekiden_proto::server::Seat;
 use http::HeaderMap;
 use http_body::Body as _;
 
@@ -36,12 +37,16 @@ impl Sending {
     pub(super) fn poll_piece(
         &mut self,
         cx: &mut Context<'_>,
+        seat: &Seat,
         outbox: &mut Outbox,
     ) -> Poll<Result<Sent, Error>> {
         // The body may be the application's code, as the call was.
         let frame = match catch(|| Pin::new(&mut self.body).poll_frame(cx)) {
             Ok(frame) => ready!(frame).transpose(),
-            Err(panic) => Err(Error::body(panic.to_string())),
+            Err(panic) => {
+                seat.count_panic();
+                Err(Error::body(panic.to_string()))
+            }
         };
         Poll::Ready(match frame {
             Ok(Some(frame)) => match frame.into_data() {

@@ -20,6 +20,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
+use ekiden_proto::server::Seat;
 use ekiden_reactor::task::poll_proceed;
 use ekiden_reactor::{Instant, buffer, yield_now};
 use futures_io::{AsyncRead, AsyncWrite};
@@ -42,6 +43,7 @@ use crate::head::{Refusal, RequestHead};
 /// What a turn works with.
 pub(super) struct Turn<'t, 'cx, Io, Call, F> {
     pub(super) shared: &'t Shared,
+    pub(super) seat: &'t Seat,
     pub(super) io: &'t mut Io,
     pub(super) call: &'t Call,
     pub(super) running: &'t mut Running<F>,
@@ -248,10 +250,7 @@ where
         let mut response = match outcome {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => answer::to_failure(&error.into()),
-            Err(panic) => {
-                self.shared.panics.set(self.shared.panics.get() + 1);
-                answer::to_panic(&panic, self.shared.panics.get())
-            }
+            Err(panic) => answer::to_panic(&panic, self.seat.count_panic()),
         };
         self.handle_reply(due, &mut response);
     }
@@ -282,7 +281,7 @@ where
             self.begin_reply(terms, &mut response);
             return true;
         };
-        match sending.poll_piece(self.cx, &mut self.talk.outbox) {
+        match sending.poll_piece(self.cx, self.seat, &mut self.talk.outbox) {
             Poll::Pending => return false,
             Poll::Ready(Ok(Sent::Piece)) => {}
             Poll::Ready(Ok(Sent::All)) => self.end_reply(),

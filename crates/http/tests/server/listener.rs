@@ -1,17 +1,21 @@
 //! A server on a real listener: what one client does to it is not felt by another, and it ends in order.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ekiden_http::server::{Config, RawRequest};
-use ekiden_http::{Body, Error};
+use ekiden_http::{Body, Error, Upgraded};
 use ekiden_proto::server::Server;
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::{Latch, Reactor, spawn};
+use ekiden_reactor::{Latch, Reactor, spawn, yield_now};
 use ekiden_service::service_fn;
+use futures_util::stream::poll_fn;
 use http::{Request, Response};
 
 /// Runs a test on a clock set by hand, and returns what the operator was told.
@@ -255,6 +259,79 @@ fn a_panic_where_a_service_is_made_ends_that_connection_only() {
         assert_eq!(server.panics(), 1);
     });
     assert!(told.len() == 1 && told[0].contains("not this one"), "{told:?}");
+}
+
+#[test]
+fn panics_of_calls_and_of_bodies_are_counted() {
+    let told = by_hand(async |_| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let addr = listener.local_addr().expect("an address");
+        let service = service_fn(async |req: Request<Body>| {
+            assert_ne!(req.uri().path(), "/call", "in a call");
+            let body = poll_fn(|_| -> Poll<Option<io::Result<Bytes>>> { panic!("in a body") });
+            Ok::<_, Error>(Response::new(Body::stream(body)))
+        });
+        let server = Config::default().serve(listener, service);
+        for (path, panics) in [("/call", 1), ("/body", 2), ("/call", 3)] {
+            let client = connect(addr).await;
+            ask(&client, path).await;
+            assert!(is_closed(&client).await);
+            assert_eq!(server.panics(), panics);
+        }
+    });
+    assert_eq!(told.len(), 3, "{told:?}");
+}
+
+/// A server on which every request is an upgrade, and what was upgraded.
+async fn serve_upgrades() -> (Server, SocketAddr, Rc<RefCell<Vec<Upgraded>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+    let addr = listener.local_addr().expect("an address");
+    let upgraded = Rc::new(RefCell::new(Vec::new()));
+    let taken = upgraded.clone();
+    let service = service_fn(async move |mut req: Request<Body>| {
+        let (taken, upgrade) = (taken.clone(), req.body_mut().take_upgrade().expect("an offer"));
+        drop(spawn(async move {
+            let upgraded = upgrade.await.expect("a stream");
+            taken.borrow_mut().push(upgraded);
+        }));
+        Ok::<_, Error>(Response::builder().status(101).header("upgrade", "none").body(Body::empty())?)
+    });
+    (Config::default().serve(listener, service), addr, upgraded)
+}
+
+async fn upgrade(addr: SocketAddr) -> TcpStream {
+    let client = connect(addr).await;
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: none\r\n\r\n";
+    client.write_all(request).await.expect("room for a request");
+    read_to(&client, "\r\n\r\n").await;
+    client
+}
+
+#[test]
+fn what_was_upgraded_is_a_connection_of_the_server_until_it_is_dropped() {
+    let told = by_hand(async |_| {
+        let (server, addr, upgraded) = serve_upgrades().await;
+        let clients = [upgrade(addr).await, upgrade(addr).await, upgrade(addr).await];
+        while upgraded.borrow().len() < 3 {
+            yield_now().await;
+        }
+        assert_eq!(server.connections(), 3);
+        let given = upgraded.borrow_mut().pop().expect("three of them").downcast::<TcpStream>();
+        assert_eq!(server.connections(), 2, "who takes the stream itself takes it away");
+        let first = upgraded.borrow_mut().remove(0);
+        assert!(!first.drain().has_begun());
+        let drained = spawn(server.drain(Duration::from_secs(30)));
+        first.drain().begun().await;
+        while TcpStream::connect_addr(addr).await.is_ok() {}
+        drop(first);
+        yield_now().await;
+        assert!(!drained.is_finished());
+        upgraded.borrow_mut().clear();
+        let drained = drained.await.expect("no panic");
+        assert_eq!((drained.finished, drained.dropped, drained.left), (2, 0, 0));
+        drop((given, clients));
+    });
+    assert_eq!(told, [""; 0]);
 }
 
 #[test]

@@ -103,10 +103,10 @@ where
     Codec: Clone + 'static,
 {
     let service = Rc::new(service);
-    server::Config::default().serve(listener, move |io, peer, drain| {
+    server::Config::default().serve(listener, move |io, peer, seat| {
         let service = Rc::clone(&service);
         let mut session = Session::new(io, codec.clone(), ServerConfig::default());
-        let mut drain = drain.begun();
+        let mut drain = seat.drain().begun();
         async move {
             let served = session.serve(&*service, &mut drain).await;
             if let Err(error @ (ServeError::Service(_) | ServeError::Encode(_))) = served {

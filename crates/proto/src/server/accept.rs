@@ -12,9 +12,9 @@ use ekiden_reactor::notice::{Level, Seldom};
 use ekiden_reactor::{Instant, notice, shutdown, sleep, sleep_until, yield_now};
 
 use super::Config;
-use super::drain::Drain;
 use super::handle::Drained;
 use super::listener::Listener;
+use super::seat::Seat;
 use super::state::State;
 
 /// A server's life: accepts until it drains, then waits for what is owed.
@@ -26,7 +26,7 @@ pub(super) async fn run<L, F, C>(
 ) -> io::Result<Drained>
 where
     L: Listener,
-    F: Fn(L::Io, L::Addr, Drain) -> C + 'static,
+    F: Fn(L::Io, L::Addr, Seat) -> C + 'static,
     C: Future<Output = ()> + 'static,
 {
     let accepted = {
@@ -59,7 +59,7 @@ where
 async fn accept_all<L, F, C>(listener: &L, connections_max: usize, serve: F, state: &Rc<State>) -> io::Error
 where
     L: Listener,
-    F: Fn(L::Io, L::Addr, Drain) -> C + 'static,
+    F: Fn(L::Io, L::Addr, Seat) -> C + 'static,
     C: Future<Output = ()> + 'static,
 {
     let serve = Rc::new(serve);
@@ -78,8 +78,8 @@ where
         match listener.accept().await {
             Ok((io, peer)) => {
                 setbacks.handle_success();
-                let (serve, drain, hangup) = (serve.clone(), state.drain.clone(), listener.hangup(&io));
-                state.start(move || WhileThere { hangup, connection: Box::pin(serve(io, peer, drain)) });
+                let (serve, seat, hangup) = (serve.clone(), Seat::new(state.clone()), listener.hangup(&io));
+                state.start(move || WhileThere { hangup, connection: Box::pin(serve(io, peer, seat)) });
             }
             Err(error) => match setbacks.handle_error(error) {
                 Ok(time) => pause(state, time).await,
@@ -140,17 +140,18 @@ async fn drain(state: &State) -> Drained {
         Pin::new(&mut patience).poll(cx)
     })
     .await;
-    let dropped = state.open();
+    let (dropped, left) = (state.running(), state.kept.get());
     if dropped > 0 {
-        notice(
-            Level::Warning,
-            "drain",
-            format_args!("{dropped} connections had not finished in time and are dropped"),
-        );
+        let text = format_args!("{dropped} connections had not finished in time and are dropped");
+        notice(Level::Warning, "drain", text);
         state.abort_all();
-        poll_fn(|cx| state.poll_until(cx, |state| state.open() == 0)).await;
+        poll_fn(|cx| state.poll_until(cx, |state| state.running() == 0)).await;
     }
-    Drained { finished: open - dropped, dropped }
+    if left > 0 {
+        let text = format_args!("{left} connections were given away, had not ended in time and go on");
+        notice(Level::Warning, "drain", text);
+    }
+    Drained { finished: open.saturating_sub(dropped + left), dropped, left }
 }
 
 /// A handful, then back to the run queue: a connection storm should slow new arrivals, not the requests that we

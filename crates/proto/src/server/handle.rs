@@ -34,16 +34,15 @@ impl Server {
         Self { task, state }
     }
 
-    /// How many connections are open.
+    /// How many connections are open. Also those whose streams were given away, as by an upgrade, count until they are
+    /// dropped.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.state.open()
     }
 
-    /// How many connections' tasks have panicked. Each was told to the operator.
-    ///
-    /// A protocol that answers for a service that panics, as HTTP does by a 500, catches that first and tells of it
-    /// itself; it is not counted here.
+    /// How many panics there were: each ended a connection, or was caught and answered by the protocol, as HTTP does by
+    /// a 500. The operator was told of each.
     #[must_use]
     pub fn panics(&self) -> u64 {
         self.state.panics.get()
@@ -51,6 +50,10 @@ impl Server {
 
     /// Ends the server in order: no connection is accepted any more, those that are open finish what they owe, and
     /// those that have not after `within` are dropped.
+    ///
+    /// It waits as well for streams that were given away, as by an upgrade of HTTP: whoever took one is told of the drain
+    /// like a connection, and should finish. But what was given away is no longer the server's to drop, and is left to
+    /// its owner at the deadline.
     ///
     /// Of several drains the earliest deadline holds.
     ///
@@ -93,4 +96,6 @@ pub struct Drained {
     pub finished: usize,
     /// So many were dropped at the deadline.
     pub dropped: usize,
+    /// So many had been given away, as by an upgrade, and went on at the deadline: only their owners can end them.
+    pub left: usize,
 }

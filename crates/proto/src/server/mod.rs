@@ -5,19 +5,20 @@
 //! one connection, and the end is orderly.
 //!
 //! ```text
-//!   Listener ── accept ──► a task for each connection ── Drain: finish what you owe
+//!   Listener ── accept ──► a task for each connection, on its Seat ── Drain: finish what you owe
 //!                 │                   │
 //!                 └──── Server ◄──────┘   counts them, waits for them, gives up at the deadline
 //! ```
 //!
 //! In reading order: [`Listener`] is where connections come from, [`Server`] the `handle`, `state` what it shares with
-//! the connections; [`Drain`] is what a connection is told, `linger` how one is closed so that its peer gets what was
-//! written; `accept` is the loop.
+//! the connections; [`Drain`] is what a connection is told, [`Seat`] its place at the server, `linger` how one is closed
+//! so that its peer gets what was written; `accept` is the loop.
 
 mod listener;
 mod handle;
 mod state;
 mod drain;
+mod seat;
 mod linger;
 mod accept;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use drain::Drain;
 pub use handle::{Drained, Server};
 pub use linger::{Linger, close_gently};
 pub use listener::Listener;
+pub use seat::{KeptSeat, Seat};
 
 use state::State;
 
@@ -48,7 +50,7 @@ pub struct Config {
     /// Whether the server drains by itself when the [shutdown](ekiden_reactor::shutdown) begins. On: a program then
     /// ends well on ctrl-c and on `SIGTERM` with no further line.
     pub drain_on_shutdown: bool,
-    /// How long such a drain may take before what is left is dropped. 30 s, as long as service managers wait before
+    /// How long such a drain may take before what is left is dropped, as far as it is the server's to drop. 30 s, as long as service managers wait before
     /// they kill.
     pub drain_timeout: Duration,
 }
@@ -61,7 +63,7 @@ impl Default for Config {
 
 impl Config {
     /// Serves a listener: each connection gets a task that runs `serve_connection` with the stream, the peer's
-    /// address and a [`Drain`].
+    /// address and a [`Seat`], which tells when to finish.
     ///
     /// The server runs on this thread's reactor until it is drained, by [`Server::drain`] or by the shutdown, or
     /// until the listener fails for good.
@@ -72,11 +74,11 @@ impl Config {
     pub fn serve<L, F, C>(self, listener: L, serve_connection: F) -> Server
     where
         L: Listener + 'static,
-        F: Fn(L::Io, L::Addr, Drain) -> C + 'static,
+        F: Fn(L::Io, L::Addr, Seat) -> C + 'static,
         C: Future<Output = ()> + 'static,
     {
         assert!(self.connections_max > 0, "a server that may have no connection could never serve one");
-        let state = Rc::new(State::new());
+        let state = Rc::new(State::new(Drain::new()));
         let task = spawn_named("server", accept::run(listener, self, serve_connection, state.clone()));
         Server::new(task, state)
     }

@@ -23,28 +23,42 @@ pub(super) struct State {
     deadline: Cell<Option<Instant>>,
     pub(super) ended: Latch,
     pub(super) drained: Cell<Drained>,
-    /// How many connections were ended by a panic.
+    /// How many places are kept by connections whose tasks have ended.
+    pub(super) kept: Cell<usize>,
+    /// How many panics there were: those that ended connections, and those that connections caught.
     pub(super) panics: Cell<u64>,
     is_aborting: Cell<bool>,
 }
 
 impl State {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(drain: Drain) -> Self {
         Self {
             connections: RefCell::new(Slots::new()),
             waiting: Cell::new(None),
-            drain: Drain::new(),
+            drain,
             deadline: Cell::new(None),
             ended: Latch::new(),
             drained: Cell::default(),
+            kept: Cell::default(),
             panics: Cell::default(),
             is_aborting: Cell::default(),
         }
     }
 
-    /// How many connections are open.
+    /// How many connections are open, those included that were given away.
     pub(super) fn open(&self) -> usize {
+        self.running() + self.kept.get()
+    }
+
+    /// How many connections have a task.
+    pub(super) fn running(&self) -> usize {
         self.connections.borrow().len()
+    }
+
+    /// Counts a panic, and says how many there were with it.
+    pub(super) fn count_panic(&self) -> u64 {
+        self.panics.update(|panics| panics + 1);
+        self.panics.get()
     }
 
     /// Gives a connection its task, in which `connect` is called too: if it panics, that is the connection's.
@@ -90,7 +104,7 @@ impl State {
         }
     }
 
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         if let Some(waker) = self.waiting.take() {
             waker.wake();
         }
@@ -115,7 +129,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         let task = self.state.connections.borrow_mut().remove(self.place);
         if !self.has_ended && !self.state.is_aborting.get() {
-            self.state.panics.update(|panics| panics + 1);
+            self.state.count_panic();
         }
         // With the handle gone, a panic of the connection is the operator's to know.
         drop(task);

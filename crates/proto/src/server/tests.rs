@@ -12,7 +12,7 @@ use ekiden_reactor::net::{TcpListener, TcpStream};
 use ekiden_reactor::{Latch, Reactor, request_shutdown, spawn, yield_now};
 use futures_util::io::Cursor;
 
-use super::{Config, Drained, Listener};
+use super::{Config, Drain, Drained, KeptSeat, Listener, Seat, Server};
 
 /// Runs a test on a clock set by hand, and returns what the operator was told.
 fn by_hand<F: Future<Output = ()>>(test: impl FnOnce(Clock) -> F) -> Vec<String> {
@@ -73,7 +73,7 @@ const EMFILE: &str = "24 ";
 fn a_shortage_of_files_is_told_waited_out_and_told_to_be_over() {
     let told = by_hand(async |clock| {
         let script = Script::new("ok 24 24 24 ok");
-        let server = Config::default().serve(script.clone(), async |_, _, drain| drain.begun().await);
+        let server = Config::default().serve(script.clone(), async |_, _, seat| seat.drain().begun().await);
         settle().await;
         assert_eq!(script.accepts.get(), 1);
         for pause in [10, 20, 40] {
@@ -94,7 +94,7 @@ fn a_shortage_of_files_is_told_waited_out_and_told_to_be_over() {
 fn a_pause_is_never_longer_than_a_second() {
     by_hand(async |clock| {
         let script = Script::new(Box::leak((EMFILE.repeat(30) + "ok").into_boxed_str()));
-        let _server = Config::default().serve(script.clone(), async |_, _, drain| drain.begun().await);
+        let _server = Config::default().serve(script.clone(), async |_, _, seat| seat.drain().begun().await);
         for _ in 0..30 {
             settle().await;
             clock.pass(Duration::from_secs(1)).await;
@@ -137,7 +137,7 @@ fn a_connection_that_closes_ends_the_pause_and_is_not_told_each_time() {
 fn a_storm_of_connections_leaves_the_others_their_turn() {
     by_hand(async |_clock| {
         let script = Script::new(Box::leak("ok ".repeat(100).into_boxed_str()));
-        let _server = Config::default().serve(script.clone(), async |_, _, drain| drain.begun().await);
+        let _server = Config::default().serve(script.clone(), async |_, _, seat| seat.drain().begun().await);
         for turn in 1..=10 {
             yield_now().await;
             assert_eq!(script.accepts.get(), 8 * turn);
@@ -149,7 +149,7 @@ fn a_storm_of_connections_leaves_the_others_their_turn() {
 fn an_error_of_one_connection_is_passed_over_without_a_word() {
     let told = by_hand(async |_clock| {
         let script = Script::new("103 ok 104 ok 113 ok"); // aborted, reset, no route
-        let _server = Config::default().serve(script.clone(), async |_, _, drain| drain.begun().await);
+        let _server = Config::default().serve(script.clone(), async |_, _, seat| seat.drain().begun().await);
         settle().await;
         assert_eq!(script.accepts.get(), 3);
     });
@@ -160,7 +160,7 @@ fn an_error_of_one_connection_is_passed_over_without_a_word() {
 fn errors_without_an_end_do_not_spin() {
     let told = by_hand(async |clock| {
         let script = Script::new(Box::leak(("103 ".repeat(66) + "ok").into_boxed_str()));
-        let _server = Config::default().serve(script.clone(), async |_, _, drain| drain.begun().await);
+        let _server = Config::default().serve(script.clone(), async |_, _, seat| seat.drain().begun().await);
         settle().await;
         assert_eq!(script.accepts.get(), 0);
         for _ in 0..2 {
@@ -176,7 +176,7 @@ fn errors_without_an_end_do_not_spin() {
 fn what_is_no_listener_ends_the_server_with_the_error_and_drains_it() {
     by_hand(async |_clock| {
         let script = Script::new("ok 22");
-        let mut server = Config::default().serve(script, async |_, _, drain| drain.begun().await);
+        let mut server = Config::default().serve(script, async |_, _, seat| seat.drain().begun().await);
         let error = (&mut server).await.unwrap_err();
         assert_eq!(error.raw_os_error(), Some(22));
         assert_eq!(server.connections(), 0);
@@ -210,12 +210,12 @@ fn beyond_the_maximum_new_connections_wait_until_one_closes() {
 fn a_connection_that_panics_is_told_and_harms_no_other() {
     let told = by_hand(async |_clock| {
         let nth = Cell::new(0);
-        let server = Config::default().serve(Script::new("ok ok ok"), move |_, _, drain| {
+        let server = Config::default().serve(Script::new("ok ok ok"), move |_, _, seat| {
             nth.set(nth.get() + 1);
             let panics = nth.get() == 2;
             async move {
                 assert!(!panics, "in a connection");
-                drain.begun().await;
+                seat.drain().begun().await;
             }
         });
         settle().await;
@@ -229,10 +229,10 @@ fn a_connection_that_panics_is_told_and_harms_no_other() {
 fn a_function_that_panics_instead_of_serving_harms_no_other() {
     let told = by_hand(async |_clock| {
         let nth = Cell::new(0);
-        let server = Config::default().serve(Script::new("ok ok ok"), move |_, _, drain| {
+        let server = Config::default().serve(Script::new("ok ok ok"), move |_, _, seat| {
             nth.set(nth.get() + 1);
             assert!(nth.get() != 2, "before a connection");
-            async move { drain.begun().await }
+            async move { seat.drain().begun().await }
         });
         settle().await;
         assert_eq!((server.connections(), server.panics()), (2, 1));
@@ -246,10 +246,10 @@ fn a_drain_stops_accepting_and_waits_for_what_is_owed() {
     by_hand(async |_clock| {
         let (script, owed) = (Script::new("ok ok"), Latch::new());
         let until = owed.clone();
-        let server = Config::default().serve(script.clone(), move |_, _, drain| {
+        let server = Config::default().serve(script.clone(), move |_, _, seat| {
             let until = until.clone();
             async move {
-                drain.begun().await;
+                seat.drain().begun().await;
                 until.wait().await;
             }
         });
@@ -259,9 +259,9 @@ fn a_drain_stops_accepting_and_waits_for_what_is_owed() {
         settle().await;
         assert!(!drained.is_finished());
         owed.open();
-        assert_eq!(drained.await.unwrap(), Drained { finished: 2, dropped: 0 });
+        assert_eq!(drained.await.unwrap(), Drained { finished: 2, ..Drained::default() });
         assert_eq!(script.accepts.get(), 2);
-        assert_eq!(server.await.unwrap(), Drained { finished: 2, dropped: 0 });
+        assert_eq!(server.await.unwrap(), Drained { finished: 2, ..Drained::default() });
     });
 }
 
@@ -276,21 +276,96 @@ fn a_drain_gives_up_at_the_earliest_deadline_and_says_so() {
         settle().await;
         clock.pass(Duration::from_secs(5)).await;
         for drained in [long, short] {
-            assert_eq!(drained.await.unwrap(), Drained { finished: 0, dropped: 2 });
+            assert_eq!(drained.await.unwrap(), Drained { dropped: 2, ..Drained::default() });
         }
         assert_eq!((server.connections(), server.panics()), (0, 0));
     });
     assert_eq!(told, ["warning: drain: 2 connections had not finished in time and are dropped"]);
 }
 
+/// A server whose connections keep their places and end, and the places.
+fn give_away(config: Config, listener: Script) -> (Server, Rc<RefCell<Vec<KeptSeat>>>) {
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let keeping = kept.clone();
+    let server = config.serve(listener, move |_, _, seat| {
+        let keeping = keeping.clone();
+        async move { keeping.borrow_mut().push(seat.keep()) }
+    });
+    (server, kept)
+}
+
+#[test]
+fn what_was_given_away_keeps_its_place_until_it_is_dropped() {
+    by_hand(async |_clock| {
+        let (script, mut config) = (Script::new("ok ok ok"), Config::default());
+        config.connections_max = 2;
+        let (server, kept) = give_away(config, script.clone());
+        settle().await;
+        assert_eq!((script.accepts.get(), server.connections()), (2, 2));
+        drop(kept.borrow_mut().pop());
+        settle().await;
+        assert_eq!((script.accepts.get(), server.connections()), (3, 2));
+        kept.borrow_mut().clear();
+        assert_eq!(server.connections(), 0);
+    });
+}
+
+#[test]
+fn a_drain_waits_for_what_was_given_away() {
+    let told = by_hand(async |_clock| {
+        let (server, kept) = give_away(Config::default(), Script::new("ok ok"));
+        settle().await;
+        let drained = spawn(server.drain(Duration::from_secs(1)));
+        for _ in 0..2 {
+            settle().await;
+            assert!(!drained.is_finished());
+            let kept = kept.borrow_mut().pop().unwrap();
+            assert!(kept.drain().has_begun());
+        }
+        assert_eq!(drained.await.unwrap(), Drained { finished: 2, ..Drained::default() });
+    });
+    assert_eq!(told, [""; 0]);
+}
+
+#[test]
+fn a_drain_leaves_what_was_given_away_at_the_deadline_and_says_so() {
+    let told = by_hand(async |clock| {
+        let (server, kept) = give_away(Config::default(), Script::new("ok ok ok"));
+        settle().await;
+        let drained = spawn(server.drain(Duration::from_secs(5)));
+        settle().await;
+        kept.borrow_mut().truncate(2);
+        clock.pass(Duration::from_secs(5)).await;
+        assert_eq!(drained.await.unwrap(), Drained { finished: 1, dropped: 0, left: 2 });
+        assert_eq!(server.connections(), 2);
+        kept.borrow_mut().clear();
+        assert_eq!(server.connections(), 0);
+    });
+    assert_eq!(told, ["warning: drain: 2 connections were given away, had not ended in time and go on"]);
+}
+
+#[test]
+fn panics_that_a_connection_catches_are_counted_with_the_others() {
+    by_hand(async |_clock| {
+        let server = Config::default().serve(Script::new("ok ok"), async |_, _, seat| {
+            assert!(seat.count_panic() < 3, "the second's");
+        });
+        settle().await;
+        assert_eq!(server.panics(), 2);
+        let seat = Seat::from(Drain::new());
+        assert_eq!((seat.count_panic(), seat.count_panic()), (1, 2), "without a server");
+    });
+}
+
 #[test]
 fn the_shutdown_of_the_program_drains_a_server() {
     by_hand(async |_clock| {
-        let server = Config::default().serve(Script::new("ok"), async |_, _, drain| drain.begun().await);
+        let server =
+            Config::default().serve(Script::new("ok"), async |_, _, seat| seat.drain().begun().await);
         settle().await;
         request_shutdown();
         let mut server = server;
-        assert_eq!((&mut server).await.unwrap(), Drained { finished: 1, dropped: 0 });
+        assert_eq!((&mut server).await.unwrap(), Drained { finished: 1, ..Drained::default() });
         assert_eq!(server.panics(), 0);
     });
 }
