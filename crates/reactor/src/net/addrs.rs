@@ -42,7 +42,7 @@ pub enum Target {
 /// The addresses that a name stands for, in the order of the system's preference.
 ///
 /// The look-up runs off the core, on a thread that may block: on the system's driver 32 at once, and 1,024 more wait.
-/// They are other threads than those of [`blocking`](crate::blocking), so a resolver that hangs stops only look-ups.
+/// They are other threads than those of [`blocking`](fn@crate::blocking), so a resolver that hangs stops only look-ups.
 ///
 /// # Errors
 ///
