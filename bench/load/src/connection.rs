@@ -33,14 +33,14 @@ impl Connection {
         Ok(Self { stream, due: None, is_stuck: false, unwritten: 0, unread: 0 })
     }
 
-    pub(crate) fn begin(&mut self, due: Instant, message: &[u8]) -> Result<Progress> {
+    pub(crate) fn begin(&mut self, due: Instant, request: &[u8], reply_bytes: usize) -> Result<Progress> {
         self.due = Some(due);
-        (self.unwritten, self.unread) = (message.len(), message.len());
-        self.write(message)
+        (self.unwritten, self.unread) = (request.len(), reply_bytes);
+        self.write(request)
     }
 
     /// Goes on with the request on its way.
-    pub(crate) fn turn(&mut self, message: &[u8], buf: &mut [u8]) -> Result<Progress> {
+    pub(crate) fn turn(&mut self, request: &[u8], buf: &mut [u8]) -> Result<Progress> {
         match self.stream.read(buf) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(n) if n > self.unread => return Err(ErrorKind::InvalidData.into()),
@@ -50,13 +50,13 @@ impl Connection {
         }
         match self.unread {
             0 => Ok(Progress::Done),
-            _ => self.write(message),
+            _ => self.write(request),
         }
     }
 
-    fn write(&mut self, message: &[u8]) -> Result<Progress> {
+    fn write(&mut self, request: &[u8]) -> Result<Progress> {
         while self.unwritten > 0 {
-            match self.stream.write(&message[message.len() - self.unwritten..]) {
+            match self.stream.write(&request[request.len() - self.unwritten..]) {
                 Ok(n) => self.unwritten -= n,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(Progress::Stuck),
                 Err(e) => return Err(e),

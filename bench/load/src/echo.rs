@@ -1,4 +1,4 @@
-//! Sends messages, and waits for each to come back, on all connections at once.
+//! Asks on all connections at once, and waits for each answer before it asks there again.
 
 use std::io::{ErrorKind, Result};
 use std::net::SocketAddr;
@@ -9,11 +9,12 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use crate::connection::{Connection, Progress};
 use crate::report::Report;
 use crate::schedule::Schedule;
+use crate::speech::Speech;
 
 /// What to send, and for how long.
 pub(crate) struct Echo {
     pub(crate) connections: usize,
-    pub(crate) bytes: usize,
+    pub(crate) speech: Speech,
     pub(crate) warm_up: Duration,
     pub(crate) until: Until,
     /// Requests a second of all connections together; none is a closed loop.
@@ -28,7 +29,13 @@ pub(crate) enum Until {
 impl Default for Echo {
     fn default() -> Self {
         let until = Until::Passed(Duration::from_secs(1));
-        Self { connections: 1, bytes: 64, warm_up: Duration::ZERO, until, pace: None }
+        Self {
+            connections: 1,
+            speech: Speech::Echo { bytes: 64 },
+            warm_up: Duration::ZERO,
+            until,
+            pace: None,
+        }
     }
 }
 
@@ -52,7 +59,8 @@ struct Driver {
     connections: Vec<Connection>,
     schedule: Schedule,
     report: Report,
-    message: Vec<u8>,
+    request: Vec<u8>,
+    reply_bytes: usize,
     buf: Vec<u8>,
     /// How many requests may still begin.
     allowance: u64,
@@ -73,8 +81,9 @@ impl Driver {
             connections,
             schedule: Schedule::new(Instant::now(), echo.pace, echo.connections),
             report: Report::begin(),
-            message: message(echo.bytes),
-            buf: vec![0; echo.bytes.max(64)],
+            request: echo.speech.request(),
+            reply_bytes: echo.speech.reply_bytes(addr)?,
+            buf: vec![0; 64 * 1024],
             allowance: match echo.until {
                 Until::Passed(_) => u64::MAX,
                 Until::Done(requests) => requests,
@@ -115,14 +124,14 @@ impl Driver {
         let Some(due) = self.schedule.next_of(number, now) else { return Ok(()) };
         self.allowance -= 1;
         self.in_flight += 1;
-        let progress = connection.begin(due, &self.message)?;
+        let progress = connection.begin(due, &self.request, self.reply_bytes)?;
         self.settle(number, &progress)
     }
 
     fn handle(&mut self, number: usize) -> Result<()> {
         let connection = &mut self.connections[number];
         let Some(due) = connection.due else { return Err(ErrorKind::UnexpectedEof.into()) };
-        let progress = connection.turn(&self.message, &mut self.buf)?;
+        let progress = connection.turn(&self.request, &mut self.buf)?;
         self.settle(number, &progress)?;
         if progress == Progress::Done {
             let now = Instant::now();
@@ -146,14 +155,6 @@ impl Driver {
         }
         Ok(())
     }
-}
-
-/// A frame of this many bytes: its length before it, so that servers of frames can be asked by the same load.
-pub(crate) fn message(bytes: usize) -> Vec<u8> {
-    let mut message = vec![b'x'; bytes.max(4)];
-    let length = u32::try_from(message.len() - 4).expect("a message is smaller than 4 GiB");
-    message[..4].copy_from_slice(&length.to_be_bytes());
-    message
 }
 
 fn event(flags: EpollFlags, number: usize) -> EpollEvent {

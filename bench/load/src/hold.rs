@@ -2,20 +2,13 @@
 //!
 //! Of loopback's addresses it takes one after the other as the source, since each has ports for some 28,000.
 
-use std::io::{Error, ErrorKind, Read, Result, Write, stdin};
+use std::io::{Read, Result, stdin};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 
-use crate::echo::message;
-
-/// What is asked on each connection.
-#[derive(Clone, Copy)]
-pub(crate) enum Speech {
-    Echo,
-    Http,
-}
+use crate::speech::Speech;
 
 // Fewer than the ports that Linux gives out for one address (`ip_local_port_range`).
 const PER_SOURCE: usize = 20_000;
@@ -27,7 +20,7 @@ pub(crate) fn run(addr: SocketAddr, connections: usize, speech: Speech) -> Resul
     let mut held = Vec::new();
     for number in 0..connections {
         let mut stream = connect(addr, number / PER_SOURCE)?;
-        ask(&mut stream, speech)?;
+        speech.ask(&mut stream)?;
         held.push(stream);
     }
     println!("held {}", held.len());
@@ -43,36 +36,4 @@ fn connect(addr: SocketAddr, source: usize) -> Result<TcpStream> {
     }
     socket.connect(&addr.into())?;
     Ok(socket.into())
-}
-
-fn ask(stream: &mut TcpStream, speech: Speech) -> Result<()> {
-    match speech {
-        Speech::Echo => {
-            let message = message(64);
-            stream.write_all(&message)?;
-            stream.read_exact(&mut [0; 64])
-        }
-        Speech::Http => {
-            stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
-            read_reply(stream)
-        }
-    }
-}
-
-/// Reads up to the body that every HTTP peer answers with.
-fn read_reply(stream: &mut TcpStream) -> Result<()> {
-    let mut reply = Vec::new();
-    let mut buf = [0; 1024];
-    while !reply.ends_with(b"Hello, World!") {
-        match stream.read(&mut buf)? {
-            0 => {
-                return Err(Error::new(
-                    ErrorKind::UnexpectedEof,
-                    "the server closed before its reply was whole",
-                ));
-            }
-            n => reply.extend_from_slice(&buf[..n]),
-        }
-    }
-    Ok(())
 }

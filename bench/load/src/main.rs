@@ -1,16 +1,17 @@
-//! The echo load: many connections from one thread on epoll.
+//! The load of echo, and of HTTP at a fixed pace: many connections from one thread on epoll.
 //!
 //! It speaks to whoever started it by lines: `measuring` when the warm-up is over, and at the end a report as JSON. It
 //! never pins itself, and never decides what is measured.
 //!
 //! ```text
-//! load echo ADDR --connections N --bytes N [--warm-up SECONDS] (--seconds SECONDS | --requests N) [--pace PER_SECOND]
+//! load echo ADDR --connections N (--bytes N | --http) [--warm-up SECONDS] (--seconds SECONDS | --requests N) [--pace PER_SECOND]
 //! load hold ADDR --connections N [--http]
 //! ```
 #![forbid(unsafe_code)]
 
 mod echo;
 mod connection;
+mod speech;
 mod schedule;
 mod report;
 mod hold;
@@ -22,43 +23,36 @@ use std::time::Duration;
 use lexopt::{Arg, Parser, ValueExt};
 
 use echo::{Echo, Until};
+use speech::Speech;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut parser = Parser::from_env();
     let what = parser.value()?.string()?;
     let addr: SocketAddr = parser.value()?.parse()?;
-    let options = Options::parse(parser)?;
+    let echo = options(parser)?;
     match what.as_str() {
-        "echo" => echo::run(addr, &options.echo)?,
-        "hold" => hold::run(addr, options.echo.connections, options.speech)?,
+        "echo" => echo::run(addr, &echo)?,
+        "hold" => hold::run(addr, echo.connections, echo.speech)?,
         _ => return Err(format!("`{what}` is neither `echo` nor `hold`").into()),
     }
     Ok(())
 }
 
-struct Options {
-    echo: Echo,
-    speech: hold::Speech,
-}
-
-impl Options {
-    fn parse(mut parser: Parser) -> Result<Self, lexopt::Error> {
-        let mut options = Self { echo: Echo::default(), speech: hold::Speech::Echo };
-        let echo = &mut options.echo;
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Arg::Long("connections") => echo.connections = parser.value()?.parse()?,
-                Arg::Long("bytes") => echo.bytes = parser.value()?.parse()?,
-                Arg::Long("warm-up") => echo.warm_up = seconds(&mut parser)?,
-                Arg::Long("seconds") => echo.until = Until::Passed(seconds(&mut parser)?),
-                Arg::Long("requests") => echo.until = Until::Done(parser.value()?.parse()?),
-                Arg::Long("pace") => echo.pace = Some(parser.value()?.parse()?),
-                Arg::Long("http") => options.speech = hold::Speech::Http,
-                _ => return Err(argument.unexpected()),
-            }
+fn options(mut parser: Parser) -> Result<Echo, lexopt::Error> {
+    let mut echo = Echo::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("connections") => echo.connections = parser.value()?.parse()?,
+            Arg::Long("bytes") => echo.speech = Speech::Echo { bytes: parser.value()?.parse()? },
+            Arg::Long("http") => echo.speech = Speech::Http,
+            Arg::Long("warm-up") => echo.warm_up = seconds(&mut parser)?,
+            Arg::Long("seconds") => echo.until = Until::Passed(seconds(&mut parser)?),
+            Arg::Long("requests") => echo.until = Until::Done(parser.value()?.parse()?),
+            Arg::Long("pace") => echo.pace = Some(parser.value()?.parse()?),
+            _ => return Err(argument.unexpected()),
         }
-        Ok(options)
     }
+    Ok(echo)
 }
 
 fn seconds(parser: &mut Parser) -> Result<Duration, lexopt::Error> {

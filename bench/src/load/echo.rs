@@ -1,4 +1,4 @@
-//! Drives our own echo load.
+//! Drives our own load, which speaks echo, and HTTP at a fixed pace.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -16,8 +16,14 @@ use crate::results::Figure;
 #[derive(Clone, Copy)]
 pub(crate) struct Echo {
     pub(crate) connections: usize,
-    pub(crate) bytes: usize,
+    pub(crate) speech: Speech,
     pub(crate) length: Length,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Speech {
+    Echo { bytes: usize },
+    Http,
 }
 
 #[derive(Clone, Copy)]
@@ -57,7 +63,11 @@ impl Echo {
     fn command(&self, addr: SocketAddr) -> Command {
         let mut command = Command::new(program("load"));
         command.args(["echo", &addr.to_string()]);
-        command.args(["--connections", &self.connections.to_string(), "--bytes", &self.bytes.to_string()]);
+        command.args(["--connections", &self.connections.to_string()]);
+        match self.speech {
+            Speech::Echo { bytes } => command.args(["--bytes", &bytes.to_string()]),
+            Speech::Http => command.arg("--http"),
+        };
         match self.length {
             Length::Requests(requests) => command.args(["--requests", &requests.to_string()]),
             Length::Seconds { warm_up, counted } => command.args(seconds(warm_up, counted)),

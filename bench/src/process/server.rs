@@ -1,7 +1,7 @@
 //! A server that was started: it listens, and ends when it is dropped.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -23,7 +23,10 @@ impl Server {
     /// Starts a command that prints `listening ADDR` when it does.
     pub(crate) fn start(place: Place, command: &mut Command) -> Result<Self> {
         let shown = format!("{command:?}");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // A complaint is one line, not a list of frames.
+        command.env("RUST_BACKTRACE", "0");
+        let mut complaints = tempfile::tempfile()?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
         let mut child = place.spawn(command).with_context(|| format!("cannot start {shown}"))?;
         let mut line = String::new();
         let out = child.stdout.take().expect("its output is piped");
@@ -32,7 +35,10 @@ impl Server {
         let mut server = Self { child, addr: ([127, 0, 0, 1], 0).into(), has_ended: false };
         match addr {
             Some(addr) => server.addr = addr,
-            None => bail!("{shown} does not listen: it said {line:?}"),
+            None => {
+                server.terminate()?;
+                bail!("it does not listen, but said: {}", last_words(&mut complaints));
+            }
         }
         Ok(server)
     }
@@ -68,6 +74,14 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.terminate();
     }
+}
+
+/// The end of what a program complained of. What valgrind adds about itself says nothing of the program.
+fn last_words(complaints: &mut File) -> String {
+    let mut text = String::new();
+    let _ = complaints.rewind().and_then(|()| complaints.read_to_string(&mut text));
+    let words = text.lines().rfind(|line| !line.starts_with("==") && !line.contains("RUST_BACKTRACE"));
+    words.unwrap_or("nothing").trim().to_owned()
 }
 
 /// The process that serves: the child of the one that watches it (strace, perf), or the process itself.

@@ -24,6 +24,7 @@ pub(crate) enum Figure {
     P999Micros,
     Nanos,
     Bytes,
+    CpuSeconds,
     Seconds,
     Crates,
     BinaryBytes,
@@ -45,7 +46,8 @@ impl Figure {
             Self::P999Micros => "p99.9 µs",
             Self::Nanos => "ns",
             Self::Bytes => "bytes",
-            Self::Seconds => "seconds",
+            Self::CpuSeconds => "CPU s",
+            Self::Seconds => "s",
             Self::Crates => "crates",
             Self::BinaryBytes => "binary, bytes",
         }

@@ -3,11 +3,9 @@
 use anyhow::Result;
 
 use super::{Scenario, command, serve};
-use crate::load::echo::{Echo, Length};
+use crate::load::echo::{Echo, Length, Speech};
 use crate::load::{Watch, measure};
 use crate::peers::Peer;
-use crate::results::Figure;
-use crate::results::summary::Summary;
 use crate::rounds::Rounds;
 
 pub(crate) const SCENARIO: Scenario = Scenario {
@@ -28,10 +26,10 @@ fn run(rounds: &mut Rounds) -> Result<()> {
                 warm_up: rounds.pace.warm_up_seconds,
                 counted: rounds.pace.counted_seconds,
             };
-            take_turns(rounds, &case, &peers, Echo { connections, bytes, length });
+            take_turns(rounds, &case, &peers, Echo { connections, speech: Speech::Echo { bytes }, length });
         }
     }
-    at_a_pace(rounds, &peers);
+    super::at_half_pace(rounds, &name("64 B", 64), &peers, SMALL);
     count(rounds, &peers);
     Ok(())
 }
@@ -47,26 +45,14 @@ fn take_turns(rounds: &mut Rounds, case: &str, peers: &[Peer], echo: Echo) {
     });
 }
 
-/// The latency of servers that have time: each is asked half as often as the first of them could answer.
-fn at_a_pace(rounds: &mut Rounds, peers: &[Peer]) {
-    let Some(first) = peers.first() else { return };
-    let full = Summary::of(&name("64 B", 64), &rounds.samples).spread(&first.name, Figure::PerSecond);
-    let Some(full) = full else { return };
-    let length = Length::Paced {
-        per_second: full.median / 2.0,
-        warm_up: rounds.pace.warm_up_seconds,
-        counted: rounds.pace.counted_seconds,
-    };
-    let case = format!("{}, asked at half of what {} can answer", name("64 B", 64), first.name);
-    take_turns(rounds, &case, peers, Echo { connections: 64, bytes: 64, length });
-}
-
 fn count(rounds: &mut Rounds, peers: &[Peer]) {
     let requests = rounds.pace.counted_requests;
     rounds.count(&name("64 B", 64), peers, |peer, counter| {
         counter.per_request(&command(peer), requests, |server, requests| {
-            let echo = Echo { connections: 64, bytes: 64, length: Length::Requests(requests) };
+            let echo = Echo { connections: 64, speech: SMALL, length: Length::Requests(requests) };
             echo.run(server.addr, &mut Watch::of(server)).map(drop)
         })
     });
 }
+
+const SMALL: Speech = Speech::Echo { bytes: 64 };

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Result;
 
 use super::{Scenario, command, serve};
+use crate::load::echo::Speech;
 use crate::load::h2load::{H2load, Version};
 use crate::load::wrk::Wrk;
 use crate::load::{Watch, measure};
@@ -47,6 +48,7 @@ fn run_http1(rounds: &mut Rounds) -> Result<()> {
             measure(&server, |watch| wrk.run(server.addr, seconds, watch))
         });
     }
+    super::at_half_pace(rounds, KEEP_ALIVE, &peers, Speech::Http);
     count(rounds, KEEP_ALIVE, &peers, by_http1(1));
     count(rounds, "pipelined 16, 64 connections", &peers, by_http1(16));
     Ok(())

@@ -4,15 +4,21 @@ mod echo;
 mod http;
 mod memory;
 mod micro;
+mod cores;
+mod build;
 
 use std::process::Command;
 
 use anyhow::Result;
 
+use crate::load::echo::{Echo, Length, Speech};
+use crate::load::measure;
 use crate::packages::program;
 use crate::peers::Peer;
 use crate::process::Place;
 use crate::process::server::Server;
+use crate::results::Figure;
+use crate::results::summary::Summary;
 use crate::rounds::Rounds;
 
 pub(crate) struct Scenario {
@@ -35,6 +41,8 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
     micro::TIMERS,
     micro::MIDDLEWARE,
     memory::SCENARIO,
+    cores::SCENARIO,
+    build::SCENARIO,
 ];
 
 /// The command that serves with one thread at a port that the kernel chooses.
@@ -47,4 +55,21 @@ fn command(peer: &Peer) -> Command {
 /// Starts a peer's server on its core.
 fn serve(peer: &Peer) -> Result<Server> {
     Server::start(Place::Serving, &mut command(peer))
+}
+
+/// The latency of servers that have time: each is asked half as often as the first of them could answer in that case.
+fn at_half_pace(rounds: &mut Rounds, case: &str, peers: &[Peer], speech: Speech) {
+    let Some(first) = peers.first() else { return };
+    let full = Summary::of(case, &rounds.samples).spread(&first.name, Figure::PerSecond);
+    let Some(full) = full else { return };
+    let length = Length::Paced {
+        per_second: full.median / 2.0,
+        warm_up: rounds.pace.warm_up_seconds,
+        counted: rounds.pace.counted_seconds,
+    };
+    let echo = Echo { connections: 64, speech, length };
+    rounds.take_turns(&format!("{case}, asked at half of what {} can answer", first.name), peers, |peer| {
+        let server = serve(peer)?;
+        measure(&server, |watch| echo.run(server.addr, watch))
+    });
 }
