@@ -17,7 +17,6 @@ impl<S, F> AndThen<S, F> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<S, F, Resp> Service for AndThen<S, F>
 where
     S: Service,

@@ -55,7 +55,6 @@ impl<S, F> MapResp<S, F> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<S, F, Resp> Service for MapResp<S, F>
 where
     S: Service,
@@ -87,7 +86,6 @@ impl<S, F> MapErr<S, F> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<S, F, Error> Service for MapErr<S, F>
 where
     S: Service,

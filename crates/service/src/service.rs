@@ -65,8 +65,9 @@ pub enum Status {
     Open,
 }
 
-// `do_not_recommend`, here and at all other services of this crate: or the compiler ends each "is not a service"
-// with a list of the services that it knows, which drowns the note that helps.
+// `do_not_recommend`, here and at the other services of this crate: or the compiler ends each "is not a service" with
+// a list of the services that it knows, below the note that helps. Not where a closure's result says what is answered:
+// there it would say "is not a service" also of one whose answer is of a type that does not fit.
 #[diagnostic::do_not_recommend]
 impl<S: Service + ?Sized> Service for &S {
     type Req = S::Req;

@@ -53,7 +53,6 @@ pub struct ServiceFn<F, Req> {
     takes: PhantomData<fn(Req)>,
 }
 
-#[diagnostic::do_not_recommend]
 impl<F, Req, Resp, Error> Service for ServiceFn<F, Req>
 where
     F: AsyncFn(Req) -> Result<Resp, Error>,
