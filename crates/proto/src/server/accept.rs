@@ -142,14 +142,20 @@ async fn drain(state: &State) -> Drained {
     .await;
     let (dropped, left) = (state.running(), state.kept.get());
     if dropped > 0 {
-        let text = format_args!("{dropped} connections had not finished in time and are dropped");
-        notice(Level::Warning, "drain", text);
+        notice(
+            Level::Warning,
+            "drain",
+            format_args!("{dropped} connections had not finished in time and are dropped"),
+        );
         state.abort_all();
         poll_fn(|cx| state.poll_until(cx, |state| state.running() == 0)).await;
     }
     if left > 0 {
-        let text = format_args!("{left} connections were given away, had not ended in time and go on");
-        notice(Level::Warning, "drain", text);
+        notice(
+            Level::Warning,
+            "drain",
+            format_args!("{left} connections were given away, had not ended in time and go on"),
+        );
     }
     Drained { finished: open.saturating_sub(dropped + left), dropped, left }
 }
