@@ -1,11 +1,9 @@
 //! How long a connection waits for its peer.
 //!
-//! It is asked only when nothing else can be done, so a connection that is never held up never reads a clock, and
-//! one timer, which is moved and not replaced, serves all phases. It decides nothing but that time is up.
+//! It is asked only when nothing else can be done, so a connection that is never held up never reads a clock. It decides
+//! nothing but that time is up.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ekiden_reactor::{Instant, Sleep, sleep_until};
@@ -100,9 +98,7 @@ impl Watch {
             }
         }
         let Some((deadline, at)) = next else { return Poll::Pending };
-        if !self.poll_until(cx, deadline).is_ready() {
-            return Poll::Pending;
-        }
+        ready!(self.sleep.get_or_insert_with(|| sleep_until(deadline)).poll_until(cx, deadline));
         let phase = &mut self.phases[at];
         phase.since = None;
         Poll::Ready(match phase.limit {
@@ -114,13 +110,5 @@ impl Watch {
     /// Waits as long as a stalled write may take.
     pub(super) fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll(cx, Waits { write: true, ..Waits::default() }).map(drop)
-    }
-
-    fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        let sleep = self.sleep.get_or_insert_with(|| sleep_until(deadline));
-        if sleep.deadline() != deadline {
-            sleep.reset(deadline);
-        }
-        Pin::new(sleep).poll(cx)
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Connection<'a, Io, Drained, Call, F> {
     seat: &'a Seat,
     /// Wakes the task when the drain begins. `None` once it was heeded.
     drained: Option<Drained>,
-    /// Who was asked to be woken by what is asked only once: the timer and the drain.
+    /// Who was asked to be woken by the drain, which is asked only once.
     home: Option<Waker>,
 }
 
@@ -101,10 +101,9 @@ where
 
     /// Whether the drain has begun since the last time.
     fn has_drained(&mut self, cx: &mut Context<'_>) -> bool {
-        // A task is woken by the same waker all its life, so what it asked for once stands.
+        // A task is woken by the same waker all its life, so what it asked of the drain once stands.
         if !self.home.as_ref().is_some_and(|home| home.will_wake(cx.waker())) {
             self.home = Some(cx.waker().clone());
-            self.patience.forget();
         } else if !self.seat.drain().has_begun() {
             return false;
         }

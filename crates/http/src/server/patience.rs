@@ -1,10 +1,5 @@
 //! How long a connection waits for its peer: every time-out, and one timer for all of them.
-//!
-//! Nearly every deadline is pushed out before it comes. So the timer is not moved when a deadline moves to a later
-//! moment: it rings at the old one, finds that there is time left, and is set anew. A request on a connection that
-//! is kept alive does not touch it at all.
 
-use std::pin::Pin;
 use std::task::Context;
 
 use ekiden_reactor::{Instant, Sleep, sleep_until};
@@ -18,7 +13,6 @@ pub(super) struct Patience {
     since: Instant,
     /// Since when the peer has taken nothing of what waits to be written.
     stalled: Option<Instant>,
-    /// It has been asked to wake the task, if there is one.
     sleep: Option<Sleep>,
 }
 
@@ -34,11 +28,6 @@ pub(super) enum Overdue {
 impl Patience {
     pub(super) fn new() -> Self {
         Self { wait: Wait::Nothing, since: Instant::ORIGIN, stalled: None, sleep: None }
-    }
-
-    /// The task is woken by another waker from now on.
-    pub(super) fn forget(&mut self) {
-        self.sleep = None;
     }
 
     /// Something was received.
@@ -81,7 +70,11 @@ impl Patience {
         if now >= deadline {
             return Some(overdue);
         }
-        self.ring_at(cx, deadline);
+        // It is in the future, so this only leaves the waker; were it not, the task comes back at once.
+        let sleep = self.sleep.get_or_insert_with(|| sleep_until(deadline));
+        if sleep.poll_until(cx, deadline).is_ready() {
+            cx.waker().wake_by_ref();
+        }
         None
     }
 
@@ -98,22 +91,6 @@ impl Patience {
         match (read, write) {
             (Some(read), Some(write)) if write.1 < read.1 => Some(write),
             (read, write) => read.or(write),
-        }
-    }
-
-    /// Makes sure that the task is woken at `deadline`, or before.
-    fn ring_at(&mut self, cx: &mut Context<'_>, deadline: Instant) {
-        if let Some(sleep) = &mut self.sleep
-            && deadline >= sleep.deadline()
-            && !sleep.is_elapsed()
-        {
-            return;
-        }
-        let sleep = self.sleep.get_or_insert_with(|| sleep_until(deadline));
-        sleep.reset(deadline);
-        // The deadline is in the future, so this only leaves the waker; were it not, the task comes back at once.
-        if Pin::new(sleep).poll(cx).is_ready() {
-            cx.waker().wake_by_ref();
         }
     }
 }

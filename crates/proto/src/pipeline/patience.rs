@@ -3,8 +3,6 @@
 //! It is told at each poll what the peer keeps us waiting for, and how far it had come. It moves nothing and closes
 //! nothing; it says when to.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -49,16 +47,10 @@ impl Patience {
             None => None,
         };
         let (Some(wait), Some(time)) = (wait, time) else { return Poll::Pending };
-        if self.wait.replace(wait) != Some(wait) {
-            let deadline = Instant::recent() + time;
-            match &mut self.sleep {
-                Some(sleep) => sleep.reset(deadline),
-                None => self.sleep = Some(Box::new(sleep_until(deadline))),
-            }
-        }
-        match &mut self.sleep {
-            Some(sleep) => Pin::new(sleep).poll(cx).map(|()| wait),
-            None => Poll::Pending,
-        }
+        let is_same = self.wait.replace(wait) == Some(wait);
+        let fresh = || Instant::recent() + time;
+        let sleep = self.sleep.get_or_insert_with(|| Box::new(sleep_until(fresh())));
+        let deadline = if is_same { sleep.deadline() } else { fresh() };
+        sleep.poll_until(cx, deadline).map(|()| wait)
     }
 }

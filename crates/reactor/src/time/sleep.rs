@@ -85,6 +85,23 @@ impl Sleep {
         }
     }
 
+    /// Moves it to another moment and waits for that: [`reset`](Self::reset) and a poll in one.
+    ///
+    /// For whoever waits for one thing after the other and has a time-out for each: one sleep serves them all, and
+    /// to push it out costs two dozen instructions.
+    #[inline]
+    pub fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        let (timers, waker) = (&self.core.timers, cx.waker());
+        if let Some(key) = self.timer
+            && timers.borrow_mut().try_push_out(key, deadline.as_nanos(), waker)
+        {
+            self.deadline = deadline;
+            return Poll::Pending;
+        }
+        self.reset(deadline);
+        self.poll_elapsed(waker)
+    }
+
     /// Whether its moment has come; inside a tick, `Ok(None)` registers interest in it.
     ///
     /// # Errors

@@ -60,8 +60,8 @@ pub(crate) enum Answer {
 
 #[derive(Debug)]
 struct Timer {
-    /// When to fire. May be later than the slot in which it is linked, never earlier.
-    tick: u64,
+    /// When to fire, in nanoseconds. May be later than the slot in which it is linked, never earlier.
+    deadline: u64,
     waker: Option<Waker>,
     /// The neighbours in the slot's list, which is a ring: the head's `prev` is the tail.
     prev: u32,
@@ -119,14 +119,7 @@ impl Wheel {
     pub(crate) fn insert(&mut self, deadline: u64) -> Key {
         let stamp = self.next_stamp;
         self.next_stamp = stamp.wrapping_add(1);
-        let timer = Timer {
-            tick: tick_at_or_after(deadline),
-            waker: None,
-            prev: NIL,
-            next: NIL,
-            stamp,
-            place: Place::Fired,
-        };
+        let timer = Timer { deadline, waker: None, prev: NIL, next: NIL, stamp, place: Place::Fired };
         let index = u32::try_from(self.timers.insert(timer)).ok().filter(|&index| index != NIL);
         let index = index.expect("a wheel holds fewer than 2³² timers");
         self.link(index);
@@ -146,6 +139,19 @@ impl Wheel {
         }
     }
 
+    /// Pushes a timer out for which this waker waits already: [`reset`](Self::reset) and [`poll`](Self::poll) in one,
+    /// for what is done most. If it is anything else that is asked for, nothing is done, and the answer is false.
+    #[inline]
+    pub(crate) fn try_push_out(&mut self, key: Key, deadline: u64, waker: &Waker) -> bool {
+        let Some(timer) = self.get_mut(key).filter(|timer| timer.place != Place::Fired) else { return false };
+        let is_known = timer.waker.as_ref().is_some_and(|known| known.will_wake(waker));
+        if !is_known || deadline < timer.deadline {
+            return false;
+        }
+        timer.deadline = deadline;
+        true
+    }
+
     /// Whether the timer has fired, without waiting for it.
     pub(crate) fn is_fired(&self, key: Key) -> bool {
         self.get(key).is_none_or(|timer| timer.place == Place::Fired)
@@ -157,10 +163,9 @@ impl Wheel {
     /// return, and who waited for it is handed back to be woken.
     #[must_use = "who waited must be woken"]
     pub(crate) fn reset(&mut self, key: Key, deadline: u64) -> Option<Waker> {
-        let tick = tick_at_or_after(deadline);
         let timer = self.get_mut(key)?;
-        let later = tick >= timer.tick;
-        timer.tick = tick;
+        let later = deadline >= timer.deadline;
+        timer.deadline = deadline;
         match timer.place {
             Place::Slot(_) if later => return None,
             Place::Slot(slot) => self.unlink(key.index, slot),
@@ -260,7 +265,7 @@ impl Wheel {
         let mut index = head;
         for _ in 0..EXACT_AMONG {
             let timer = &self.timers[index as usize];
-            earliest = earliest.min(timer.tick);
+            earliest = earliest.min(timer.tick());
             index = timer.next;
             if index == head {
                 return earliest;
@@ -271,7 +276,7 @@ impl Wheel {
 
     /// Puts a timer where its tick belongs, or says that it has fired.
     fn link(&mut self, index: u32) {
-        let tick = self.timers[index as usize].tick;
+        let tick = self.timers[index as usize].tick();
         if tick <= self.elapsed {
             self.timers[index as usize].place = Place::Fired;
             return;
@@ -320,6 +325,13 @@ impl Wheel {
 
     fn get_mut(&mut self, key: Key) -> Option<&mut Timer> {
         self.timers.get_mut(key.index as usize).filter(|timer| timer.stamp == key.stamp)
+    }
+}
+
+impl Timer {
+    /// The first tick at which it is due.
+    fn tick(&self) -> u64 {
+        tick_at_or_after(self.deadline)
     }
 }
 
@@ -560,6 +572,7 @@ mod tests {
         Insert(u64),
         Remove(prop::sample::Index),
         Reset(prop::sample::Index, u64),
+        PushOut(prop::sample::Index, u64),
         /// By so much, in turns of at most so many timers.
         Advance(u64, usize),
         /// To the deadline that the wheel names.
@@ -582,6 +595,7 @@ mod tests {
             4 => nearby().prop_map(Operation::Insert),
             1 => index().prop_map(Operation::Remove),
             2 => (index(), nearby()).prop_map(|(index, by)| Operation::Reset(index, by)),
+            2 => (index(), nearby()).prop_map(|(index, by)| Operation::PushOut(index, by)),
             2 => (nearby(), prop_oneof![Just(usize::MAX), 1_usize..4]).prop_map(|(by, limit)| Operation::Advance(by, limit)),
             2 => Just(Operation::Sleep),
         ]
@@ -685,6 +699,23 @@ mod tests {
                         assert!(replaced.is_none());
                     }
                     model.note(&wheel, number, key, deadline);
+                }
+                Operation::PushOut(index, by) if !model.waiting.is_empty() => {
+                    let number = *model.waiting.keys().nth(index.index(model.waiting.len())).unwrap();
+                    let (key, before) = model.waiting[&number];
+                    let waker = wheel.get(key).and_then(|timer| timer.waker.clone()).unwrap();
+                    let deadline = model.now.saturating_add(by);
+                    assert!(!wheel.try_push_out(key, deadline, &log.waker(number)), "nobody else waits");
+                    if wheel.try_push_out(key, deadline, &waker) {
+                        model.note(&wheel, number, key, deadline);
+                    } else {
+                        assert!(deadline < before);
+                    }
+                }
+                Operation::PushOut(_, by) => {
+                    let waker = log.waker(0);
+                    let deadline = model.now.saturating_add(by);
+                    assert!(model.fired.iter().all(|key| !wheel.try_push_out(*key, deadline, &waker)));
                 }
                 Operation::Advance(by, limit) => {
                     let now = model.now.saturating_add(by);

@@ -1,6 +1,6 @@
 //! Time, on a clock set by hand.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::time::Duration;
 
 use ekiden_reactor::driver::hand::{Clock, Hand};
@@ -58,6 +58,34 @@ fn a_sleep_can_be_moved_later_and_earlier() {
         assert!((&mut sleep).now_or_never().is_none());
         clock.advance(5 * MS);
         sleep.await;
+    });
+}
+
+#[test]
+fn one_sleep_serves_one_deadline_after_the_other() {
+    by_hand(async |clock| {
+        let mut sleep = sleep(10 * MS);
+        let mut is_over = |at: u32| {
+            let deadline = Instant::ORIGIN + at * MS;
+            poll_fn(|cx| sleep.poll_until(cx, deadline)).now_or_never().is_some()
+        };
+        for later in [10, 20, 100] {
+            assert!(!is_over(later));
+        }
+        clock.pass(50 * MS).await;
+        assert!(!is_over(100));
+        assert!(!is_over(60), "earlier than before");
+        clock.pass(10 * MS).await;
+        assert!(is_over(60));
+        assert!(!is_over(70), "again, after it has rung");
+        // From here on another task waits.
+        let other = spawn(async move { poll_fn(|cx| sleep.poll_until(cx, Instant::ORIGIN + 80 * MS)).await });
+        yield_now().await;
+        for (passes, is_over) in [(19, false), (1, true)] {
+            clock.pass(passes * MS).await;
+            yield_now().await;
+            assert_eq!(other.is_finished(), is_over);
+        }
     });
 }
 
