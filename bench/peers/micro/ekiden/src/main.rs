@@ -1,0 +1,146 @@
+//! Tasks, channels, timers and middleware of ekiden.
+//!
+//! Set up after the first page of `ekiden-reactor`, and of `ekiden-middleware`.
+#![forbid(unsafe_code)]
+
+mod calls;
+
+use std::pin::pin;
+use std::thread;
+
+use ekiden::channel::{mpsc, oneshot};
+use ekiden::{sleep, spawn, yield_now};
+use micro::{Meter, ROOM, Scenario, Threads, delay, play, set};
+
+fn main() {
+    let scenarios: [Scenario; 15] = [
+        ("spawn_join_one", |meter| run(meter.measure(spawn_join_one))),
+        ("spawn_join_1000", |meter| run(meter.measure(spawn_join_1000))),
+        ("yield", |meter| run(meter.measure(yields))),
+        ("wake", |meter| run(meter.measure(wake))),
+        ("wake_threads", wake_threads),
+        ("oneshot", |meter| run(meter.measure(oneshots))),
+        ("mpsc_round_trip", |meter| run(meter.measure(mpsc_round_trip))),
+        ("mpsc_throughput", |meter| run(meter.measure(mpsc_throughput))),
+        ("timer_cancel_1e3", |meter| timer_cancel(meter, 1_000)),
+        ("timer_cancel_1e4", |meter| timer_cancel(meter, 10_000)),
+        ("timer_cancel_1e5", |meter| timer_cancel(meter, 100_000)),
+        ("timer_cancel_1e6", |meter| timer_cancel(meter, 1_000_000)),
+        ("call_bare", calls::bare),
+        ("call_timeout", calls::timeout),
+        ("call_concurrency_limit", calls::concurrency_limit),
+    ];
+    micro::main(&scenarios, true);
+}
+
+/// As a task: the outermost future is a special case of its own.
+fn run(task: impl Future<Output = ()> + 'static) {
+    ekiden::run(async { spawn(task).await.expect("no panic") });
+}
+
+async fn spawn_join_one(n: u64) {
+    for _ in 0..n {
+        spawn(async {}).await.expect("no panic");
+    }
+}
+
+async fn spawn_join_1000(n: u64) {
+    let mut tasks = Vec::with_capacity(1_000);
+    for _ in 0..n / 1_000 {
+        tasks.extend((0..1_000).map(|_| spawn(async {})));
+        for task in tasks.drain(..) {
+            task.await.expect("no panic");
+        }
+    }
+}
+
+async fn yields(n: u64) {
+    for _ in 0..n {
+        yield_now().await;
+    }
+}
+
+async fn wake(n: u64) {
+    let other = spawn(play(1, n / 2));
+    play(0, n / 2).await;
+    other.await.expect("no panic");
+}
+
+fn wake_threads(meter: Meter) {
+    let threads = Threads::default();
+    let other = threads.clone();
+    let other = thread::spawn(move || run(async move { other.answer().await }));
+    let asking = threads.clone();
+    run(meter.measure(move |n| {
+        let asking = asking.clone();
+        async move { asking.ask(n).await }
+    }));
+    threads.stop();
+    other.join().expect("no panic");
+}
+
+async fn oneshots(n: u64) {
+    for _ in 0..n / 100 {
+        let (there, theirs): (Vec<_>, Vec<_>) = (0..100).map(|_| oneshot::channel()).unzip();
+        let (back, ours): (Vec<_>, Vec<_>) = (0..100).map(|_| oneshot::channel()).unzip();
+        let other = spawn(async move {
+            for (receiver, sender) in theirs.into_iter().zip(back) {
+                sender.send(receiver.await.expect("a value")).expect("somebody waits");
+            }
+        });
+        for (i, (sender, receiver)) in there.into_iter().zip(ours).enumerate() {
+            sender.send(i).expect("somebody waits");
+            assert_eq!(receiver.await, Ok(i));
+        }
+        other.await.expect("no panic");
+    }
+}
+
+async fn mpsc_round_trip(n: u64) {
+    let (there, mut theirs) = mpsc::channel(1);
+    let (back, mut ours) = mpsc::channel(1);
+    let other = spawn(async move {
+        while let Some(i) = theirs.recv().await {
+            back.send(i).await.expect("somebody waits");
+        }
+    });
+    for i in 0..n {
+        there.send(i).await.expect("somebody waits");
+        assert_eq!(ours.recv().await, Some(i));
+    }
+    drop(there);
+    other.await.expect("no panic");
+}
+
+async fn mpsc_throughput(n: u64) {
+    let (sender, mut receiver) = mpsc::channel(ROOM);
+    let other = spawn(async move {
+        for i in 0..n {
+            sender.send(i).await.expect("somebody waits");
+        }
+    });
+    let mut received = 0;
+    while receiver.recv().await.is_some() {
+        received += 1;
+    }
+    assert_eq!(received, n);
+    other.await.expect("no panic");
+}
+
+fn timer_cancel(meter: Meter, pending: u64) {
+    run(async move {
+        let mut others = Vec::new();
+        for i in 0..pending {
+            let mut timer = Box::pin(sleep(delay(i)));
+            set(timer.as_mut()).await;
+            others.push(timer);
+        }
+        meter
+            .measure(|n| async move {
+                for i in 0..n {
+                    set(pin!(sleep(delay(i)))).await;
+                }
+            })
+            .await;
+    });
+}
