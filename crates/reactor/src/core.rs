@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
+use std::time::Duration;
 
 use slab::Slab;
 
@@ -17,7 +18,9 @@ use crate::inbox::Inbox;
 use crate::interest::Interest;
 use crate::notice::Hook;
 use crate::pauses::Pauses;
+use crate::reactor::Config;
 use crate::shutdown::ShutdownState;
+use crate::spin::Spin;
 use crate::task::TaskTable;
 use crate::time::Instant;
 use crate::time::wheel::Wheel;
@@ -41,6 +44,7 @@ pub(crate) struct Core {
     pub(crate) due: Cell<Vec<Waker>>,
     /// Whether the loop runs.
     pub(crate) running: Cell<bool>,
+    pub(crate) spin: Cell<Spin>,
 }
 
 /// Names a reactor among all of this process.
@@ -48,11 +52,12 @@ pub(crate) struct Core {
 pub(crate) struct ReactorId(u64);
 
 impl Core {
-    pub(crate) fn new(driver: Box<dyn Driver>, on_notice: Hook) -> Rc<Self> {
+    pub(crate) fn new(driver: Box<dyn Driver>, config: Config) -> Rc<Self> {
         static IDS: AtomicU64 = AtomicU64::new(1);
         let id = ReactorId(IDS.fetch_add(1, Ordering::Relaxed));
         let inbox = Arc::new(Inbox::new(driver.unparker()));
-        let turn = Cell::new(driver.now());
+        let now = driver.now();
+        let spin_max = if driver.spins() { config.spin_max } else { Duration::ZERO };
         Rc::new(Self {
             id,
             tasks: TaskTable::new(id, inbox.clone()),
@@ -63,10 +68,11 @@ impl Core {
             inbox,
             buffers: Buffers::default(),
             shutdown: ShutdownState::default(),
-            on_notice,
-            turn,
+            on_notice: config.on_notice,
+            turn: Cell::new(now),
             due: Cell::default(),
             running: Cell::new(false),
+            spin: Cell::new(Spin::new(spin_max, now)),
         })
     }
 

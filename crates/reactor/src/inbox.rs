@@ -72,7 +72,7 @@ impl Inbox {
 
     /// Takes all letters: one atomic load when there are none.
     pub(crate) fn take(&self) -> Option<Letters> {
-        if !self.any.load(Ordering::SeqCst) {
+        if !self.has_letters() {
             return None;
         }
         self.any.store(false, Ordering::SeqCst);
@@ -81,11 +81,16 @@ impl Inbox {
         Some(mem::replace(&mut *letters, Letters { closed, ..Letters::default() }))
     }
 
+    /// Whether there is a letter.
+    pub(crate) fn has_letters(&self) -> bool {
+        self.any.load(Ordering::SeqCst)
+    }
+
     /// Announces that the reactor is going to park; false if it must not, since there is a letter.
     pub(crate) fn announce_park(&self) -> bool {
         // Sequentially consistent with `ring`: either the writer sees `parked` or we see `any`.
         self.parked.store(true, Ordering::SeqCst);
-        !self.any.load(Ordering::SeqCst)
+        !self.has_letters()
     }
 
     pub(crate) fn announce_running(&self) {

@@ -54,6 +54,7 @@
 mod reactor;
 mod core;
 mod inbox;
+mod spin;
 pub mod task;
 mod interest;
 mod pauses;

@@ -23,7 +23,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::time::Instant;
 
@@ -55,6 +55,12 @@ pub trait Driver: 'static {
     ///
     /// When the world can no longer be asked. The reactor ends by it.
     fn park(&self, park: Park, happened: &mut dyn FnMut(Event)) -> io::Result<()>;
+
+    /// Whether time goes on while the reactor asks again and again what has happened, so that to do so for a moment
+    /// before it parks may be worth it (see [`Config::spin_max`](crate::Config::spin_max)). By default it does not.
+    fn spins(&self) -> bool {
+        false
+    }
 
     /// What makes `park` return early, from any thread. A call before `park` makes the next one return at once.
     fn unparker(&self) -> Arc<dyn Unpark>;
@@ -116,18 +122,16 @@ pub trait Unpark: Send + Sync {
 pub struct Park {
     /// When to return at the latest; `None` for no time limit.
     pub until: Option<Instant>,
-    /// How long to look again and again before the thread sleeps. Zero: not at all.
-    pub spin: Duration,
 }
 
 impl Park {
     /// Returns at once with what has happened already.
     pub(crate) fn look() -> Self {
-        Self { until: Some(Instant::ORIGIN), spin: Duration::ZERO }
+        Self { until: Some(Instant::ORIGIN) }
     }
 
     pub(crate) fn until(until: Option<Instant>) -> Self {
-        Self { until, spin: Duration::ZERO }
+        Self { until }
     }
 }
 

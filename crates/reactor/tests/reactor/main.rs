@@ -6,6 +6,7 @@ mod tasks;
 mod ticks;
 mod tcp;
 mod time;
+mod spinning;
 mod accepting;
 mod sources;
 mod channels;

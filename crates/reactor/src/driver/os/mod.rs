@@ -72,13 +72,13 @@ impl Os {
         self.registry.deregister(source)
     }
 
-    /// Asks the selector once, waiting for so long; true if anything happened.
-    fn poll_once(&self, timeout: Option<Duration>, happened: &mut dyn FnMut(Event)) -> io::Result<bool> {
+    /// Asks the selector once, waiting for so long.
+    fn poll(&self, timeout: Option<Duration>, happened: &mut dyn FnMut(Event)) -> io::Result<()> {
         let mut events = self.events.borrow_mut();
         match self.poll.borrow_mut().poll(&mut events, timeout) {
             Ok(()) => {}
             // A signal's handler ran; what it did shows in the next turn.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error),
         }
         for event in events.iter() {
@@ -92,7 +92,7 @@ impl Os {
                 mio::Token(token) => happened(Event::Ready(Token(token), readiness(event))),
             }
         }
-        Ok(!events.is_empty())
+        Ok(())
     }
 }
 
@@ -121,24 +121,16 @@ impl Driver for Os {
     }
 
     fn park(&self, park: Park, happened: &mut dyn FnMut(Event)) -> io::Result<()> {
-        if park.until == Some(Instant::ORIGIN) {
-            return self.poll_once(Some(Duration::ZERO), happened).map(drop);
-        }
-        let mut left = park.until.map(|until| until.duration_since(self.now()));
-        if !park.spin.is_zero() && left != Some(Duration::ZERO) {
-            let spin_until = self.now() + park.spin;
-            loop {
-                if self.poll_once(Some(Duration::ZERO), happened)? {
-                    return Ok(());
-                }
-                let now = self.now();
-                left = park.until.map(|until| until.duration_since(now));
-                if now >= spin_until || left == Some(Duration::ZERO) {
-                    break;
-                }
-            }
-        }
-        self.poll_once(left, happened).map(drop)
+        let timeout = match park.until {
+            // What is past needs no clock.
+            Some(Instant::ORIGIN) => Some(Duration::ZERO),
+            until => until.map(|until| until.duration_since(self.now())),
+        };
+        self.poll(timeout, happened)
+    }
+
+    fn spins(&self) -> bool {
+        true
     }
 
     fn unparker(&self) -> Arc<dyn Unpark> {
