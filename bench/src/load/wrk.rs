@@ -37,17 +37,18 @@ impl Wrk {
         let report = finished.printed.lines().last().unwrap_or_default();
         let report: Report = serde_json::from_str(report).context("wrk's report is not as it was")?;
         ensure!(report.failed == 0, "wrk saw {} requests fail", report.failed);
+        let latencies = [
+            (Figure::P50Micros, report.p50_us),
+            (Figure::P90Micros, report.p90_us),
+            (Figure::P99Micros, report.p99_us),
+            (Figure::P999Micros, report.p999_us),
+        ];
         Ok(Outcome {
             requests: report.requests,
             seconds: report.micros / 1e6,
             cpu_seconds: Some(finished.cpu_seconds),
-            latencies: [
-                (Figure::P50Micros, report.p50_us),
-                (Figure::P90Micros, report.p90_us),
-                (Figure::P99Micros, report.p99_us),
-                (Figure::P999Micros, report.p999_us),
-            ]
-            .into(),
+            // It says 0 where its own correction left it no sample.
+            latencies: latencies.into_iter().filter(|(_, micros)| *micros > 0.0).collect(),
         })
     }
 }

@@ -29,11 +29,11 @@ pub(crate) fn of_case(case: &str, samples: &[Sample]) -> String {
     text
 }
 
-/// What ratios are taken to: the limit and tokio, where they took part.
+/// What ratios are taken to, where it took part: what is written by hand, and what most people use.
 fn yardsticks(summary: &Summary<'_>) -> Vec<(&'static str, Figure)> {
     let Some(figure) = summary.ranked_by() else { return Vec::new() };
     let peers = summary.peers();
-    ["limit", "tokio"].into_iter().filter(|name| peers.contains(name)).map(|name| (name, figure)).collect()
+    YARDSTICKS.into_iter().filter(|name| peers.contains(name)).map(|name| (name, figure)).collect()
 }
 
 fn row(peer: &str, summary: &Summary<'_>, figures: &[Figure], yardsticks: &[(&str, Figure)]) -> String {
@@ -56,3 +56,5 @@ fn show(spread: Spread) -> String {
     let [median, least, most] = [median, least, most].map(Figure::show);
     if least == most { median } else { format!("{median} ({least}–{most})") }
 }
+
+const YARDSTICKS: [&str; 5] = ["limit", "raw", "tokio", "hyper", "tarpc"];
