@@ -42,7 +42,8 @@
 //!
 //! In reading order:
 //!
-//! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it;
+//! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it, `spin` whether it
+//!   looks around for a moment before it sleeps;
 //! - [`task`] is what it runs;
 //! - sources: `interest` is what one is ready for, `waiters` are those who wait for it, `pauses` hold a listener back;
 //!   [`time`], [`net`], [`channel`], [`sync`] and `latch` are such sources, and so are the ends of work that is

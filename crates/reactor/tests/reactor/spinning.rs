@@ -24,8 +24,10 @@ struct Seen {
     sleeps: Cell<usize>,
     unparks: Arc<AtomicUsize>,
     /// Done at the look of that number.
-    at_look: RefCell<Option<(usize, Box<dyn FnOnce()>)>>,
+    at_look: RefCell<Option<(usize, Act)>>,
 }
+
+type Act = Box<dyn FnOnce()>;
 
 struct Counted(Arc<AtomicUsize>);
 
