@@ -36,7 +36,10 @@ pub(crate) fn report(scenario: &Scenario) -> Result<String, String> {
         table("own, by function", whole, &by_function),
         table("own, by file", whole, &by_file),
         table("with all that it calls, by function", whole, &with_callees),
-        format!("\nline by line: callgrind_annotate --auto=yes {}\n", profiles[1].display()),
+        format!(
+            "\nmore: callgrind_annotate --tree=caller {0}\n      callgrind_annotate --auto=yes {0}\n",
+            profiles[1].display()
+        ),
     ]
     .concat())
 }
