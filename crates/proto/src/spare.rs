@@ -48,6 +48,11 @@ impl SpareBuffer {
     }
 }
 
+/// What is copied out: at its exact size, and without memory if it is nothing.
+pub(crate) fn exactly(bytes: &[u8]) -> BytesMut {
+    if bytes.is_empty() { BytesMut::new() } else { BytesMut::from(bytes) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

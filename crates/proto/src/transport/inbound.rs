@@ -1,0 +1,183 @@
+//! What was read and not decoded yet: [`Inbound`].
+//!
+//! It reads everything that is there by one call and takes frame after frame off it. From one poll to the next it
+//! keeps no more memory than the bytes that are left.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use ekiden_reactor::buffer;
+use futures_io::AsyncRead;
+
+use super::{NextFrame, ReadError};
+use crate::codec::{Decoded, Decoder};
+use crate::spare;
+
+/// The way from the byte stream to the frames.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    reading: Reading,
+    /// Without memory when empty.
+    pub(super) bytes: BytesMut,
+    /// Whether `bytes` may hold a whole frame.
+    is_undecoded: bool,
+    /// Whether `bytes` is this core's spare buffer. Never between two polls.
+    is_lent: bool,
+    /// Whether frames were taken off `bytes` since it was made: it is more memory than the rest needs.
+    is_loose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Open,
+    /// By the decoder's wish: see [`Decoded::Hold`].
+    Held,
+    /// By the peer, or after an error.
+    Ended,
+}
+
+/// [`NextFrame`] inside out, which `?` likes better.
+type Framed<Codec> = Result<Option<<Codec as Decoder>::Item>, ReadError<<Codec as Decoder>::Error>>;
+
+impl Inbound {
+    pub(super) fn new(bytes: BytesMut) -> Self {
+        Self {
+            reading: Reading::Open,
+            is_undecoded: !bytes.is_empty(),
+            is_lent: false,
+            is_loose: true,
+            bytes,
+        }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.reading == Reading::Held
+    }
+
+    pub(super) fn resume(&mut self) {
+        if self.is_held() {
+            self.reading = Reading::Open;
+        }
+    }
+
+    pub(super) fn is_undecoded(&self) -> bool {
+        self.is_undecoded && self.reading == Reading::Open
+    }
+
+    pub(super) fn is_amid_frame(&self) -> bool {
+        self.reading == Reading::Open && !self.is_undecoded && !self.bytes.is_empty()
+    }
+
+    /// Polls for the next frame, and reads if none is here.
+    pub(super) fn poll_next<Codec: Decoder>(
+        &mut self,
+        cx: &mut Context<'_>,
+        io: &mut (impl AsyncRead + Unpin),
+        codec: &mut Codec,
+    ) -> Poll<Option<NextFrame<Codec>>> {
+        let frame = self.poll_frame(cx, io, codec);
+        self.settle();
+        frame.map(|frame| self.end_by_error::<Codec>(frame))
+    }
+
+    /// The next frame, if it is here. It never reads.
+    pub(super) fn try_next<Codec: Decoder>(&mut self, codec: &mut Codec) -> Option<NextFrame<Codec>> {
+        let frame = self.decode(codec);
+        self.settle();
+        self.end_by_error::<Codec>(frame)
+    }
+
+    fn poll_frame<Codec: Decoder>(
+        &mut self,
+        cx: &mut Context<'_>,
+        io: &mut (impl AsyncRead + Unpin),
+        codec: &mut Codec,
+    ) -> Poll<Framed<Codec>> {
+        while self.reading == Reading::Open {
+            if let Some(frame) = self.decode(codec)? {
+                return Poll::Ready(Ok(Some(frame)));
+            }
+            if ready!(self.poll_read(cx, io)).map_err(ReadError::Io)? == 0 {
+                self.reading = Reading::Ended;
+                return match self.bytes.len() {
+                    0 => Poll::Ready(Ok(None)),
+                    bytes => Poll::Ready(Err(ReadError::Truncated { bytes })),
+                };
+            }
+        }
+        Poll::Ready(Ok(None))
+    }
+
+    /// Takes a frame off what was read.
+    fn decode<Codec: Decoder>(&mut self, codec: &mut Codec) -> Framed<Codec> {
+        if !self.is_undecoded() {
+            return Ok(None);
+        }
+        let frame = match codec.decode(&mut self.bytes).map_err(ReadError::Frame)? {
+            Decoded::Incomplete => {
+                self.is_undecoded = false;
+                return Ok(None);
+            }
+            Decoded::Frame(frame) => frame,
+            Decoded::Hold(frame) => {
+                self.reading = Reading::Held;
+                frame
+            }
+        };
+        self.is_undecoded = !self.bytes.is_empty();
+        self.is_loose = true;
+        Ok(Some(frame))
+    }
+
+    fn end_by_error<Codec: Decoder>(&mut self, frame: Framed<Codec>) -> Option<NextFrame<Codec>> {
+        if frame.is_err() {
+            self.reading = Reading::Ended;
+            self.bytes = BytesMut::new();
+        }
+        frame.transpose()
+    }
+
+    /// Reads what is there and appends it.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        io: &mut (impl AsyncRead + Unpin),
+    ) -> Poll<io::Result<usize>> {
+        let bytes = ready!(buffer::lend(|scratch| {
+            Pin::new(io).poll_read(cx, scratch).map_ok(|count| {
+                let read = &scratch[..count];
+                if !self.bytes.is_empty() {
+                    // It grows by doubling. A copy of exact size for each piece of a long frame would cost its square.
+                    self.bytes.extend_from_slice(read);
+                } else if count <= spare::READ.size {
+                    self.bytes = spare::READ.take();
+                    self.bytes.extend_from_slice(read);
+                    self.is_lent = true;
+                } else {
+                    self.bytes = BytesMut::from(read);
+                    self.is_loose = false;
+                }
+                count
+            })
+        }))?;
+        self.is_undecoded = bytes > 0;
+        Poll::Ready(Ok(bytes))
+    }
+
+    /// Gives back what memory is not needed until the next poll.
+    #[inline]
+    fn settle(&mut self) {
+        // Frames that are here already are decoded from where they are, so a burst is copied once.
+        let is_loose = self.is_loose && !self.is_undecoded;
+        if self.bytes.capacity() > 0 && (self.bytes.is_empty() || self.is_lent || is_loose) {
+            let rest = spare::exactly(&self.bytes);
+            let bytes = std::mem::replace(&mut self.bytes, rest);
+            self.is_loose = false;
+            if std::mem::take(&mut self.is_lent) {
+                spare::READ.give(bytes);
+            }
+        }
+    }
+}

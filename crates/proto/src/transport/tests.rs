@@ -1,0 +1,266 @@
+//! Scripts for a transport, and frames through one in all pieces.
+
+use std::convert::Infallible;
+use std::io;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use proptest::prelude::*;
+
+use super::Transport;
+use crate::codec::{Decoded, Decoder, LengthDelimited, Lines};
+use crate::wire::{Holding, Wire, by_hand};
+
+/// Plays steps by hand. "/" stands for the end of a line. At the end, and whenever it waits, no buffer may be
+/// held beyond the bytes that are left.
+fn check(script: &str, expect: &str) {
+    by_hand(|cx| assert_eq!(play(script, cx), expect, "{script}"));
+}
+
+fn play(script: &str, cx: &mut Context<'_>) -> String {
+    let wire = Wire::new();
+    let mut transport = Transport::new(wire.clone(), Holding(Lines::new(8)));
+    transport.set_write_bytes_max(4);
+    let mut log = Vec::new();
+    for step in script.split(", ") {
+        let (verb, what) = step.split_once(' ').unwrap_or((step, ""));
+        match verb {
+            "in" => wire.send(what.replace('/', "\n")),
+            "end" => wire.end(),
+            "reset" => wire.reset(),
+            "room" => wire.set_room(what.parse().unwrap()),
+            "next" => log.push(match transport.poll_next(cx) {
+                Poll::Ready(Some(Ok(line))) => line,
+                Poll::Ready(Some(Err(error))) => format!("! {error}"),
+                Poll::Ready(None) => "none".to_owned(),
+                Poll::Pending => "wait".to_owned(),
+            }),
+            "resume" => transport.resume(),
+            "ready" => log.push(outcome(transport.poll_ready(cx))),
+            "queue" => log.push(match transport.start_send(what) {
+                Ok(()) => format!("{} queued", transport.queued_bytes()),
+                Err(error) => format!("! {error}"),
+            }),
+            "flush" => log.push(outcome(transport.poll_flush(cx))),
+            _ => panic!("no such step: {step}"),
+        }
+        let waits = log.last().is_some_and(|last| last == "wait");
+        for (buf, name) in [(&transport.inbound.bytes, "read"), (&transport.outbound.bytes, "write")] {
+            if waits || buf.is_empty() {
+                // The least that a buffer grows to is eight bytes.
+                let most = if buf.is_empty() { 0 } else { (2 * buf.len()).max(8) };
+                assert!(buf.capacity() <= most, "{script}: {} for {buf:?}, to {name}", buf.capacity());
+            }
+        }
+        let written = wire.take_written();
+        if !written.is_empty() {
+            log.push(format!("out {}", written.replace('\n', "/")));
+        }
+    }
+    log.join(", ")
+}
+
+fn outcome(polled: Poll<io::Result<()>>) -> String {
+    match polled {
+        Poll::Ready(Ok(())) => "ok".to_owned(),
+        Poll::Ready(Err(error)) => format!("! {error}"),
+        Poll::Pending => "wait".to_owned(),
+    }
+}
+
+#[test]
+fn frames_arrive_in_any_pieces() {
+    check("in a/b, next, next, in b, next, in /, next, next", "a, wait, wait, bb, wait");
+    check("next, in a/bb/ccc/, next, next, next, next", "wait, a, bb, ccc, wait");
+}
+
+#[test]
+fn the_end_between_frames_is_an_end_and_within_one_an_error() {
+    check("in a/, end, next, next, next", "a, none, none");
+    check("in a/bc, end, next, next, next", "a, ! the connection ended 2 bytes into a frame, none");
+}
+
+#[test]
+fn an_error_is_told_once_behind_all_that_came_before() {
+    check("in a/bbbbbbbbbb/c/, next, next, next", "a, ! the peer sent what is no frame, none");
+    check("in a/b, reset, next, next, next", "a, ! reading failed, none");
+}
+
+#[test]
+fn a_hold_keeps_what_is_behind_it() {
+    check("in hold/a/, next, next, next, resume, next, next", "hold, none, none, a, wait");
+    check("in hold/a/, end, next, resume, next, next", "hold, a, none");
+}
+
+#[test]
+fn what_is_behind_a_hold_leaves_with_the_byte_stream() {
+    by_hand(|cx| {
+        let wire = Wire::new();
+        let mut transport = Transport::new(wire.clone(), Holding(Lines::default()));
+        wire.send("hold\n\0raw");
+        assert!(matches!(transport.poll_next(cx), Poll::Ready(Some(Ok(_)))));
+        assert!(transport.is_held());
+        let parts = transport.into_parts();
+        assert_eq!(&parts.read[..], b"\0raw");
+        assert!(parts.write.is_empty());
+
+        wire.send("\nb\n");
+        let mut transport = Transport::with_read(parts.io, parts.codec.0, parts.read);
+        for line in ["\0raw", "b"] {
+            assert!(matches!(transport.poll_next(cx), Poll::Ready(Some(Ok(next))) if next == line));
+        }
+    });
+}
+
+#[test]
+fn what_is_queued_leaves_by_one_flush() {
+    check("queue a, queue bb, flush, flush", "2 queued, 5 queued, ok, out a/bb/, ok");
+    check("room 3, queue a, queue bb, flush, room 9, flush", "2 queued, 5 queued, wait, out a/b, ok, out b/");
+}
+
+#[test]
+fn a_full_queue_waits_for_the_peer() {
+    check(
+        "room 0, ready, queue a, ready, queue b, ready, room 3, ready, queue c, room 9, ready",
+        "ok, 2 queued, ok, 4 queued, wait, wait, out a/b, 3 queued, ok",
+    );
+}
+
+#[test]
+fn what_cannot_be_encoded_leaves_the_queue_as_it_was() {
+    check("queue a, queue bad, flush", "2 queued, ! a line with a line break in it, ok, out a/");
+    check("queue bad, flush", "! a line with a line break in it, ok");
+}
+
+#[test]
+fn a_broken_pipe_is_an_error() {
+    check("queue a, reset, flush", "2 queued, ! broken pipe");
+}
+
+#[test]
+fn a_burst_is_one_read_and_its_answer_one_write() {
+    by_hand(|cx| {
+        let wire = Wire::new();
+        let mut transport = Transport::new(wire.clone(), Lines::default());
+        wire.send("ping\n".repeat(1000));
+        for _ in 0..1000 {
+            let Poll::Ready(Some(Ok(line))) = transport.poll_next(cx) else { panic!("a line is there") };
+            transport.start_send(line).unwrap();
+        }
+        assert!(transport.poll_next(cx).is_pending());
+        assert!(transport.poll_flush(cx).is_ready());
+        assert_eq!(wire.calls(), (1, 1));
+        assert_eq!(wire.take_written(), "ping\n".repeat(1000));
+        assert_eq!(transport.written_bytes(), 5000);
+    });
+}
+
+#[test]
+fn the_written_bytes_are_those_that_the_peer_can_have() {
+    by_hand(|cx| {
+        let wire = Wire::new();
+        let mut transport = Transport::new(wire.clone(), Lines::default());
+        wire.set_room(3);
+        transport.start_send("abc").unwrap();
+        assert!(transport.poll_flush(cx).is_pending());
+        assert_eq!((transport.written_bytes(), transport.queued_bytes()), (3, 1));
+    });
+}
+
+#[test]
+fn half_a_frame_behind_a_burst_keeps_no_more_than_itself() {
+    by_hand(|cx| {
+        let wire = Wire::new();
+        let mut transport = Transport::new(wire.clone(), Lines::default());
+        wire.send("ping\n".repeat(10_000) + "po");
+        for _ in 0..10_000 {
+            assert!(transport.poll_next(cx).is_ready());
+        }
+        assert!(transport.poll_next(cx).is_pending());
+        // The capacity of the buffer counts only from where it begins, that of the vector beneath all of it.
+        assert_eq!(Vec::from(transport.inbound.bytes).capacity(), 2);
+    });
+}
+
+/// Takes the rest of the buffer, however long, whatever it is.
+struct Rest;
+
+impl Decoder for Rest {
+    type Item = BytesMut;
+    type Error = Infallible;
+
+    fn decode(&mut self, buf: &mut BytesMut) -> Result<Decoded<BytesMut>, Infallible> {
+        Ok(if buf.is_empty() { Decoded::Incomplete } else { Decoded::Frame(buf.split()) })
+    }
+}
+
+#[test]
+fn a_frame_that_is_kept_is_not_written_over() {
+    by_hand(|cx| {
+        let wire = Wire::new();
+        let mut transport = Transport::new(wire.clone(), Rest);
+        let mut kept = Vec::new();
+        for text in ["a", "bb", "ccc"] {
+            wire.send(text);
+            let Poll::Ready(Some(Ok(frame))) = transport.poll_next(cx) else { panic!("it is there") };
+            kept.push(frame);
+        }
+        assert_eq!(kept, ["a", "bb", "ccc"]);
+    });
+}
+
+/// What `frames` are on the wire when the peer takes them in `pieces`.
+fn send_in_pieces(frames: &[Vec<u8>], pieces: &[usize]) -> Vec<u8> {
+    let wire = Wire::new();
+    let mut sender = Transport::new(wire.clone(), LengthDelimited::default());
+    let mut bytes = Vec::new();
+    by_hand(|cx| {
+        for (frame, piece) in frames.iter().zip(pieces.iter().cycle()) {
+            sender.start_send(frame).unwrap();
+            wire.set_room(*piece);
+            assert!(sender.poll_flush(cx).is_pending() || sender.outbound.bytes.capacity() == 0);
+            bytes.extend(wire.take_bytes());
+        }
+        wire.set_room(usize::MAX);
+        assert!(sender.poll_flush(cx).is_ready());
+        bytes.extend(wire.take_bytes());
+    });
+    bytes
+}
+
+/// The frames of `bytes` when they arrive in `pieces`.
+fn receive_in_pieces(mut bytes: &[u8], pieces: &[usize]) -> Vec<bytes::Bytes> {
+    let wire = Wire::new();
+    let mut receiver = Transport::new(wire.clone(), LengthDelimited::default());
+    let mut received = Vec::new();
+    by_hand(|cx| {
+        for piece in pieces.iter().cycle() {
+            let (piece, rest) = bytes.split_at(bytes.len().min(*piece));
+            bytes = rest;
+            wire.send(piece);
+            while let Poll::Ready(frame) = receiver.poll_next(cx) {
+                received.push(frame.unwrap().unwrap());
+            }
+            assert!(
+                receiver.inbound.bytes.capacity() <= (2 * receiver.inbound.bytes.len()).next_multiple_of(8)
+            );
+            if bytes.is_empty() {
+                break;
+            }
+        }
+    });
+    received
+}
+
+proptest! {
+    /// Small and large frames, by reads and writes of all sizes.
+    #[test]
+    fn frames_pass_whatever_the_sizes_of_reads_and_writes(
+        sizes in prop::collection::vec(prop_oneof![0usize..20, 3000usize..6000, 60_000usize..140_000], 0..8),
+        pieces in prop::collection::vec(1usize..50_000, 1..8),
+    ) {
+        let frames: Vec<Vec<u8>> = sizes.iter().enumerate().map(|(i, &size)| vec![i as u8; size]).collect();
+        let bytes = send_in_pieces(&frames, &pieces);
+        prop_assert_eq!(receive_in_pieces(&bytes, &pieces), frames);
+    }
+}
