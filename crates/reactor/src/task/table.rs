@@ -298,8 +298,8 @@ impl Entry {
 /// The slot of the future that the reactor was asked to run, which has none.
 const MAIN: u32 = u32::MAX;
 
-/// Enough for a steady stream of short tasks; an entry is some hundred bytes.
-const SPARE_MAX: usize = 256;
+/// Enough for a thousand tasks that are spawned at once and then again; an entry is some hundred bytes.
+const SPARE_MAX: usize = 1024;
 
 /// How often the end of a reactor drops tasks that were spawned by dropping tasks.
 const CLEAR_ROUNDS_MAX: usize = 100;
