@@ -1,23 +1,23 @@
 //! Pipelined dispatch: many requests in flight, replies leave in request order.
 //!
 //! ```text
-//!   caller ─┐                                                              ┌─ call
+//!   caller ─┐                                                                 ┌─ call
 //!   caller ─┼─► Client ─ Calls ─► Transport ◄─── wire ───► Transport ─ Order ─┼─ call
-//!   caller ─┘                                                              └─ call
+//!   caller ─┘                                                                 └─ call
 //! ```
 //!
 //! Slow calls hold back the fast ones behind them; that is the price of a wire format without request ids.
 //!
 //! What decides is pure and is played by hand in its tests: [`Order`] of the server's replies, `calls` of the client's
-//! requests.
-//! Around them are the two ends: [`Client`], which is a service, and [`serve_connection`], which takes one. A protocol
-//! that has a connection loop of its own, as HTTP has, takes only the [`Order`].
+//! requests. Around them are the two ends: [`Client`], which is a service, and [`serve_connection`], which takes one. A
+//! protocol that has a connection loop of its own, as HTTP has, takes only the [`Order`].
 //!
-//! In reading order: `calls` and [`client`](Client) are the client's; [`order`](Order), `running`,
-//! `session`, `patience` and `server` the server's; `error` says what a caller learns when it has no answer.
+//! In reading order: `calls`, [`client`](Client) and [`connection`](Connection) are the client's; [`order`](Order),
+//! `running`, `session`, `patience` and `server` the server's; `error` says what a caller learns when it has no answer.
 
 mod calls;
 mod client;
+mod connection;
 mod order;
 mod running;
 mod session;
@@ -25,7 +25,8 @@ mod patience;
 mod server;
 mod error;
 
-pub use client::{Client, ClientConfig, Connection};
+pub use client::{Client, ClientConfig};
+pub use connection::Connection;
 pub use error::{ConnectionError, Error};
 pub use order::{Order, Ticket};
 pub use server::{ServeError, ServerConfig, serve, serve_connection};
