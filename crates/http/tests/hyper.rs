@@ -2,7 +2,10 @@
 //! clock.
 
 use std::convert::Infallible;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,9 +17,10 @@ use ekiden_reactor::driver::hand::Hand;
 use ekiden_reactor::net::{TcpListener, TcpStream};
 use ekiden_reactor::{Config, Reactor, run, spawn, yield_now};
 use ekiden_service::Service;
-use futures_util::{AsyncReadExt, AsyncWriteExt};
+use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt};
 use http::{Request, Response};
 use hyper::body::Incoming;
+use hyper::rt::{self, Timer as _, Write as _};
 use hyper::service::service_fn;
 
 type Failed = Box<dyn std::error::Error>;
@@ -219,4 +223,119 @@ fn hypers_keep_alive_of_http_2_follows_our_clock() -> Result<(), Failed> {
         assert!(error.is_timeout(), "{error}");
         Ok(())
     })
+}
+
+#[test]
+fn a_sleep_ends_at_its_time_however_it_was_made() -> Result<(), Failed> {
+    /// Of another runtime.
+    struct Foreign;
+
+    impl Future for Foreign {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+
+    impl rt::Sleep for Foreign {}
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const SECOND: Duration = Duration::from_secs(1);
+    let (hand, clock) = Hand::new()?;
+    Reactor::with_driver(Config::default(), hand).run(async move {
+        let in_a_minute = Timer.now() + MINUTE;
+        let [mut late, mut early]: [Pin<Box<dyn rt::Sleep>>; 2] =
+            [Timer.sleep(2 * MINUTE), Timer.sleep(SECOND)];
+        Timer.reset(&mut late, in_a_minute);
+        Timer.reset(&mut early, in_a_minute);
+        let mut foreign: Pin<Box<dyn rt::Sleep>> = Box::pin(Foreign);
+        Timer.reset(&mut foreign, in_a_minute);
+        let mut sleeps = [Timer.sleep(MINUTE), Timer.sleep_until(in_a_minute), late, early, foreign];
+        let mut ended = |at: &str| {
+            let ended = sleeps.each_mut().map(|sleep| sleep.as_mut().now_or_never().is_some());
+            assert_eq!(ended, [at == "60 s"; 5], "{at}");
+        };
+        ended("0 s");
+        clock.pass(MINUTE - SECOND).await;
+        ended("59 s");
+        clock.pass(SECOND).await;
+        ended("60 s");
+        Ok(())
+    })
+}
+
+/// A stream that remembers what was done to it.
+#[derive(Default)]
+struct Recorder(Vec<String>);
+
+impl Recorder {
+    fn note<T>(&mut self, what: String, outcome: T) -> Poll<io::Result<T>> {
+        self.0.push(what);
+        Poll::Ready(Ok(outcome))
+    }
+}
+
+impl AsyncRead for Recorder {
+    fn poll_read(mut self: Pin<&mut Self>, _cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        buf.fill(b'x');
+        self.note(format!("read {}", buf.len()), buf.len())
+    }
+
+    fn poll_read_vectored(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.note(format!("read {:?}", bufs.iter().map(|buf| buf.len()).collect::<Vec<_>>()), 0)
+    }
+}
+
+impl AsyncWrite for Recorder {
+    fn poll_write(mut self: Pin<&mut Self>, _cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.note(format!("write {}", buf.len()), buf.len())
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.note(format!("write {:?}", bufs.iter().map(|buf| buf.len()).collect::<Vec<_>>()), 0)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.note("flush".to_owned(), ())
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.note("close".to_owned(), ())
+    }
+}
+
+#[test]
+fn what_hyper_does_is_done_to_the_stream() {
+    run(async {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut stream = Io::new(SendIo::new(Recorder::default()));
+        // hyper asks before it gathers what it has.
+        assert!(stream.is_write_vectored());
+        let mut io = pin!(&mut stream);
+        let mut room = [0; 5];
+        let mut room = rt::ReadBuf::new(&mut room);
+        assert!(rt::Read::poll_read(io.as_mut(), &mut cx, room.unfilled()).is_ready());
+        assert_eq!(room.filled(), b"xxxxx");
+        assert!(io.as_mut().poll_write(&mut cx, b"1").is_ready());
+        let pieces = [IoSlice::new(b"1"), IoSlice::new(b"22")];
+        assert!(io.as_mut().poll_write_vectored(&mut cx, &pieces).is_ready());
+        assert!(io.as_mut().poll_flush(&mut cx).is_ready());
+        assert!(io.as_mut().poll_shutdown(&mut cx).is_ready());
+
+        let mut stream = stream.into_inner();
+        let mut pieces = [[0; 3], [0; 3]];
+        let mut pieces = pieces.each_mut().map(|piece| IoSliceMut::new(piece));
+        assert!(Pin::new(&mut stream).poll_read_vectored(&mut cx, &mut pieces).is_ready());
+        let done = stream.into_inner().0;
+        assert_eq!(done, ["read 5", "write 1", "write [1, 2]", "flush", "close", "read [3, 3]"]);
+    });
 }

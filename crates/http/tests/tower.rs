@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use ekiden_reactor::{Latch, run, spawn, yield_now};
 use ekiden_service::{Refused, Service, ServiceExt, service_fn};
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::BodyExt;
 use tower::{ServiceBuilder, ServiceExt as _};
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -160,6 +162,16 @@ fn a_large_body_passes_the_server_the_router_and_back() -> Result<(), Failed> {
             received += chunk?.len();
         }
         assert_eq!(received, PIECES * PIECE);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_body_keeps_its_length_on_the_way_through_a_router() -> Result<(), Failed> {
+    run(async {
+        let service = FromTower::new(router(Rc::new(backend())));
+        let response = service.call(Request::post("/echo").body(Body::from("sent back"))?).await?;
+        assert_eq!(response.body().content_length(), Some(9));
         Ok(())
     })
 }
@@ -347,17 +359,39 @@ fn on_another_thread_nothing_of_ours_is_touched() {
     assert_eq!(body.into_inner().content_length(), Some(5));
     assert_eq!(service.into_inner(), "a service");
 
-    let is_touched = |touch: Box<dyn FnOnce() + Send>| std::thread::spawn(touch).join().is_ok();
-    let of_body: [fn(SendBody); 3] =
-        [drop, |body| drop(body.into_inner()), |body| assert!(!http_body::Body::is_end_stream(&body))];
-    for touch in of_body {
-        let body = SendBody::new(Body::from("hello"));
-        assert!(!is_touched(Box::new(move || touch(body))));
-    }
-    let future = SendFuture::new(ready(()));
-    assert!(!is_touched(Box::new(move || assert!(future.now_or_never().is_some()))));
+    let is_moved = |moved: Box<dyn FnOnce() + Send>| std::thread::spawn(moved).join().is_ok();
+    let body = SendBody::new(Body::from("hello"));
+    assert!(!is_moved(Box::new(move || drop(body))));
+    let body = SendBody::new(Body::from("hello"));
+    assert!(!is_moved(Box::new(move || drop(body.into_inner()))));
     let io = SendIo::new(futures_util::io::empty());
-    assert!(!is_touched(Box::new(move || drop(io.into_inner()))));
+    assert!(!is_moved(Box::new(move || drop(io.into_inner()))));
     let service = IntoTower::new(Rc::new(backend()));
-    assert!(!is_touched(Box::new(move || drop(service.clone()))));
+    assert!(!is_moved(Box::new(move || drop(service))));
+
+    // None of these would panic at home.
+    is_not_touched(SendBody::new(Body::from("hello")), |body| {
+        let _is_end = http_body::Body::is_end_stream(body);
+    });
+    is_not_touched(SendBody::new(Body::from("hello")), |body| drop(body.frame().now_or_never()));
+    is_not_touched(SendFuture::new(ready(())), |future| {
+        let _output = future.now_or_never();
+    });
+    is_not_touched(SendIo::new(futures_util::io::empty()), |io| {
+        let _stream = io.get_ref();
+    });
+    is_not_touched(IntoTower::new(Rc::new(backend())), |service| drop(service.clone()));
+}
+
+/// Whoever touches it elsewhere has a panic; and it is alive, and back home to be dropped.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "what happens on another thread needs another thread")]
+fn is_not_touched<T: Send + 'static>(mut value: T, touch: impl FnOnce(&mut T) + Send + 'static) {
+    let elsewhere = std::thread::spawn(move || {
+        let touched = catch_unwind(AssertUnwindSafe(|| touch(&mut value)));
+        (touched.is_err(), value)
+    });
+    let (is_refused, value) = elsewhere.join().expect("what panicked was caught");
+    assert!(is_refused, "it was touched");
+    drop(value);
 }
