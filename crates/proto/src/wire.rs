@@ -32,6 +32,7 @@ struct State {
     last_words: Option<Vec<u8>>,
     is_closed: bool,
     reads: usize,
+    ends_read: usize,
     writes: usize,
     wakers: Vec<Waker>,
 }
@@ -96,6 +97,11 @@ impl Wire {
         (state.reads, state.writes)
     }
 
+    /// How many reads found that the peer sends no more.
+    pub(crate) fn ends_read(&self) -> usize {
+        self.0.borrow().ends_read
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.0.borrow_mut();
         change(&mut state);
@@ -116,6 +122,7 @@ impl AsyncRead for Wire {
             return Poll::Ready(Err(kind.into()));
         }
         if state.is_ended {
+            state.ends_read += 1;
             return Poll::Ready(Ok(0));
         }
         state.wakers.push(cx.waker().clone());

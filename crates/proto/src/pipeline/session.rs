@@ -290,11 +290,13 @@ mod tests {
     use crate::pipeline::serve_connection;
     use crate::server::Drain;
     use crate::wire::{Holding, Wire, by_hand};
-    use ekiden_reactor::{Latch, spawn, yield_now};
+    use ekiden_reactor::driver::hand::Hand;
+    use ekiden_reactor::{Config, Latch, Reactor, spawn, yield_now};
     use std::cell::RefCell;
     use std::collections::BTreeMap;
     use std::error::Error;
     use std::rc::Rc;
+    use std::time::Duration;
 
     /// A call answers when the test says so: with its request, or with an error if that is "bad".
     #[derive(Clone, Default)]
@@ -430,6 +432,7 @@ mod tests {
         let error = "! the service failed: it is bad, closed";
         check("in a/bad/, done bad, done a, calls, end", &format!("out a/, [], {error}"));
         check("in bad/b/, done bad, calls, end", &format!("[], {error}"));
+        check("in bad/hold/raw, done bad, end", error);
         let error = "! a reply cannot be encoded: a line with a line break in it, closed";
         check("in broken/, done broken, end", error);
     }
@@ -495,6 +498,43 @@ mod tests {
                 assert_eq!(wire.calls(), (1, 1));
             });
         }
+    }
+
+    #[test]
+    fn who_has_ended_is_not_asked_for_more() {
+        by_hand(|cx| {
+            let (wire, config) = (Wire::new(), ServerConfig::default());
+            let serving = serve_connection(wire.clone(), Lines::default(), Echo, config, Drain::new());
+            wire.send("last\n");
+            wire.end();
+            assert!(Box::pin(serving).as_mut().poll(cx).is_ready());
+            // Nearly all connections end so, and a read more would be a system call more for each of them.
+            assert_eq!((wire.calls(), wire.ends_read(), wire.is_closed()), ((1, 1), 1, true));
+        });
+    }
+
+    #[test]
+    fn who_takes_nothing_is_left_after_thirty_seconds_and_not_waited_for() {
+        let (hand, clock) = Hand::new().unwrap();
+        Reactor::with_driver(Config::default(), hand).run(async {
+            let wire = Wire::new();
+            wire.set_room(1);
+            wire.send("late\n");
+            let config = ServerConfig::default();
+            let serving = spawn(serve_connection(wire.clone(), Lines::default(), Echo, config, Drain::new()));
+            yield_now().await;
+            // Each byte that is taken begins the time anew.
+            for _ in 0..3 {
+                clock.pass(Duration::from_secs(29)).await;
+                wire.set_room(1);
+                yield_now().await;
+            }
+            clock.pass(Duration::from_secs(29)).await;
+            assert!(!serving.is_finished(), "it has a second left");
+            clock.pass(Duration::from_secs(1)).await;
+            assert!(serving.is_finished(), "the time is over");
+            assert_eq!(wire.take_written(), "late");
+        });
     }
 
     #[test]
