@@ -1,6 +1,9 @@
 //! What the test programs beside this crate share: starting programs that we did not write, waiting for them, ending
 //! them.
 //!
+//! In reading order: a `program` is somebody else's while a test needs it, in a `scratch` folder; an `example` is one of
+//! our own; `nginx`, `curl` and `wrk` are peers that we did not write.
+//!
 //! Nothing here waits by sleeping: a program is ready when it says so, and has ended when its output has. Every wait
 //! has a limit that only a hanging program meets.
 #![forbid(unsafe_code)]

@@ -4,6 +4,9 @@
 //! what it forbids when that is planted in a made-up repository, so no rule passes because it looks at nothing. What
 //! a failure says is what to do about it.
 //!
+//! In reading order: `repository` is what the rules look at; `floors` are about who may know whom, `trees` about what is
+//! depended on, `sources` about every source file, `papers` about what people are told.
+//!
 //! Nothing here builds or runs our code; cargo is only asked what it knows.
 #![forbid(unsafe_code)]
 

@@ -55,7 +55,7 @@ fn a_child_without_introduction_is_noticed() {
 fn unled_children(repository: &Repository) -> Vec<String> {
     let is_page = |file: &&File| file.path.ends_with("/mod.rs") || file.path.ends_with("/lib.rs");
     let mut complaints = Vec::new();
-    for page in repository.rust_in("crates").filter(is_page).filter(|file| !file.is_test()) {
+    for page in repository.rust_in("crates").chain(repository.rust_in("tests")).filter(is_page) {
         let introduction = page.text.lines().map_while(|line| line.strip_prefix("//!"));
         let named: Vec<_> = introduction
             .flat_map(in_backticks)

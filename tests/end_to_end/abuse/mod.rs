@@ -12,6 +12,11 @@
 //! with a clock set by hand ([`by_hand`]), and a minute passes when the test says so; where it is one of memory, of
 //! files or of signals, it is a process of its own ([`started`]). No test waits for time to pass: the time-outs of the
 //! sockets here are guards, met only by a test that fails.
+//!
+//! In reading order: `peer` is the client who may do anything, `bystanders` are those who must not feel it; then one
+//! kind of abuse a file. `refusals`: what cannot be read. `slowness` and `unread`: who is silent, or never takes his
+//! answers. `frames`: what is too long. `crowds`: many connections at once. `files`: none left. `endings`: Ctrl-C in the
+//! middle of things. The servers are those of the examples `hello` and `lines`.
 
 mod peer;
 mod bystanders;

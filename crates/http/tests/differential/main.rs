@@ -8,6 +8,9 @@
 //!
 //! A difference between two servers is what smuggles a request past the one into the other. So each must be either
 //! a refusal of ours, or explained beside the [case](cases); and an explanation that no longer applies fails too.
+//! In reading order: the cases, an `outcome` in the same words for both; what is `known` and meant; the two servers are
+//! `peers`; `mixed` are inputs that nobody thought of.
+//!
 //! The bytes come whole, split at every place, and cut short at every place; and mixed by chance, from a seed.
 
 #[path = "../world/mod.rs"]

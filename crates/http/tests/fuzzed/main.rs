@@ -1,5 +1,8 @@
 //! What the fuzz targets do, done with a few inputs: the cases of the differential test, what the fuzzers found, and a
 //! little chance. So the targets in `fuzz/` cannot rot, and what was found stays found.
+//!
+//! In reading order: a `plan` is what an input means; `server` and `client` play it; `seeds` are what the fuzzers begin
+//! with, `found` is what they found.
 
 #[path = "../world/mod.rs"]
 mod world;
