@@ -7,8 +7,8 @@
 //!   Body  ◄─── Feed ──────┘
 //! ```
 //!
-//! One exchange at a time. Each turn does what can be done in both directions and goes on until nothing can; then
-//! everything that could change that has this task's waker, and the [`Watch`] has the next deadline. An idle
+//! One exchange at a time. Each round does what can be done in both directions and goes on until nothing can; then
+//! everything that could change that has this task's waker, and the [`Patience`] has the next deadline. An idle
 //! connection keeps on asking for bytes, which is how it learns that the peer has closed.
 
 use std::future::Future;
@@ -25,9 +25,9 @@ use std::io::{self, IoSlice};
 
 use super::config::Config;
 use super::current::Current;
+use super::patience::{Overdue, Patience};
 use super::queue::Exit;
 use super::request;
-use super::watch::{Overdue, Watch};
 use crate::body::{Body, OnUpgrade, Upgraded};
 use crate::error::{Error, Role};
 use crate::h1::client::{Exchange, Received};
@@ -45,7 +45,7 @@ pub(super) struct Connection<Io> {
     is_flushed: bool,
     /// What was read and is not taken yet, because whoever reads the body is behind.
     unread: Vec<u8>,
-    watch: Watch,
+    patience: Patience,
     is_ending: bool,
 }
 
@@ -62,15 +62,15 @@ enum Stop {
 /// Whether anything was done, so that there may be more to do.
 type Progress = Result<bool, Stop>;
 
-/// How often a connection may find something to do before it lets other tasks have a turn.
-const TURNS_MAX: usize = 32;
+/// How often a connection may go round before it lets other tasks have a turn.
+const ROUNDS_MAX: usize = 32;
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
     pub(super) fn new(config: Rc<Config>, exit: Exit, io: Io) -> Self {
         Self {
             io: Some(io),
             exit,
-            watch: Watch::new(&config),
+            patience: Patience::new(&config),
             config,
             current: None,
             outbox: Outbox::default(),
@@ -81,8 +81,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
     }
 
     fn poll_serve(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
-        for _ in 0..TURNS_MAX {
-            match self.turn(cx) {
+        for _ in 0..ROUNDS_MAX {
+            match self.round(cx) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(stop) => return Poll::Ready(stop),
@@ -93,10 +93,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
         Poll::Pending
     }
 
-    fn turn(&mut self, cx: &mut Context<'_>) -> Progress {
+    fn round(&mut self, cx: &mut Context<'_>) -> Progress {
         self.exit.register(cx);
         if self.current.is_none() && !self.begin(cx)? {
-            self.watch.rest();
+            self.patience.rest();
             return Ok(false);
         }
         let mut progress = self.give_up_if_abandoned()?;
@@ -187,7 +187,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
             match poll_write(io, cx, &self.outbox) {
                 Poll::Ready(Ok(count)) => {
                     self.outbox.handle_written(count);
-                    self.watch.handle_written();
+                    self.patience.handle_written();
                     self.is_flushed = false;
                     current.is_touched = true;
                     progress = true;
@@ -243,7 +243,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
     fn take(&mut self, mut input: &[u8]) -> Result<(), Stop> {
         // That a body comes which nobody reads buys no time.
         if !self.current.as_ref().is_some_and(Current::is_draining) {
-            self.watch.handle_received();
+            self.patience.handle_received();
         }
         let taken = self.take_off(&mut input);
         self.unread = input.to_vec();
@@ -298,14 +298,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
         self.current = None;
         self.exit.free();
         // The next one may begin without a pause, and has its time to itself.
-        self.watch.rest();
+        self.patience.rest();
         Ok(true)
     }
 
     fn look_at_the_clock(&mut self, cx: &mut Context<'_>) -> Progress {
         let Some(current) = &mut self.current else { return Ok(false) };
         let is_written = self.outbox.is_empty() && self.is_flushed;
-        match self.watch.poll(cx, current.waits_for(is_written)) {
+        match self.patience.poll(cx, current.waits_for(is_written)) {
             Poll::Pending => Ok(false),
             Poll::Ready(Overdue::Continue) => {
                 current.exchange.release();
@@ -321,7 +321,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
     fn begin_end(&mut self, stop: Stop) {
         self.is_ending = true;
         self.outbox.clear();
-        self.watch.rest();
+        self.patience.rest();
         let current = self.current.take();
         match stop {
             Stop::Quiet => self.exit.close(None),
@@ -349,7 +349,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
         let Some(io) = &mut self.io else { return Poll::Ready(()) };
         // Nobody is left to hear of an error.
         let closed = Pin::new(io).poll_close(cx).map(drop);
-        if closed.is_pending() { self.watch.poll_farewell(cx) } else { closed }
+        if closed.is_pending() { self.patience.poll_farewell(cx) } else { closed }
     }
 }
 

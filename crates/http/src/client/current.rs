@@ -12,8 +12,8 @@ use ekiden_service::Begun;
 use http::HeaderMap;
 
 use super::config::Config;
+use super::patience::Waits;
 use super::queue::Call;
-use super::watch::Waits;
 use crate::body::{Body, Feed};
 use crate::error::{Error, Role};
 use crate::h1::client::{Exchange, Received};

@@ -13,14 +13,14 @@
 //!
 //! In reading order: [`Config`] has the knobs; `queue` has the calls that wait, and the one that is on the connection;
 //! `connection` is the task, `current` the exchange on the wire, with its caller and the reader of its body; `request`
-//! makes bytes of a request, `watch` has every time-out. What HTTP demands of an exchange is decided in `h1::client`.
+//! makes bytes of a request, `patience` has every time-out. What HTTP demands of an exchange is decided in `h1::client`.
 
 mod config;
 mod queue;
 mod connection;
 mod current;
 mod request;
-mod watch;
+mod patience;
 
 use std::fmt;
 use std::rc::Rc;

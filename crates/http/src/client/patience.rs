@@ -31,7 +31,7 @@ pub(super) enum Overdue {
     Failed { doing: &'static str, after: Duration },
 }
 
-pub(super) struct Watch {
+pub(super) struct Patience {
     phases: [Phase; 4],
     sleep: Option<Sleep>,
 }
@@ -48,7 +48,7 @@ const WRITE: usize = 0;
 const BODY: usize = 2;
 const RESUME: usize = 3;
 
-impl Watch {
+impl Patience {
     pub(super) fn new(config: &Config) -> Self {
         let phase = |doing, limit| Phase { doing, limit, since: None };
         Self {
