@@ -185,6 +185,42 @@ fn long_files(repository: &Repository) -> Vec<String> {
 }
 
 #[test]
+fn the_two_faces_of_a_channel_are_alike() {
+    keep(
+        unlike_faces,
+        "what a channel promises within a core it promises between threads: say it in both files in the same words; \
+         what only one of the two can do belongs into a type of its own",
+    );
+}
+
+#[test]
+fn a_face_that_differs_is_noticed() {
+    let faces = |between_threads| {
+        let within = "//! Within.\n\nimpl<T> Sender<T> {\n    /// Sends.\n}\n";
+        let planted = Repository::with("crates/reactor/src/channel/mpsc.rs", within);
+        planted.and("crates/reactor/src/sync/mpsc.rs", between_threads)
+    };
+    assert_eq!(unlike_faces(&faces("//! Between.\n\nimpl<T> Sender<T> {\n    /// Sends.\n}\n")), [""; 0]);
+    notices(unlike_faces, faces("\nimpl<T> Sender<T> {\n    /// Sends, or not.\n}\n"), "mpsc.rs");
+    notices(unlike_faces, faces(""), "mpsc.rs");
+}
+
+/// Two plain types say more to a user than one with a parameter, at the price that their methods stand twice.
+fn unlike_faces(repository: &Repository) -> Vec<String> {
+    let methods = |path: &str| {
+        let text = repository.text(path);
+        text.find("\nimpl<T> Sender<T> {").map(|at| text[at..].to_owned())
+    };
+    let between_threads =
+        repository.rust_in("crates/reactor/src/sync").filter(|file| !file.path.ends_with("/mod.rs"));
+    let unlike = between_threads.filter(|file| {
+        let twin = methods(&file.path.replace("/sync/", "/channel/"));
+        twin.is_none() || twin != methods(&file.path)
+    });
+    unlike.map(|file| format!("{} is not as its twin in channel is", file.path)).collect()
+}
+
+#[test]
 fn no_test_waits_by_sleeping() {
     keep(
         sleeping_tests,
