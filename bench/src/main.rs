@@ -25,6 +25,7 @@ mod results;
 mod render;
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 
@@ -37,7 +38,17 @@ use results::{About, Results, Run};
 use rounds::{Pace, Rounds};
 use scenario::{SCENARIOS, Scenario};
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let arguments = Arguments::of_this_program()?;
     match &arguments.what {
         What::List => list(&peers::discover()?),
@@ -80,7 +91,7 @@ fn measure(scenarios: &[&Scenario], arguments: &Arguments) -> Result<()> {
     ensure!(!peers.is_empty(), "no peer of that name: see `list`");
     packages::build_all(&peers)?;
     for scenario in scenarios {
-        let results = run(scenario, &peers, arguments.pace())?;
+        let results = run_one(scenario, &peers, arguments.pace())?;
         for case in Summary::cases(&results.samples) {
             println!("{}", render::table::of_case(case, &results.samples));
         }
@@ -89,7 +100,7 @@ fn measure(scenarios: &[&Scenario], arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn run(scenario: &Scenario, peers: &[Peer], pace: Pace) -> Result<Results> {
+fn run_one(scenario: &Scenario, peers: &[Peer], pace: Pace) -> Result<Results> {
     let begun = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let load_before = load_average();
     let counter = Counter::of_instructions();

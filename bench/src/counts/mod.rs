@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::load::Outcome;
 use crate::process::Place;
 use crate::process::server::Server;
 use crate::programs::{is_there, output};
@@ -49,28 +50,30 @@ impl Counter {
         }
     }
 
-    /// What a request costs a server. `ask` asks it that many times.
+    /// What a request costs a server. `ask` asks it about that many times, and says how many they were.
     pub(crate) fn per_request(
         self,
         server: &Command,
         requests: [u64; 2],
-        ask: impl Fn(&Server, u64) -> Result<()>,
+        ask: impl Fn(&Server, u64) -> Result<Outcome>,
     ) -> Result<f64> {
-        let [few, many] = requests;
         let count = |requests| self.count(server, |server| ask(server, requests));
-        Ok((count(many)? - count(few)?) / (many - few) as f64)
+        let [(few, low), (many, high)] = [count(requests[0])?, count(requests[1])?];
+        Ok((high - low) / (many - few))
     }
 
-    /// What a server costs from its start to its end.
-    fn count(self, server: &Command, ask: impl FnOnce(&Server) -> Result<()>) -> Result<f64> {
+    /// How often a server was asked, and what it cost from its start to its end.
+    fn count(self, server: &Command, ask: impl FnOnce(&Server) -> Result<Outcome>) -> Result<(f64, f64)> {
         let folder = tempfile::tempdir()?;
         let counts = folder.path().join("counts");
         let server = Server::start(Place::Serving, &mut self.around(server, &counts))?;
-        ask(&server)?;
+        let asked = ask(&server)?.requests;
         server.end()?;
         let text =
             fs::read_to_string(&counts).with_context(|| format!("{} counted nothing", self.program()))?;
-        self.read(&text).with_context(|| format!("{} did not say what it counted", self.program()))
+        let count =
+            self.read(&text).with_context(|| format!("{} did not say what it counted", self.program()))?;
+        Ok((asked, count))
     }
 
     /// The command that runs another and counts.

@@ -88,9 +88,9 @@ impl Echo {
         ];
         Outcome {
             requests: report.requests,
-            seconds: report.seconds,
-            cpu_seconds: (!spins).then_some(report.cpu_seconds),
-            latencies: latencies.into(),
+            per_second: report.requests / report.seconds,
+            busy: (!spins).then_some(report.cpu_seconds / report.seconds),
+            more: latencies.into(),
         }
     }
 }

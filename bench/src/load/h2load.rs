@@ -46,9 +46,9 @@ impl H2load {
         ensure!(succeeded == requests, "h2load saw {} of {requests} requests fail", requests - succeeded);
         Ok(Outcome {
             requests: requests as f64,
-            seconds,
-            cpu_seconds: Some(finished.cpu_seconds),
-            latencies: latencies(&fs::read_to_string(log.path())?),
+            per_second: requests as f64 / seconds,
+            busy: Some(finished.cpu_seconds / seconds),
+            more: latencies(&fs::read_to_string(log.path())?),
         })
     }
 }

@@ -1,10 +1,14 @@
 //! Who asks: a process on a core of its own, and what it says of its run.
 //!
-//! The echo load is ours; HTTP is asked by `wrk` and `h2load`, which we did not write.
+//! The echo load is ours; HTTP is asked by `wrk` and `h2load`, which we did not write; protocols of
+//! their own are asked by each peer's own client.
 
 pub(crate) mod echo;
 pub(crate) mod wrk;
 pub(crate) mod h2load;
+pub(crate) mod client;
+
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -14,12 +18,13 @@ use crate::results::{Figure, Figures};
 
 /// What the load saw.
 pub(crate) struct Outcome {
+    /// All that were asked while the server was watched.
     pub(crate) requests: f64,
-    pub(crate) seconds: f64,
-    /// What the load used of its core; none if it spins, and is full by design.
-    pub(crate) cpu_seconds: Option<f64>,
-    /// Whatever it says of latency.
-    pub(crate) latencies: Figures,
+    pub(crate) per_second: f64,
+    /// What the load used of its core, of 1; none if it spins, and is full by design.
+    pub(crate) busy: Option<f64>,
+    /// Whatever else it says: latencies, its own cost.
+    pub(crate) more: Figures,
 }
 
 /// Figures of a server under load, and whether the load was the slower of the two.
@@ -38,23 +43,33 @@ impl Measured {
 /// Watches what a server uses while the load counts.
 pub(crate) struct Watch {
     pid: u32,
+    begun: Instant,
     before: Cpu,
+    took: Duration,
     used: Cpu,
 }
 
 impl Watch {
     pub(crate) fn of(server: &Server) -> Self {
-        Self { pid: server.pid(), before: Cpu::default(), used: Cpu::default() }
+        Self {
+            pid: server.pid(),
+            begun: Instant::now(),
+            before: Cpu::default(),
+            took: Duration::ZERO,
+            used: Cpu::default(),
+        }
     }
 
     /// The load begins to count.
     pub(crate) fn begin(&mut self) -> Result<()> {
         self.before = Cpu::of(self.pid)?;
+        self.begun = Instant::now();
         Ok(())
     }
 
     /// It has counted: what comes after, like closing its connections, is nobody's request.
     pub(crate) fn end(&mut self) -> Result<()> {
+        self.took = self.begun.elapsed();
         self.used = Cpu::of(self.pid)?.since(self.before);
         Ok(())
     }
@@ -71,11 +86,11 @@ pub(crate) fn measure(server: &Server, load: impl FnOnce(&mut Watch) -> Result<O
         (Figure::CpuMicros, micros(total)),
         (Figure::UserMicros, micros(user)),
         (Figure::SystemMicros, micros(system)),
-        (Figure::PerSecond, outcome.requests / outcome.seconds),
+        (Figure::PerSecond, outcome.per_second),
     ]);
-    figures.extend(outcome.latencies);
-    let is_full = |cpu: f64| cpu / outcome.seconds > FULL;
-    let has_saturated = outcome.cpu_seconds.is_some_and(is_full) && !is_full(total);
+    figures.extend(outcome.more);
+    let server_busy = total / watch.took.as_secs_f64();
+    let has_saturated = outcome.busy.is_some_and(|busy| busy > FULL) && server_busy < FULL;
     Ok(Measured { figures, has_saturated })
 }
 

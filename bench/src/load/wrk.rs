@@ -43,12 +43,13 @@ impl Wrk {
             (Figure::P99Micros, report.p99_us),
             (Figure::P999Micros, report.p999_us),
         ];
+        let seconds = report.micros / 1e6;
         Ok(Outcome {
             requests: report.requests,
-            seconds: report.micros / 1e6,
-            cpu_seconds: Some(finished.cpu_seconds),
+            per_second: report.requests / seconds,
+            busy: Some(finished.cpu_seconds / seconds),
             // It says 0 where its own correction left it no sample.
-            latencies: latencies.into_iter().filter(|(_, micros)| *micros > 0.0).collect(),
+            more: latencies.into_iter().filter(|(_, micros)| *micros > 0.0).collect(),
         })
     }
 }

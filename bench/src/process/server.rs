@@ -22,16 +22,22 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a command that prints `listening ADDR` when it does.
     pub(crate) fn start(place: Place, command: &mut Command) -> Result<Self> {
-        let shown = format!("{command:?}");
+        Self::start_until(place, command, |line| line.strip_prefix("listening ")?.parse().ok())
+    }
+
+    /// Starts a command of which `listens` tells by what line, and where, it listens.
+    pub(crate) fn start_until(
+        place: Place,
+        command: &mut Command,
+        listens: impl Fn(&str) -> Option<SocketAddr>,
+    ) -> Result<Self> {
         // A complaint is one line, not a list of frames.
         command.env("RUST_BACKTRACE", "0");
         let mut complaints = tempfile::tempfile()?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
-        let mut child = place.spawn(command).with_context(|| format!("cannot start {shown}"))?;
-        let mut line = String::new();
-        let out = child.stdout.take().expect("its output is piped");
-        BufReader::new(out).read_line(&mut line)?;
-        let addr = line.trim().strip_prefix("listening ").and_then(|addr| addr.parse().ok());
+        let mut child = place.spawn(command).with_context(|| format!("cannot start {command:?}"))?;
+        let out = BufReader::new(child.stdout.take().expect("its output is piped"));
+        let addr = out.lines().map_while(Result::ok).find_map(|line| listens(&line));
         let mut server = Self { child, addr: ([127, 0, 0, 1], 0).into(), has_ended: false };
         match addr {
             Some(addr) => server.addr = addr,

@@ -50,7 +50,7 @@ fn count(rounds: &mut Rounds, peers: &[Peer]) {
     rounds.count(&name("64 B", 64), peers, |peer, counter| {
         counter.per_request(&command(peer), requests, |server, requests| {
             let echo = Echo { connections: 64, speech: SMALL, length: Length::Requests(requests) };
-            echo.run(server.addr, &mut Watch::of(server)).map(drop)
+            echo.run(server.addr, &mut Watch::of(server))
         })
     });
 }

@@ -80,14 +80,14 @@ fn by_http1(depth: u64) -> H2load {
 /// How many requests take that long, by a warm-up.
 fn as_many_as(seconds: f64, h2load: H2load, addr: SocketAddr, watch: &mut Watch) -> Result<u64> {
     let warm_up = h2load.run(addr, WARM_UP_REQUESTS, watch)?;
-    Ok((warm_up.requests / warm_up.seconds * seconds) as u64)
+    Ok((warm_up.per_second * seconds) as u64)
 }
 
 fn count(rounds: &mut Rounds, case: &str, peers: &[Peer], h2load: H2load) {
     let requests = rounds.pace.counted_requests;
     rounds.count(case, peers, |peer, counter| {
         counter.per_request(&command(peer), requests, |server, requests| {
-            h2load.run(server.addr, requests, &mut Watch::of(server)).map(drop)
+            h2load.run(server.addr, requests, &mut Watch::of(server))
         })
     });
 }

@@ -46,7 +46,7 @@ pub(crate) const MIDDLEWARE: Scenario = Scenario {
     about: "What a call takes through a service, and through the same service with a middleware around it.",
     kinds: &["micro"],
     programs: &[],
-    run: |rounds| run(rounds, &["middleware"]),
+    run: |rounds| run(rounds, &["call_"]),
 };
 
 /// Runs what begins with one of these words, scenario by scenario.
@@ -57,15 +57,7 @@ fn run(rounds: &mut Rounds, begins: &[&str]) -> Result<()> {
         let wanted = |name: &&str| begins.iter().any(|begin| name.starts_with(begin));
         able.extend(known.lines().filter(wanted).map(|name| (name.to_owned(), peer.clone())));
     }
-    let mut names: Vec<String> = Vec::new();
-    for (name, _) in &able {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    for name in names {
-        let peers: Vec<_> =
-            able.iter().filter(|(known, _)| *known == name).map(|(_, peer)| peer.clone()).collect();
+    for (name, peers) in super::by_name(able) {
         let seconds = rounds.pace.counted_seconds / 4.0;
         let mut operations = BTreeMap::new();
         rounds.take_turns(&name, &peers, |peer| {

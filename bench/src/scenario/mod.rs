@@ -3,6 +3,7 @@
 mod echo;
 mod http;
 mod memory;
+mod calls;
 mod micro;
 mod cores;
 mod build;
@@ -36,6 +37,8 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
     echo::SCENARIO,
     http::HTTP1,
     http::HTTP2,
+    calls::RPC,
+    calls::REDIS,
     micro::TASKS,
     micro::CHANNELS,
     micro::TIMERS,
@@ -55,6 +58,18 @@ fn command(peer: &Peer) -> Command {
 /// Starts a peer's server on its core.
 fn serve(peer: &Peer) -> Result<Server> {
     Server::start(Place::Serving, &mut command(peer))
+}
+
+/// What each peer is able to do, turned round: who is able to do each, in the order in which it was first named.
+fn by_name(able: Vec<(String, Peer)>) -> Vec<(String, Vec<Peer>)> {
+    let mut named: Vec<(String, Vec<Peer>)> = Vec::new();
+    for (name, peer) in able {
+        match named.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, peers)) => peers.push(peer),
+            None => named.push((name, vec![peer])),
+        }
+    }
+    named
 }
 
 /// The latency of servers that have time: each is asked half as often as the first of them could answer in that case.
