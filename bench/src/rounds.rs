@@ -75,7 +75,10 @@ impl Rounds {
         peers: &[Peer],
         mut count: impl FnMut(&Peer, Counter) -> Result<f64>,
     ) {
-        for counter in [self.counter_of_instructions, Counter::Strace, Counter::Dhat] {
+        let counters = [self.counter_of_instructions, Counter::Strace, Counter::Dhat];
+        // The first is what a look is for.
+        let counters = if self.pace.is_quick { &counters[..1] } else { &counters };
+        for &counter in counters {
             eprintln!("{case}: {} by {}", counter.figure().title(), counter.program());
             for peer in peers {
                 let counted = count(peer, counter).map(|value| [(counter.figure(), value)].into());

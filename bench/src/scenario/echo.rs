@@ -17,17 +17,32 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     run,
 };
 
+const CASES: [(&str, usize, usize); 9] = [
+    ("64 B", 64, 1),
+    ("64 B", 64, 64),
+    ("64 B", 64, 512),
+    ("4 KiB", 4096, 1),
+    ("4 KiB", 4096, 64),
+    ("4 KiB", 4096, 512),
+    ("64 KiB", 65_536, 1),
+    ("64 KiB", 65_536, 64),
+    ("64 KiB", 65_536, 512),
+];
+
 fn run(rounds: &mut Rounds) -> Result<()> {
     let peers = rounds.of_kind("echo");
-    for (bytes, size) in [(64, "64 B"), (4096, "4 KiB"), (65_536, "64 KiB")] {
-        for connections in [1, 64, 512] {
-            let case = name(size, connections);
-            let length = Length::Seconds {
-                warm_up: rounds.pace.warm_up_seconds,
-                counted: rounds.pace.counted_seconds,
-            };
-            take_turns(rounds, &case, &peers, Echo { connections, speech: Speech::Echo { bytes }, length });
+    for (size, bytes, connections) in CASES {
+        // For a look, each size and each number of connections once.
+        if rounds.pace.is_quick && bytes != 64 && connections != 64 {
+            continue;
         }
+        let length =
+            Length::Seconds { warm_up: rounds.pace.warm_up_seconds, counted: rounds.pace.counted_seconds };
+        let echo = Echo { connections, speech: Speech::Echo { bytes }, length };
+        rounds.take_turns(&name(size, connections), &peers, |peer| {
+            let server = serve(peer)?;
+            measure(&server, |watch| echo.run(server.addr, watch))
+        });
     }
     super::at_half_pace(rounds, &name("64 B", 64), &peers, SMALL);
     count(rounds, &peers);
@@ -36,13 +51,6 @@ fn run(rounds: &mut Rounds) -> Result<()> {
 
 fn name(size: &str, connections: usize) -> String {
     format!("{size}, {connections} connection{}", if connections == 1 { "" } else { "s" })
-}
-
-fn take_turns(rounds: &mut Rounds, case: &str, peers: &[Peer], echo: Echo) {
-    rounds.take_turns(case, peers, |peer| {
-        let server = serve(peer)?;
-        measure(&server, |watch| echo.run(server.addr, watch))
-    });
 }
 
 fn count(rounds: &mut Rounds, peers: &[Peer]) {

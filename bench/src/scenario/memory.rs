@@ -29,7 +29,8 @@ fn run(rounds: &mut Rounds) -> Result<()> {
     // A server has some files of its own, and the limit is for each process.
     let (_, files_max) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, files_max, files_max)?;
-    let most = (files_max as usize).saturating_sub(200).min(CONNECTIONS_MAX);
+    let most = if rounds.pace.is_quick { 4_000 } else { CONNECTIONS_MAX };
+    let most = most.min((files_max as usize).saturating_sub(200));
     let mut framed = rounds.of_kind("memory");
     // By hand, a frame is as good as any bytes.
     framed.extend(rounds.of_kind("echo").into_iter().filter(|peer| peer.name == "limit"));
