@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 #[path = "../crates/http/tests/differential/cases/mod.rs"]
-#[expect(dead_code, reason = "only the bytes of the cases matter here")]
+#[allow(dead_code, reason = "only the bytes of the cases matter here")]
 mod cases;
 #[path = "../crates/http/tests/fuzzed/plan.rs"]
-#[expect(dead_code, reason = "only the separator matters here")]
+#[allow(dead_code, reason = "only the separator matters here")]
 mod plan;
 #[path = "../crates/http/tests/fuzzed/seeds.rs"]
 mod seeds;

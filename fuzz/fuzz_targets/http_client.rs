@@ -4,6 +4,7 @@
 #[path = "../../crates/http/tests/world/mod.rs"]
 mod world;
 #[path = "../../crates/http/tests/fuzzed/plan.rs"]
+#[allow(dead_code, reason = "the server's target needs more of it")]
 mod plan;
 #[path = "../../crates/http/tests/fuzzed/client.rs"]
 mod client;

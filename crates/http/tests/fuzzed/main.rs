@@ -8,7 +8,7 @@
 mod world;
 
 #[path = "../differential/cases/mod.rs"]
-#[expect(dead_code, reason = "only the bytes of the cases matter here")]
+#[allow(dead_code, reason = "only the bytes of the cases matter here")]
 mod cases;
 
 mod plan;
