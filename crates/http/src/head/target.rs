@@ -55,20 +55,21 @@ fn is_path_and_query(target: &[u8]) -> bool {
 
 /// Checks a host, which is a name, an IPv4 address, or an IPv6 address in brackets, and gives the port behind it.
 fn split_host(authority: &[u8]) -> Option<&[u8]> {
-    let rest = match authority {
-        [b'[', inside @ ..] => {
-            let end = inside.iter().position(|&byte| byte == b']')?;
-            std::str::from_utf8(&inside[..end]).ok()?.parse::<std::net::Ipv6Addr>().ok()?;
-            &inside[end + 1..]
-        }
-        [first, ..] if has(*first, HOST) => skip(authority, HOST),
-        _ => return None,
-    };
-    match rest {
-        [] => Some(rest),
-        [b':', port @ ..] if port.iter().all(u8::is_ascii_digit) => Some(port),
-        _ => None,
+    if let [b'[', inside @ ..] = authority {
+        let end = inside.iter().position(|&byte| byte == b']')?;
+        std::str::from_utf8(&inside[..end]).ok()?.parse::<std::net::Ipv6Addr>().ok()?;
+        return match &inside[end + 1..] {
+            [] => Some(&[]),
+            [b':', port @ ..] if port.iter().all(u8::is_ascii_digit) => Some(port),
+            _ => None,
+        };
     }
+    // A colon with nothing but digits behind it begins the port; a host has none.
+    let (host, port) = match authority.iter().rposition(|byte| !byte.is_ascii_digit()) {
+        Some(at) if authority[at] == b':' => (&authority[..at], &authority[at + 1..]),
+        _ => (authority, &[][..]),
+    };
+    (!host.is_empty() && all(host, HOST)).then_some(port)
 }
 
 /// What is left behind the bytes of a class.

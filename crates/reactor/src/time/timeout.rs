@@ -1,11 +1,13 @@
 //! Limiting how long a future may take.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
+
+use pin_project_lite::pin_project;
 
 use super::{Instant, Sleep, sleep, sleep_until};
 
@@ -25,8 +27,8 @@ use super::{Instant, Sleep, sleep, sleep_until};
 /// # Panics
 ///
 /// If no reactor runs on this thread.
-pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, Elapsed> {
-    or_elapsed(future, || sleep(duration)).await
+pub fn timeout<F: Future>(duration: Duration, future: F) -> impl Future<Output = Result<F::Output, Elapsed>> {
+    Limited { future, limit: move || sleep(duration), sleep: None }
 }
 
 /// Waits for a future, but not beyond a moment; then it is dropped.
@@ -42,20 +44,35 @@ pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Outp
 /// # Panics
 ///
 /// If no reactor runs on this thread.
-pub async fn timeout_at<F: Future>(deadline: Instant, future: F) -> Result<F::Output, Elapsed> {
-    or_elapsed(future, || sleep_until(deadline)).await
+pub fn timeout_at<F: Future>(
+    deadline: Instant,
+    future: F,
+) -> impl Future<Output = Result<F::Output, Elapsed>> {
+    Limited { future, limit: move || sleep_until(deadline), sleep: None }
 }
 
-async fn or_elapsed<F: Future>(future: F, limit: impl Fn() -> Sleep) -> Result<F::Output, Elapsed> {
-    let mut future = pin!(future);
-    let mut sleep = None;
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+pin_project! {
+    /// Not an async function: that keeps what it is given beside what it waits for, and each call of a service that is
+    /// limited would carry its request twice as often.
+    struct Limited<F, Limit> {
+        #[pin]
+        future: F,
+        limit: Limit,
+        // From when the future first had to wait.
+        sleep: Option<Sleep>,
+    }
+}
+
+impl<F: Future, Limit: Fn() -> Sleep> Future for Limited<F, Limit> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        Pin::new(sleep.get_or_insert_with(&limit)).poll(cx).map(|()| Err(Elapsed))
-    })
-    .await
+        Pin::new(this.sleep.get_or_insert_with(this.limit)).poll(cx).map(|()| Err(Elapsed))
+    }
 }
 
 /// Time ran out.
