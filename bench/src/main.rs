@@ -61,7 +61,7 @@ fn run() -> Result<()> {
 fn list(peers: &[Peer]) {
     for scenario in SCENARIOS {
         println!("{}: {}", scenario.name, scenario.about);
-        for peer in peers.iter().filter(|peer| scenario.kinds.contains(&peer.kind.as_str())) {
+        for peer in peers.iter().filter(|peer| takes_part(scenario, peer)) {
             println!("    {:14} {} ({})", peer.name, peer.setup, peer.versions.join(", "));
         }
     }
@@ -85,18 +85,29 @@ fn measure(scenarios: &[&Scenario], arguments: &Arguments) -> Result<()> {
     for scenario in scenarios {
         programs::need(scenario.programs)?;
     }
-    let takes_part =
-        |peer: &Peer| scenarios.iter().any(|scenario| scenario.kinds.contains(&peer.kind.as_str()));
-    peers.retain(takes_part);
+    peers.retain(|peer| scenarios.iter().any(|scenario| takes_part(scenario, peer)));
     ensure!(!peers.is_empty(), "no peer of that name: see `list`");
     packages::build_all(&peers)?;
-    for scenario in scenarios {
-        let results = run_one(scenario, &peers, arguments.pace())?;
-        for case in Summary::cases(&results.samples) {
-            println!("{}", render::table::of_case(case, &results.samples));
+    let mut failed = Vec::new();
+    for scenario in scenarios.iter().filter(|scenario| peers.iter().any(|peer| takes_part(scenario, peer))) {
+        if let Err(error) = run_one(scenario, &peers, arguments.pace()).and_then(|results| show(&results)) {
+            eprintln!("{}: {error:#}", scenario.name);
+            failed.push(scenario.name);
         }
-        println!("kept in {}", results.store()?.display());
     }
+    ensure!(failed.is_empty(), "failed: {}; what the others gave is kept", failed.join(", "));
+    Ok(())
+}
+
+fn takes_part(scenario: &Scenario, peer: &Peer) -> bool {
+    scenario.kinds.contains(&peer.kind.as_str())
+}
+
+fn show(results: &Results) -> Result<()> {
+    for case in Summary::cases(&results.samples) {
+        println!("{}", render::table::of_case(case, &results.samples));
+    }
+    println!("kept in {}", results.store()?.display());
     Ok(())
 }
 
@@ -104,8 +115,7 @@ fn run_one(scenario: &Scenario, peers: &[Peer], pace: Pace) -> Result<Results> {
     let begun = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let load_before = load_average();
     let counter = Counter::of_instructions();
-    let peers: Vec<_> =
-        peers.iter().filter(|peer| scenario.kinds.contains(&peer.kind.as_str())).cloned().collect();
+    let peers: Vec<_> = peers.iter().filter(|peer| takes_part(scenario, peer)).cloned().collect();
     let about = |peer: &Peer| About { setup: peer.setup.clone(), versions: peer.versions.clone() };
     let abouts: BTreeMap<_, _> = peers.iter().map(|peer| (peer.package.clone(), about(peer))).collect();
     let mut rounds = Rounds { pace, peers, counter_of_instructions: counter, samples: Vec::new() };
