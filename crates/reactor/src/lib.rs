@@ -81,5 +81,7 @@ pub use latch::Latch;
 pub use notice::notice;
 pub use reactor::{Config, Reactor, entropy, run, wall_clock};
 pub use shutdown::{Shutdown, is_shutting_down, request_shutdown, shutdown};
-pub use task::{JoinError, JoinHandle, Task, Tick, schedule, spawn, spawn_named, yield_now};
+pub use task::{
+    ChildError, JoinError, JoinHandle, Task, TaskGroup, Tick, schedule, spawn, spawn_named, yield_now,
+};
 pub use time::{Elapsed, Instant, Interval, Sleep, interval, sleep, sleep_until, timeout, timeout_at};

@@ -9,12 +9,13 @@
 //! ```
 //!
 //! In reading order: `table` knows all tasks and which are ready, `job` is one future and its result, `tick`
-//! makes a future of a task that ticks, `budget` keeps one task from using the whole turn.
+//! makes a future of a task that ticks, `budget` keeps one task from using the whole turn, `group` owns children.
 
 pub(crate) mod table;
 pub(crate) mod job;
 pub(crate) mod tick;
 pub(crate) mod budget;
+mod group;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -24,6 +25,7 @@ use std::task::{Poll, Waker};
 use crate::core;
 
 pub use budget::poll_proceed;
+pub use group::{ChildError, TaskGroup};
 pub use job::{JoinError, JoinHandle};
 pub use tick::{Task, Tick};
 

@@ -3,6 +3,7 @@
 //! One binary, since each one more costs a link: a module per idea.
 
 mod tasks;
+mod groups;
 mod ticks;
 mod tcp;
 mod time;
