@@ -14,7 +14,8 @@ use std::time::{Duration, SystemTime};
 
 use super::os::Os;
 use super::{
-    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream, Token, Unpark,
+    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream, Token,
+    UdpOptions, UdpSocket, Unpark,
 };
 use crate::time::{Instant, sleep_until};
 
@@ -151,6 +152,10 @@ impl Driver for Hand {
 
     fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream> {
         self.os.tcp_connect(addr, token)
+    }
+
+    fn udp_bind(&self, addr: SocketAddr, options: &UdpOptions, token: Token) -> io::Result<UdpSocket> {
+        self.os.udp_bind(addr, options, token)
     }
 
     fn lookup(&self, host: String, port: u16, done: LookupDone) {

@@ -12,12 +12,13 @@
 //!    mio      os + a clock    anything
 //! ```
 //!
-//! A `socket` is the system's or a boxed other ([`TcpStream`], [`TcpListener`]), so the system's sockets cost one
-//! predictable branch and no indirect call.
+//! A socket of `tcp` or `udp` is the system's or a boxed other ([`TcpStream`], [`TcpListener`], [`UdpSocket`]), so the
+//! system's sockets cost one predictable branch and no indirect call.
 
 pub mod os;
 pub mod hand;
-mod socket;
+mod tcp;
+mod udp;
 
 use std::fmt;
 use std::io;
@@ -27,7 +28,8 @@ use std::time::SystemTime;
 
 use crate::time::Instant;
 
-pub use socket::{ListenOptions, OtherTcpListener, OtherTcpStream, TcpListener, TcpStream};
+pub use tcp::{ListenOptions, OtherTcpListener, OtherTcpStream, TcpListener, TcpStream};
+pub use udp::{OtherUdpSocket, UdpOptions, UdpSocket};
 
 /// The world below a reactor.
 ///
@@ -79,6 +81,16 @@ pub trait Driver: 'static {
     /// Those that show at once; the others when the connection is asked for its error (`SO_ERROR`).
     fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream>;
 
+    /// Opens a UDP socket; readiness is reported under `token`. By default there are none in this world.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: the address is used, or not ours, or not permitted.
+    fn udp_bind(&self, addr: SocketAddr, options: &UdpOptions, token: Token) -> io::Result<UdpSocket> {
+        let _ = (addr, options, token);
+        Err(absent("UDP sockets"))
+    }
+
     /// Looks up a name's addresses, and calls `done` on any thread when they are known.
     ///
     /// The answer is in the order of preference. At most some hundred are kept.
@@ -102,6 +114,11 @@ pub trait Driver: 'static {
     fn os(&self) -> Option<&os::Os> {
         None
     }
+}
+
+/// What a driver says that was asked for what its world does not have.
+fn absent(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, format!("this reactor's driver has no {what}"))
 }
 
 /// A job for [`Driver::blocking`].

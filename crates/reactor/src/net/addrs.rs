@@ -63,6 +63,21 @@ pub async fn lookup_host(addrs: impl ToAddrs) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
+/// What can be opened of the first address, of those found, that lets it be.
+pub(super) async fn first_of<T>(
+    addrs: impl ToAddrs,
+    mut open: impl FnMut(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut failure = None;
+    for addr in lookup_host(addrs).await? {
+        match open(addr) {
+            Ok(opened) => return Ok(opened),
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
+}
+
 async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     let (sender, receiver) = oneshot::channel();
     // Nobody waits any more when sending fails.

@@ -1,4 +1,4 @@
-//! Sockets: TCP, and the names of hosts.
+//! Sockets: TCP, UDP, and the names of hosts.
 //!
 //! Each method that may wait has two faces over one mechanism: `async fn read` for futures, and `try_read` for tasks
 //! that tick, where `Ok(None)` is the registration of interest. Outside a tick a `try_` method is now or never.
@@ -6,16 +6,18 @@
 //!
 //! In reading order: `addrs` finds the addresses of a name, [`TcpListener`] accepts and knows from its [`Setbacks`] what
 //! to do when that fails, [`TcpStream`] is a connection, and a [`Hangup`] sees its end for whoever neither reads nor
-//! writes.
+//! writes. A [`UdpSocket`] sends and receives datagrams.
 
 mod addrs;
 mod tcp_listener;
 mod setbacks;
 mod tcp_stream;
 mod hangup;
+mod udp_socket;
 
 pub use addrs::{ToAddrs, lookup_host};
 pub use hangup::Hangup;
 pub use setbacks::Setbacks;
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
+pub use udp_socket::UdpSocket;

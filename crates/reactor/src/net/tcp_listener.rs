@@ -6,7 +6,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
-use super::{Setbacks, TcpStream, ToAddrs, lookup_host};
+use super::addrs::first_of;
+use super::{Setbacks, TcpStream, ToAddrs};
 use crate::driver::{self, ListenOptions};
 use crate::interest::{Registration, Way};
 use crate::pauses::Pause;
@@ -60,14 +61,7 @@ impl TcpListener {
     ///
     /// If no reactor runs on this thread.
     pub async fn bind(addrs: impl ToAddrs) -> io::Result<Self> {
-        let mut failure = None;
-        for addr in lookup_host(addrs).await? {
-            match Self::listen(addr, &ListenOptions::default()) {
-                Ok(listener) => return Ok(listener),
-                Err(error) => failure = Some(error),
-            }
-        }
-        Err(failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
+        first_of(addrs, |addr| Self::listen(addr, &ListenOptions::default())).await
     }
 
     /// Listens on an address, with options, at once.

@@ -287,3 +287,10 @@ fn what_only_the_system_can_poll_is_refused_there() {
     let error = run(async { Source::new(receiver).unwrap_err() });
     assert_eq!(error.kind(), io::ErrorKind::Unsupported);
 }
+
+#[test]
+fn what_a_world_does_not_have_is_an_error_that_says_so() {
+    let error = run(net::UdpSocket::bind("server:53")).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+    assert!(error.to_string().ends_with("this reactor's driver has no UDP sockets"), "{error}");
+}

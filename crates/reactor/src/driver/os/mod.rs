@@ -1,9 +1,10 @@
 //! The system's driver, on mio: the only place that names it, and the only one that reads the system's clocks.
 //!
-//! In reading order: the sockets are in `tcp`, any other thing that mio can poll is a [`Source`]; `signals` ask the
+//! In reading order: the sockets are in `tcp` and `udp`, any other thing that mio can poll is a [`Source`]; `signals` ask the
 //! program to end; a `pool` has threads for what blocks.
 
 mod tcp;
+mod udp;
 mod source;
 mod signals;
 mod pool;
@@ -15,13 +16,16 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use super::{Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Token, Unpark};
+use super::{
+    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Token, UdpOptions, Unpark,
+};
 use crate::time::Instant;
 use pool::{Limits, Pool};
 use signals::Signals;
 
 pub use source::Source;
 pub use tcp::{TcpListener, TcpStream};
+pub use udp::UdpSocket;
 
 /// The system: sockets by mio (epoll on Linux), its clocks, its entropy, its resolver on threads of its own.
 pub struct Os {
@@ -153,6 +157,12 @@ impl Driver for Os {
         stream.set_nodelay(true)?;
         self.register(&mut stream, token)?;
         Ok(super::TcpStream::Os(TcpStream::new(stream)))
+    }
+
+    fn udp_bind(&self, addr: SocketAddr, options: &UdpOptions, token: Token) -> io::Result<super::UdpSocket> {
+        let mut socket = udp::bind(addr, options)?;
+        self.register(&mut socket, token)?;
+        Ok(super::UdpSocket::Os(UdpSocket::new(socket)))
     }
 
     fn lookup(&self, host: String, port: u16, done: LookupDone) {

@@ -1,4 +1,4 @@
-//! The sockets of a driver: the system's, or a boxed other.
+//! The TCP sockets of a driver: the system's, or a boxed other.
 
 use std::fmt;
 use std::io::{self, IoSlice};

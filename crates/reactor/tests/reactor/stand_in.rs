@@ -1,0 +1,113 @@
+//! A driver on a clock set by hand, some of whose sockets are a test's own.
+
+use std::cell::Cell;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use ekiden_reactor::driver::hand::Hand;
+use ekiden_reactor::driver::{
+    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, TcpListener, TcpStream,
+    Token, UdpOptions, UdpSocket, Unpark,
+};
+use ekiden_reactor::{Config, Instant, Reactor, yield_now};
+
+/// The driver. What is not set is absent from its world, or the system's.
+pub(crate) struct StandIn {
+    hand: Hand,
+    stage: Stage,
+    pub(crate) udp: Option<Box<dyn Fn() -> UdpSocket>>,
+}
+
+/// The test's hand on the driver.
+#[derive(Clone)]
+pub(crate) struct Stage {
+    /// What has happened and was not told yet.
+    news: Arc<Mutex<Vec<Event>>>,
+    /// The socket that was opened last.
+    token: Rc<Cell<Option<Token>>>,
+}
+
+/// Runs a test in that world.
+pub(crate) fn run<F: Future>(world: StandIn, test: impl FnOnce(Stage) -> F) -> F::Output {
+    let test = test(world.stage.clone());
+    Reactor::with_driver(Config::default(), world).run(test)
+}
+
+impl StandIn {
+    pub(crate) fn new() -> Self {
+        let (hand, _clock) = Hand::new().unwrap();
+        let stage = Stage { news: Arc::default(), token: Rc::default() };
+        Self { hand, stage, udp: None }
+    }
+}
+
+impl Stage {
+    /// Says that the socket that was opened last became ready.
+    pub(crate) fn tell(&self, readable: bool, writable: bool) {
+        let token = self.token.get().expect("a socket was opened");
+        self.news.lock().unwrap().push(Event::Ready(token, Readiness::new(readable, writable)));
+    }
+
+    /// Lets every task that can go on do so.
+    pub(crate) async fn settle(&self) {
+        for _ in 0..10 {
+            yield_now().await;
+        }
+    }
+}
+
+impl Driver for StandIn {
+    fn park(&self, mut park: Park, happened: &mut dyn FnMut(Event)) -> io::Result<()> {
+        let news = std::mem::take(&mut *self.stage.news.lock().unwrap());
+        if !news.is_empty() {
+            news.into_iter().for_each(&mut *happened);
+            park.until = Some(Instant::ORIGIN);
+        }
+        self.hand.park(park, happened)
+    }
+
+    fn udp_bind(&self, _: SocketAddr, _: &UdpOptions, token: Token) -> io::Result<UdpSocket> {
+        let udp = self.udp.as_ref().expect("the test opens one");
+        self.stage.token.set(Some(token));
+        Ok(udp())
+    }
+
+    fn tcp_listen(&self, addr: SocketAddr, options: &ListenOptions, token: Token) -> io::Result<TcpListener> {
+        self.hand.tcp_listen(addr, options, token)
+    }
+
+    fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream> {
+        self.hand.tcp_connect(addr, token)
+    }
+
+    fn now(&self) -> Instant {
+        self.hand.now()
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        self.hand.wall_clock()
+    }
+
+    fn entropy(&self, buf: &mut [u8]) -> io::Result<()> {
+        self.hand.entropy(buf)
+    }
+
+    fn unparker(&self) -> Arc<dyn Unpark> {
+        self.hand.unparker()
+    }
+
+    fn lookup(&self, host: String, port: u16, done: LookupDone) {
+        self.hand.lookup(host, port, done);
+    }
+
+    fn blocking(&self, job: Job) -> Result<(), Overloaded> {
+        self.hand.blocking(job)
+    }
+
+    fn watch_signals(&self) -> io::Result<()> {
+        self.hand.watch_signals()
+    }
+}

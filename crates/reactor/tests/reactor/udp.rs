@@ -1,0 +1,287 @@
+//! UDP on loopback, and on a driver whose socket is a script.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use ekiden_reactor::driver::{self, OtherUdpSocket, UdpOptions};
+use ekiden_reactor::net::UdpSocket;
+use ekiden_reactor::{Task, Tick, run, schedule, spawn, yield_now};
+use futures_util::FutureExt;
+
+use crate::stand_in::{self, StandIn};
+
+async fn on_loopback() -> UdpSocket {
+    UdpSocket::bind("127.0.0.1:0").await.unwrap()
+}
+
+async fn pair() -> (UdpSocket, UdpSocket) {
+    let (a, b) = (on_loopback().await, on_loopback().await);
+    a.connect(b.local_addr().unwrap()).await.unwrap();
+    b.connect(a.local_addr().unwrap()).await.unwrap();
+    (a, b)
+}
+
+#[test]
+fn datagrams_come_one_by_one_and_say_whose_they_are() {
+    run(async {
+        let (server, client) = (on_loopback().await, on_loopback().await);
+        let addr = server.local_addr().unwrap();
+        for message in [&b"one"[..], b"", b"three"] {
+            assert_eq!(client.send_to(message, addr).await.unwrap(), message.len());
+        }
+        let mut buf = [0; 100];
+        for (message, cut) in [("one", "on"), ("", ""), ("three", "th")] {
+            // Seeing one leaves it where it is.
+            let seen = server.peek_from(&mut buf[..2]).await.unwrap();
+            assert_eq!(seen, (cut.len(), client.local_addr().unwrap()));
+            let (n, peer) = server.recv_from(&mut buf).await.unwrap();
+            assert_eq!((&buf[..n], peer), (message.as_bytes(), client.local_addr().unwrap()));
+        }
+        assert!(server.try_recv_from(&mut buf).unwrap().is_none());
+        assert!(server.try_peek_from(&mut buf).unwrap().is_none());
+    });
+}
+
+#[test]
+fn who_is_connected_hears_only_his_peer() {
+    run(async {
+        let (a, b) = pair().await;
+        let stranger = on_loopback().await;
+        stranger.send_to(b"psst", b.local_addr().unwrap()).await.unwrap();
+        a.send(b"hello").await.unwrap();
+        let mut buf = [0; 100];
+        assert_eq!(b.recv(&mut buf).await.unwrap(), 5);
+        assert!(b.recv(&mut buf).now_or_never().is_none());
+        assert_eq!(a.peer_addr().unwrap(), b.local_addr().unwrap());
+        assert_eq!(stranger.peer_addr().unwrap_err().kind(), io::ErrorKind::NotConnected);
+    });
+}
+
+#[test]
+fn what_is_longer_than_the_buffer_is_cut_off_and_the_next_is_whole() {
+    run(async {
+        let (a, b) = pair().await;
+        a.send(&[1; 100]).await.unwrap();
+        a.send(&[2; 10]).await.unwrap();
+        let mut buf = [0; 50];
+        assert_eq!(b.recv(&mut buf).await.unwrap(), 50);
+        assert_eq!((b.recv(&mut buf).await.unwrap(), buf[0]), (10, 2));
+        // And the longest of all fits into what is lent.
+        a.send(&[3; 65_507]).await.unwrap();
+        b.peek_from(&mut []).await.unwrap();
+        let n = ekiden_reactor::buffer::lend(|buf| b.try_recv(buf)).unwrap();
+        assert_eq!(n, Some(65_507));
+    });
+}
+
+#[test]
+fn a_burst_is_received_to_its_end_though_it_was_told_once() {
+    run(async {
+        let (a, b) = pair().await;
+        let receiver = spawn(async move {
+            let mut buf = [0; 1000];
+            for n in 0..100 {
+                assert_eq!(b.recv(&mut buf).await.unwrap(), n);
+            }
+        });
+        yield_now().await;
+        for n in 0..100 {
+            a.send(&[0; 100][..n]).await.unwrap();
+        }
+        receiver.await.unwrap();
+    });
+}
+
+#[test]
+fn nobody_there_is_an_error_that_passes() {
+    run(async {
+        let (a, b) = pair().await;
+        let addr = b.local_addr().unwrap();
+        drop(b);
+        a.send(b"anybody?").await.unwrap();
+        let error = a.recv(&mut [0; 10]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        let b = UdpSocket::bind(addr).await.unwrap();
+        a.send(b"anybody?").await.unwrap();
+        assert_eq!(b.recv_from(&mut [0; 10]).await.unwrap().0, 8);
+    });
+}
+
+/// Sends back what it gets, until that is nothing.
+struct Echo(UdpSocket);
+
+impl Task for Echo {
+    fn tick(&mut self) -> io::Result<Tick> {
+        let mut buf = [0; 100];
+        while let Some((n, peer)) = self.0.try_recv_from(&mut buf)? {
+            if n == 0 {
+                return Ok(Tick::Final);
+            }
+            assert_eq!(self.0.try_send_to(&buf[..n], peer)?, Some(n));
+        }
+        Ok(Tick::WouldBlock)
+    }
+}
+
+#[test]
+fn a_socket_ticks_and_polls() {
+    run(async {
+        let (server, client) = (on_loopback().await, on_loopback().await);
+        client.connect(server.local_addr().unwrap()).await.unwrap();
+        let echo = schedule(Echo(server));
+        for round in 1..10 {
+            yield_now().await;
+            poll_fn(|cx| client.poll_send(cx, &[0; 10][..round])).await.unwrap();
+            assert_eq!(poll_fn(|cx| client.poll_recv(cx, &mut [0; 10])).await.unwrap(), round);
+        }
+        client.send(b"").await.unwrap();
+        echo.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn an_address_in_use_is_an_error_that_names_it_unless_it_is_shared() {
+    run(async {
+        let first = on_loopback().await;
+        let addr = first.local_addr().unwrap();
+        let error = UdpSocket::bind(addr).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(error.to_string().starts_with(&format!("cannot open a UDP socket on {addr}: ")), "{error}");
+        let mut shared = UdpOptions::default();
+        shared.reuse_port = true;
+        let first = UdpSocket::open(([127, 0, 0, 1], 0).into(), &shared).unwrap();
+        UdpSocket::open(first.local_addr().unwrap(), &shared).unwrap();
+    });
+}
+
+#[test]
+fn a_group_is_heard_from_joining_to_leaving() {
+    run(async {
+        let group = Ipv4Addr::new(239, 7, 7, 7);
+        let receiver = UdpSocket::bind("0.0.0.0:0").await.unwrap();
+        let to = SocketAddr::from((group, receiver.local_addr().unwrap().port()));
+        let sender = on_loopback().await;
+        sender.set_multicast_interface_v4(Ipv4Addr::LOCALHOST).unwrap();
+        receiver.join_multicast_v4(group, Ipv4Addr::LOCALHOST).unwrap();
+        sender.send_to(b"to all", to).await.unwrap();
+        let mut buf = [0; 10];
+        assert_eq!(receiver.recv_from(&mut buf).await.unwrap(), (6, sender.local_addr().unwrap()));
+        // One that is not heard, and one that is, so that nobody need wait for nothing.
+        receiver.leave_multicast_v4(group, Ipv4Addr::LOCALHOST).unwrap();
+        sender.send_to(b"too late", to).await.unwrap();
+        sender.send_to(b"you", (Ipv4Addr::LOCALHOST, to.port()).into()).await.unwrap();
+        assert_eq!(receiver.recv_from(&mut buf).await.unwrap().0, 3);
+    });
+}
+
+#[test]
+fn options_hold_in_both_families() {
+    run(async {
+        let v4 = on_loopback().await;
+        let everybody = SocketAddr::from((Ipv4Addr::BROADCAST, 9));
+        assert_eq!(v4.try_send_to(b"x", everybody).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        v4.set_broadcast(true).unwrap();
+        let sent = v4.try_send_to(b"x", everybody);
+        assert!(!sent.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied));
+        let Ok(v6) = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).await else { return };
+        for socket in [v4, v6] {
+            assert_eq!(socket.multicast_ttl().unwrap(), 1);
+            socket.set_multicast_ttl(3).unwrap();
+            socket.set_ttl(7).unwrap();
+            assert_eq!((socket.multicast_ttl().unwrap(), socket.ttl().unwrap()), (3, 7));
+            assert!(socket.multicast_loop().unwrap());
+            socket.set_multicast_loop(false).unwrap();
+            assert!(!socket.multicast_loop().unwrap());
+        }
+    });
+}
+
+/// A socket that takes two datagrams, then is full until it is told to go on; what it took comes back.
+#[derive(Debug, Default)]
+struct Narrow(Mutex<VecDeque<Vec<u8>>>);
+
+#[derive(Debug)]
+struct End(Arc<Narrow>);
+
+impl OtherUdpSocket for End {
+    fn connect(&self, _addr: SocketAddr) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let datagram = self.0.0.lock().unwrap().pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+        let n = datagram.len().min(buf.len());
+        buf[..n].copy_from_slice(&datagram[..n]);
+        Ok(n)
+    }
+
+    fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        Ok((self.recv(buf)?, nowhere()))
+    }
+
+    fn peek_from(&self, _buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        let mut queue = self.0.0.lock().unwrap();
+        if queue.len() == 2 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        queue.push_back(buf.to_vec());
+        Ok(buf.len())
+    }
+
+    fn send_to(&self, buf: &[u8], _to: SocketAddr) -> io::Result<usize> {
+        self.send(buf)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(nowhere())
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(nowhere())
+    }
+}
+
+fn nowhere() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 53))
+}
+
+#[test]
+fn who_finds_no_room_waits_for_it() {
+    let queue = Arc::new(Narrow::default());
+    let end = queue.clone();
+    let mut world = StandIn::new();
+    world.udp = Some(Box::new(move || driver::UdpSocket::Other(Box::new(End(end.clone())))));
+    stand_in::run(world, async move |stage| {
+        let socket = Rc::new(UdpSocket::bind(nowhere()).await.unwrap());
+        let sender = spawn({
+            let socket = socket.clone();
+            async move {
+                for n in 0..4 {
+                    socket.send(&[n]).await.unwrap();
+                }
+            }
+        });
+        stage.settle().await;
+        assert!(!sender.is_finished() && queue.0.lock().unwrap().len() == 2);
+        let mut buf = [9; 3];
+        assert!(
+            socket.recv(&mut buf).now_or_never().is_none(),
+            "nobody has said that it can be received from"
+        );
+        stage.tell(true, false);
+        assert_eq!((socket.recv(&mut buf).await.unwrap(), buf[0]), (1, 0));
+        assert_eq!((socket.recv(&mut buf).await.unwrap(), buf[0]), (1, 1));
+        stage.tell(false, true);
+        sender.await.unwrap();
+        // What a world does not say is an error, and no panic.
+        assert_eq!(socket.set_broadcast(true).unwrap_err().kind(), io::ErrorKind::Unsupported);
+    });
+}
