@@ -224,6 +224,9 @@ impl Core {
 
     /// Wakes who waits for a moment that has come.
     fn fire_timers(&self) {
+        if self.next_deadline().is_none_or(|due| due > self.turn.get()) {
+            return;
+        }
         let mut due = self.due.take();
         self.timers
             .borrow_mut()

@@ -168,7 +168,10 @@ impl TaskTable {
 
     /// A new turn begins: who has yielded is ready again.
     pub(crate) fn begin_turn(&self) {
-        self.ready.borrow_mut().append(&mut self.yielded.borrow_mut());
+        let mut yielded = self.yielded.borrow_mut();
+        if !yielded.is_empty() {
+            self.ready.borrow_mut().append(&mut yielded);
+        }
     }
 
     /// The next task that is ready.
