@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,8 @@ use super::Place;
 
 pub(crate) struct Server {
     child: Child,
+    /// Held open: a server that writes where nobody reads may end by it.
+    _output: BufReader<ChildStdout>,
     pub(crate) addr: SocketAddr,
     has_ended: bool,
 }
@@ -36,9 +38,10 @@ impl Server {
         let mut complaints = tempfile::tempfile()?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
         let mut child = place.spawn(command).with_context(|| format!("cannot start {command:?}"))?;
-        let out = BufReader::new(child.stdout.take().expect("its output is piped"));
-        let addr = out.lines().map_while(Result::ok).find_map(|line| listens(&line));
-        let mut server = Self { child, addr: ([127, 0, 0, 1], 0).into(), has_ended: false };
+        let mut output = BufReader::new(child.stdout.take().expect("its output is piped"));
+        let addr = output.by_ref().lines().map_while(Result::ok).find_map(|line| listens(&line));
+        let nowhere = ([127, 0, 0, 1], 0).into();
+        let mut server = Self { child, _output: output, addr: nowhere, has_ended: false };
         match addr {
             Some(addr) => server.addr = addr,
             None => {
