@@ -1,8 +1,10 @@
 //! Results as people read them: `docs/benchmarks.md` with its tables and plots, made by nobody's hand.
 //!
-//! [`page`] puts the newest results of each scenario one below the other, [`table`] is a case, and [`plot`] its picture.
+//! [`page`] puts the newest results of each scenario one below the other; before them [`targets`] says what was to be
+//! reached. [`table`] is a case, and [`plot`] its picture.
 
 mod page;
+mod targets;
 pub(crate) mod table;
 mod plot;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{plot_name, table};
+use super::{plot_name, table, targets};
 use crate::results::summary::Summary;
 use crate::results::{Results, Run};
 use crate::scenario::Scenario;
@@ -24,6 +24,7 @@ rounds.
 /// All scenarios that have results, one below the other.
 pub(crate) fn of(all: &[(&Scenario, &Results)]) -> String {
     let mut text = HEAD.to_owned();
+    let _ = write!(text, "\n## Targets\n\n{}", targets::of(all));
     for (scenario, results) in all {
         let _ = write!(text, "\n## {}\n\n{}\n\n", scenario.name, scenario.about);
         let _ = writeln!(text, "{}\n", origin(&results.run));
