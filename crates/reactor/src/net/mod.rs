@@ -4,14 +4,16 @@
 //! that tick, where `Ok(None)` is the registration of interest. Outside a tick a `try_` method is now or never.
 //! Methods take `&self`, so a socket is read and written at once without splitting it.
 //!
-//! In reading order: `addrs` finds the addresses of a name, [`TcpListener`] accepts and knows from its [`Setbacks`] what
-//! to do when that fails, [`TcpStream`] is a connection, and a [`Hangup`] sees its end for whoever neither reads nor
-//! writes. A [`UdpSocket`] sends and receives datagrams.
+//! In reading order: `addrs` finds the addresses of a name, [`TcpListener`] is a listener, `accepting` what all listeners
+//! share, which know from their [`Setbacks`] what to do when that fails; [`TcpStream`] is a connection, `stream` what all
+//! connections share, and a [`Hangup`] sees the end of one for whoever neither reads nor writes. A [`UdpSocket`] sends and receives datagrams.
 
 mod addrs;
 mod tcp_listener;
+mod accepting;
 mod setbacks;
 mod tcp_stream;
+mod stream;
 mod hangup;
 mod udp_socket;
 

@@ -1,23 +1,21 @@
 //! A listening TCP socket.
 
-use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
+use super::accepting::Accepting;
 use super::addrs::first_of;
-use super::{Setbacks, TcpStream, ToAddrs};
+use super::{TcpStream, ToAddrs};
 use crate::driver::{self, ListenOptions};
-use crate::interest::{Registration, Way};
-use crate::pauses::Pause;
-use crate::task::budget::ACCEPT_COST;
+use crate::interest::Registration;
 
 /// Accepts TCP connections, and lives through what accepting can meet besides.
 ///
 /// A client that is gone before it is accepted is passed over. When files or memory run out, nobody is accepted for a
 /// moment: until a socket of this reactor is closed, or for 10 ms at first and up to a second while it lasts. The
-/// operator is told when that begins and when it has ended. [`Setbacks`] has the details. To whoever waits it looks as
+/// operator is told when that begins and when it has ended. [`Setbacks`](super::Setbacks) has the details. To whoever waits it looks as
 /// if nobody came, so a loop that accepts needs no care of its own.
 ///
 /// At most eight connections are accepted by a task in one turn of the loop, then the others come first: a storm of new
@@ -39,9 +37,7 @@ use crate::task::budget::ACCEPT_COST;
 pub struct TcpListener {
     // First, so that the socket is closed before its place in the table is given to another.
     socket: driver::TcpListener,
-    registration: Registration,
-    setbacks: Cell<Setbacks>,
-    pause: Pause,
+    accepting: Accepting,
 }
 
 impl TcpListener {
@@ -76,9 +72,7 @@ impl TcpListener {
     pub fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
         let opened = Registration::new(|core, token| core.driver.tcp_listen(addr, options, token));
         match opened {
-            Ok((registration, socket)) => {
-                Ok(Self { socket, registration, setbacks: Cell::default(), pause: Pause::default() })
-            }
+            Ok((registration, socket)) => Ok(Self { socket, accepting: Accepting::new(registration) }),
             Err(error) => Err(io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))),
         }
     }
@@ -94,7 +88,7 @@ impl TcpListener {
     ///
     /// Dropping the future loses no connection: one leaves the queue only in the poll that returns it.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.registration.use_by(Way::Read, ACCEPT_COST, || self.accept_now()).await
+        self.accepting.accept(|| self.accept_one()).await
     }
 
     /// Accepts a connection if there is one; inside a tick, `Ok(None)` registers interest in the next.
@@ -125,7 +119,7 @@ impl TcpListener {
     ///
     /// As for [`accept`](Self::accept).
     pub fn try_accept(&self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
-        self.registration.try_use(Way::Read, ACCEPT_COST, || self.accept_now())
+        self.accepting.try_accept(|| self.accept_one())
     }
 
     /// The next connection, or the task is woken when there is one, unless another polls after it.
@@ -134,43 +128,12 @@ impl TcpListener {
     ///
     /// As for [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        self.registration.poll_use(Way::Read, ACCEPT_COST, cx, || self.accept_now())
-    }
-
-    /// The next connection that is well, or `WouldBlock`.
-    fn accept_now(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        if self.pause.is_on(&self.registration) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        loop {
-            match self.accept_one() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                    let pause = self.with_setbacks(|setbacks| setbacks.handle_error(error))?;
-                    if !pause.is_zero() {
-                        self.pause.begin(&self.registration, pause);
-                        return Err(io::ErrorKind::WouldBlock.into());
-                    }
-                }
-                accepted_or_none => {
-                    self.with_setbacks(Setbacks::handle_success);
-                    return accepted_or_none;
-                }
-            }
-        }
+        self.accepting.poll_accept(cx, || self.accept_one())
     }
 
     fn accept_one(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (socket, peer) = self.socket.accept()?;
         Ok((TcpStream::from_accepted(socket)?, peer))
-    }
-
-    /// They are not borrowed while they tell the operator, which runs a user's function.
-    fn with_setbacks<R>(&self, f: impl FnOnce(&mut Setbacks) -> R) -> R {
-        let mut setbacks = self.setbacks.take();
-        let result = f(&mut setbacks);
-        self.setbacks.set(setbacks);
-        result
     }
 
     /// The address that it listens on.

@@ -4,12 +4,11 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use futures_io::{AsyncRead, AsyncWrite};
-
+use super::stream::{Stream, StreamSocket, impl_futures_io};
 use super::{Hangup, ToAddrs, lookup_host};
-use crate::driver;
+use crate::driver::{self, Driver, Token};
 use crate::interest::{Registration, Way};
 
 /// A TCP connection, with `TCP_NODELAY` set.
@@ -19,9 +18,7 @@ use crate::interest::{Registration, Way};
 /// implemented on it and on references to it; they and the `poll_` methods remember, for each direction, only who
 /// asked last, as their contract says.
 pub struct TcpStream {
-    // First, so that the socket is closed before its place in the table is given to another.
-    socket: driver::TcpStream,
-    registration: Registration,
+    stream: Stream<driver::TcpStream>,
 }
 
 impl TcpStream {
@@ -69,19 +66,20 @@ impl TcpStream {
             |error: io::Error| io::Error::new(error.kind(), format!("cannot connect to {addr}: {error}"));
         let opened = Registration::new(|core, token| core.driver.tcp_connect(addr, token));
         let (registration, socket) = opened.map_err(named)?;
-        let stream = Self { socket, registration };
-        stream.registration.use_by(Way::Write, 1, || stream.connected()).await.map_err(named)?;
+        let stream = Self { stream: Stream { socket, registration } };
+        let registration = &stream.stream.registration;
+        registration.use_by(Way::Write, 1, || stream.connected()).await.map_err(named)?;
         // It could not be read before it stood, and what came with the handshake may have been told already.
-        stream.registration.assume_ready(Way::Read);
+        registration.assume_ready(Way::Read);
         Ok(stream)
     }
 
     /// Whether the handshake has ended: an error if it failed, `WouldBlock` if it goes on.
     fn connected(&self) -> io::Result<()> {
-        if let Some(error) = self.socket.take_error()? {
+        if let Some(error) = self.stream.socket.take_error()? {
             return Err(error);
         }
-        match self.socket.peer_addr() {
+        match self.stream.socket.peer_addr() {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => {
                 Err(io::ErrorKind::WouldBlock.into())
@@ -91,12 +89,8 @@ impl TcpStream {
     }
 
     /// Takes up what a listener accepted, on the reactor that runs on this thread.
-    pub(super) fn from_accepted(mut socket: driver::TcpStream) -> io::Result<Self> {
-        let (registration, ()) = Registration::new(|core, token| socket.register(&*core.driver, token))?;
-        // The request of a new client is often here already, and a new socket always has room.
-        registration.assume_ready(Way::Read);
-        registration.assume_ready(Way::Write);
-        Ok(Self { socket, registration })
+    pub(super) fn from_accepted(socket: driver::TcpStream) -> io::Result<Self> {
+        Ok(Self { stream: Stream::take_up(socket)? })
     }
 
     /// Reads what there is, up to the buffer's size; 0 when the peer will send no more.
@@ -109,10 +103,7 @@ impl TcpStream {
     ///
     /// Dropping the future loses nothing: bytes leave the socket only in the poll that returns them.
     pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let len = buf.len();
-        let n = self.registration.use_by(Way::Read, 1, || self.socket.read(buf)).await?;
-        self.note(Way::Read, n, len);
-        Ok(n)
+        self.stream.read(buf).await
     }
 
     /// Reads if there is something; inside a tick, `Ok(None)` registers interest in more.
@@ -121,9 +112,7 @@ impl TcpStream {
     ///
     /// As for [`read`](Self::read).
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
-        let len = buf.len();
-        let read = self.registration.try_use(Way::Read, 1, || self.socket.read(buf))?;
-        Ok(read.inspect(|&n| self.note(Way::Read, n, len)))
+        self.stream.try_read(buf)
     }
 
     /// Reads, or the task is woken when there is something, unless another polls after it.
@@ -132,10 +121,7 @@ impl TcpStream {
     ///
     /// As for [`read`](Self::read).
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let len = buf.len();
-        let n = ready!(self.registration.poll_use(Way::Read, 1, cx, || self.socket.read(buf)))?;
-        self.note(Way::Read, n, len);
-        Poll::Ready(Ok(n))
+        self.stream.poll_read(cx, buf)
     }
 
     /// Writes what fits, and says how much that was.
@@ -148,9 +134,7 @@ impl TcpStream {
     ///
     /// Dropping the future before it is ready has written nothing.
     pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        let n = self.registration.use_by(Way::Write, 1, || self.socket.write(buf)).await?;
-        self.note(Way::Write, n, buf.len());
-        Ok(n)
+        self.stream.write(buf).await
     }
 
     /// Writes if there is room; inside a tick, `Ok(None)` registers interest in more.
@@ -159,8 +143,7 @@ impl TcpStream {
     ///
     /// As for [`write`](Self::write).
     pub fn try_write(&self, buf: &[u8]) -> io::Result<Option<usize>> {
-        let written = self.registration.try_use(Way::Write, 1, || self.socket.write(buf))?;
-        Ok(written.inspect(|&n| self.note(Way::Write, n, buf.len())))
+        self.stream.try_write(buf)
     }
 
     /// Writes, or the task is woken when there is room, unless another polls after it.
@@ -169,9 +152,7 @@ impl TcpStream {
     ///
     /// As for [`write`](Self::write).
     pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let n = ready!(self.registration.poll_use(Way::Write, 1, cx, || self.socket.write(buf)))?;
-        self.note(Way::Write, n, buf.len());
-        Poll::Ready(Ok(n))
+        self.stream.poll_write(cx, buf)
     }
 
     /// Writes what fits of several buffers by one call, and says how much that was.
@@ -184,9 +165,7 @@ impl TcpStream {
     ///
     /// Dropping the future before it is ready has written nothing.
     pub async fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let n = self.registration.use_by(Way::Write, 1, || self.socket.write_vectored(bufs)).await?;
-        self.note(Way::Write, n, total(bufs));
-        Ok(n)
+        self.stream.write_vectored(bufs).await
     }
 
     /// Writes several buffers if there is room; inside a tick, `Ok(None)` registers interest in more.
@@ -195,8 +174,7 @@ impl TcpStream {
     ///
     /// As for [`write`](Self::write).
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
-        let written = self.registration.try_use(Way::Write, 1, || self.socket.write_vectored(bufs))?;
-        Ok(written.inspect(|&n| self.note(Way::Write, n, total(bufs))))
+        self.stream.try_write_vectored(bufs)
     }
 
     /// Writes several buffers, or the task is woken when there is room, unless another polls after it.
@@ -205,9 +183,7 @@ impl TcpStream {
     ///
     /// As for [`write`](Self::write).
     pub fn poll_write_vectored(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let n = ready!(self.registration.poll_use(Way::Write, 1, cx, || self.socket.write_vectored(bufs)))?;
-        self.note(Way::Write, n, total(bufs));
-        Poll::Ready(Ok(n))
+        self.stream.poll_write_vectored(cx, bufs)
     }
 
     /// Writes all of the buffer.
@@ -219,14 +195,8 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// None: dropping the future may leave a part written, and does not say how much.
-    pub async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
-        while !buf.is_empty() {
-            match self.write(buf).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                n => buf = &buf[n..],
-            }
-        }
-        Ok(())
+    pub async fn write_all(&self, buf: &[u8]) -> io::Result<()> {
+        self.stream.write_all(buf).await
     }
 
     /// Ends one direction, or both; ending the write direction tells the peer that it has everything.
@@ -235,12 +205,12 @@ impl TcpStream {
     ///
     /// As the system's.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.socket.shutdown(how)
+        self.stream.socket.shutdown(how)
     }
 
     /// Waits until the connection is gone, without reading or writing: for whoever has reason to do neither.
     pub fn hangup(&self) -> Hangup {
-        Hangup::new(self.registration.interest())
+        Hangup::new(self.stream.registration.interest())
     }
 
     /// The peer's address.
@@ -249,7 +219,7 @@ impl TcpStream {
     ///
     /// As the system's.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.peer_addr()
+        self.stream.socket.peer_addr()
     }
 
     /// This end's address.
@@ -258,7 +228,7 @@ impl TcpStream {
     ///
     /// As the system's.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.stream.socket.local_addr()
     }
 
     /// Whether small writes leave at once. On by default.
@@ -267,7 +237,7 @@ impl TcpStream {
     ///
     /// As the system's.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.socket.set_nodelay(nodelay)
+        self.stream.socket.set_nodelay(nodelay)
     }
 
     /// Whether small writes leave at once.
@@ -276,79 +246,34 @@ impl TcpStream {
     ///
     /// As the system's.
     pub fn nodelay(&self) -> io::Result<bool> {
-        self.socket.nodelay()
-    }
-
-    /// A use that took less than it could has emptied, or filled, the socket: no need to ask again to find out.
-    fn note(&self, way: Way, n: usize, len: usize) {
-        if 0 < n && n < len {
-            self.registration.note_short(way);
-        }
+        self.stream.socket.nodelay()
     }
 }
 
-fn total(bufs: &[IoSlice<'_>]) -> usize {
-    bufs.iter().map(|buf| buf.len()).sum()
-}
+impl StreamSocket for driver::TcpStream {
+    const SHORT_READ_IS_LAST: bool = true;
 
-impl AsyncRead for &TcpStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        TcpStream::poll_read(&self, cx, buf)
+    fn register(&mut self, driver: &dyn Driver, token: Token) -> io::Result<()> {
+        Self::register(self, driver, token)
+    }
+
+    fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        Self::read(self, buf)
+    }
+
+    fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        Self::write(self, buf)
+    }
+
+    fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        Self::write_vectored(self, bufs)
     }
 }
 
-impl AsyncWrite for &TcpStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        TcpStream::poll_write(&self, cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        TcpStream::poll_write_vectored(&self, cx, bufs)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.shutdown(Shutdown::Write))
-    }
-}
-
-impl AsyncRead for TcpStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        Self::poll_read(&self, cx, buf)
-    }
-}
-
-impl AsyncWrite for TcpStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Self::poll_write(&self, cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Self::poll_write_vectored(&self, cx, bufs)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.shutdown(Shutdown::Write))
-    }
-}
+impl_futures_io!(TcpStream);
 
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TcpStream").field(&self.socket).finish()
+        f.debug_tuple("TcpStream").field(&self.stream.socket).finish()
     }
 }

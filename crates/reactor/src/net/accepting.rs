@@ -1,0 +1,71 @@
+//! What all listeners have in common: they live through what accepting can meet besides connections.
+
+use std::cell::Cell;
+use std::io;
+use std::task::{Context, Poll};
+
+use super::Setbacks;
+use crate::interest::{Registration, Way};
+use crate::pauses::Pause;
+use crate::task::budget::ACCEPT_COST;
+
+/// The part of a listener that is the same for every kind of socket; `one` accepts from the socket.
+pub(super) struct Accepting {
+    registration: Registration,
+    setbacks: Cell<Setbacks>,
+    pause: Pause,
+}
+
+impl Accepting {
+    pub(super) fn new(registration: Registration) -> Self {
+        Self { registration, setbacks: Cell::default(), pause: Pause::default() }
+    }
+
+    pub(super) async fn accept<T>(&self, one: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        let one = &one;
+        self.registration.use_by(Way::Read, ACCEPT_COST, move || self.accept_now(one)).await
+    }
+
+    pub(super) fn try_accept<T>(&self, one: impl Fn() -> io::Result<T>) -> io::Result<Option<T>> {
+        self.registration.try_use(Way::Read, ACCEPT_COST, || self.accept_now(&one))
+    }
+
+    pub(super) fn poll_accept<T>(
+        &self,
+        cx: &Context<'_>,
+        one: impl Fn() -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        self.registration.poll_use(Way::Read, ACCEPT_COST, cx, || self.accept_now(&one))
+    }
+
+    /// The next connection that is well, or `WouldBlock`.
+    fn accept_now<T>(&self, one: &impl Fn() -> io::Result<T>) -> io::Result<T> {
+        if self.pause.is_on(&self.registration) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        loop {
+            match one() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    let pause = self.with_setbacks(|setbacks| setbacks.handle_error(error))?;
+                    if !pause.is_zero() {
+                        self.pause.begin(&self.registration, pause);
+                        return Err(io::ErrorKind::WouldBlock.into());
+                    }
+                }
+                accepted_or_none => {
+                    self.with_setbacks(Setbacks::handle_success);
+                    return accepted_or_none;
+                }
+            }
+        }
+    }
+
+    /// They are not borrowed while they tell the operator, which runs a user's function.
+    fn with_setbacks<R>(&self, f: impl FnOnce(&mut Setbacks) -> R) -> R {
+        let mut setbacks = self.setbacks.take();
+        let result = f(&mut setbacks);
+        self.setbacks.set(setbacks);
+        result
+    }
+}

@@ -1,0 +1,181 @@
+//! What all connections have in common: bytes in and out, by three faces.
+
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll, ready};
+
+use crate::driver::{Driver, Token};
+use crate::interest::{Registration, Way};
+
+/// A connection's socket, as its driver gives it: none of these waits.
+pub(super) trait StreamSocket {
+    /// Whether a read that takes less than it could has emptied the socket.
+    const SHORT_READ_IS_LAST: bool;
+
+    fn register(&mut self, driver: &dyn Driver, token: Token) -> io::Result<()>;
+    fn read(&self, buf: &mut [u8]) -> io::Result<usize>;
+    fn write(&self, buf: &[u8]) -> io::Result<usize>;
+    fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
+}
+
+/// The part of a connection that is the same for every kind of socket.
+pub(super) struct Stream<S> {
+    // First, so that the socket is closed before its place in the table is given to another.
+    pub(super) socket: S,
+    pub(super) registration: Registration,
+}
+
+impl<S: StreamSocket> Stream<S> {
+    /// Takes up what stands already, on the reactor that runs on this thread.
+    pub(super) fn take_up(mut socket: S) -> io::Result<Self> {
+        let (registration, ()) = Registration::new(|core, token| socket.register(&*core.driver, token))?;
+        // The request of a new client is often here already, and a new socket always has room.
+        registration.assume_ready(Way::Read);
+        registration.assume_ready(Way::Write);
+        Ok(Self { socket, registration })
+    }
+
+    pub(super) async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let len = buf.len();
+        let n = self.registration.use_by(Way::Read, 1, || self.socket.read(buf)).await?;
+        Ok(self.note(Way::Read, n, len))
+    }
+
+    pub(super) fn try_read(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        let len = buf.len();
+        let read = self.registration.try_use(Way::Read, 1, || self.socket.read(buf))?;
+        Ok(read.map(|n| self.note(Way::Read, n, len)))
+    }
+
+    pub(super) fn poll_read(&self, cx: &Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let len = buf.len();
+        let n = ready!(self.registration.poll_use(Way::Read, 1, cx, || self.socket.read(buf)))?;
+        Poll::Ready(Ok(self.note(Way::Read, n, len)))
+    }
+
+    pub(super) async fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        let n = self.registration.use_by(Way::Write, 1, || self.socket.write(buf)).await?;
+        Ok(self.note(Way::Write, n, buf.len()))
+    }
+
+    pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<Option<usize>> {
+        let written = self.registration.try_use(Way::Write, 1, || self.socket.write(buf))?;
+        Ok(written.map(|n| self.note(Way::Write, n, buf.len())))
+    }
+
+    pub(super) fn poll_write(&self, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let n = ready!(self.registration.poll_use(Way::Write, 1, cx, || self.socket.write(buf)))?;
+        Poll::Ready(Ok(self.note(Way::Write, n, buf.len())))
+    }
+
+    pub(super) async fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let n = self.registration.use_by(Way::Write, 1, || self.socket.write_vectored(bufs)).await?;
+        Ok(self.note(Way::Write, n, total(bufs)))
+    }
+
+    pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
+        let written = self.registration.try_use(Way::Write, 1, || self.socket.write_vectored(bufs))?;
+        Ok(written.map(|n| self.note(Way::Write, n, total(bufs))))
+    }
+
+    pub(super) fn poll_write_vectored(
+        &self,
+        cx: &Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let n = ready!(self.registration.poll_use(Way::Write, 1, cx, || self.socket.write_vectored(bufs)))?;
+        Poll::Ready(Ok(self.note(Way::Write, n, total(bufs))))
+    }
+
+    pub(super) async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
+        while !buf.is_empty() {
+            match self.write(buf).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                n => buf = &buf[n..],
+            }
+        }
+        Ok(())
+    }
+
+    /// A use that took less than it could has emptied, or filled, the socket: no need to ask again to find out.
+    fn note(&self, way: Way, n: usize, len: usize) -> usize {
+        if 0 < n && n < len && (way == Way::Write || S::SHORT_READ_IS_LAST) {
+            self.registration.note_short(way);
+        }
+        n
+    }
+}
+
+fn total(bufs: &[IoSlice<'_>]) -> usize {
+    bufs.iter().map(|buf| buf.len()).sum()
+}
+
+/// The traits of `futures-io`, on a connection and on references to it, over its methods of the same names.
+macro_rules! impl_futures_io {
+    ($stream:ty) => {
+        impl futures_io::AsyncRead for &$stream {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                <$stream>::poll_read(&self, cx, buf)
+            }
+        }
+
+        impl futures_io::AsyncWrite for &$stream {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+                <$stream>::poll_write(&self, cx, buf)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                <$stream>::poll_write_vectored(&self, cx, bufs)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.shutdown(Shutdown::Write))
+            }
+        }
+
+        impl futures_io::AsyncRead for $stream {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                Self::poll_read(&self, cx, buf)
+            }
+        }
+
+        impl futures_io::AsyncWrite for $stream {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+                Self::poll_write(&self, cx, buf)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Self::poll_write_vectored(&self, cx, bufs)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.shutdown(Shutdown::Write))
+            }
+        }
+    };
+}
+
+pub(super) use impl_futures_io;
