@@ -2,7 +2,8 @@
 //! the same reactor goes, which most likely gives a file back.
 //!
 //! Whoever waits for a listener waits for its [`Interest`](crate::interest::Interest), also while it pauses: the end of
-//! a pause says that it is worth a try, as the driver does for a connection that came.
+//! a pause says that it is worth a try, as the driver does for a connection that came. So may pause who sends, where
+//! the system does not tell of room.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -16,7 +17,7 @@ use crate::driver::{Readiness, Token};
 use crate::interest::Registration;
 use crate::time::{Sleep, sleep};
 
-/// The pauses of one listener.
+/// The pauses of one listener, or of one who sends.
 #[derive(Default)]
 pub(crate) struct Pause(Cell<Option<Sleep>>);
 
@@ -61,7 +62,7 @@ impl Wake for Bell {
     }
 }
 
-/// The listeners of a reactor that pause.
+/// The sources of a reactor that pause.
 #[derive(Default)]
 pub(crate) struct Pauses(RefCell<Vec<Token>>);
 
@@ -82,8 +83,8 @@ impl Pauses {
 impl Core {
     fn end_pause(&self, token: Token) {
         self.pauses.end(token);
-        if let Some(listener) = self.source(token) {
-            listener.handle_ready(Readiness::new(true, false));
+        if let Some(source) = self.source(token) {
+            source.handle_ready(Readiness::new(true, true));
         }
     }
 

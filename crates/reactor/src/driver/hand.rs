@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::SocketAddr as UnixAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use super::os::Os;
 use super::{
     Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream, Token,
-    UdpOptions, UdpSocket, Unpark,
+    UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
 };
 use crate::time::{Instant, sleep_until};
 
@@ -156,6 +157,26 @@ impl Driver for Hand {
 
     fn udp_bind(&self, addr: SocketAddr, options: &UdpOptions, token: Token) -> io::Result<UdpSocket> {
         self.os.udp_bind(addr, options, token)
+    }
+
+    fn unix_listen(&self, addr: &UnixAddr, token: Token) -> io::Result<UnixListener> {
+        self.os.unix_listen(addr, token)
+    }
+
+    fn unix_connect(&self, addr: &UnixAddr) -> io::Result<UnixStream> {
+        self.os.unix_connect(addr)
+    }
+
+    fn unix_pair(&self) -> io::Result<(UnixStream, UnixStream)> {
+        self.os.unix_pair()
+    }
+
+    fn unix_datagram(&self, addr: Option<&UnixAddr>) -> io::Result<UnixDatagram> {
+        self.os.unix_datagram(addr)
+    }
+
+    fn unix_datagram_pair(&self) -> io::Result<(UnixDatagram, UnixDatagram)> {
+        self.os.unix_datagram_pair()
     }
 
     fn lookup(&self, host: String, port: u16, done: LookupDone) {

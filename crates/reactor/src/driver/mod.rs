@@ -12,17 +12,19 @@
 //!    mio      os + a clock    anything
 //! ```
 //!
-//! A socket of `tcp` or `udp` is the system's or a boxed other ([`TcpStream`], [`TcpListener`], [`UdpSocket`]), so the
+//! A socket of `tcp`, `udp` or `unix` is the system's or a boxed other ([`TcpStream`], [`UdpSocket`] and so on), so the
 //! system's sockets cost one predictable branch and no indirect call.
 
 pub mod os;
 pub mod hand;
 mod tcp;
 mod udp;
+mod unix;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::SocketAddr as UnixAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -30,6 +32,9 @@ use crate::time::Instant;
 
 pub use tcp::{ListenOptions, OtherTcpListener, OtherTcpStream, TcpListener, TcpStream};
 pub use udp::{OtherUdpSocket, UdpOptions, UdpSocket};
+pub use unix::{
+    OtherUnixDatagram, OtherUnixListener, OtherUnixStream, UnixDatagram, UnixListener, UnixStream,
+};
 
 /// The world below a reactor.
 ///
@@ -89,6 +94,55 @@ pub trait Driver: 'static {
     fn udp_bind(&self, addr: SocketAddr, options: &UdpOptions, token: Token) -> io::Result<UdpSocket> {
         let _ = (addr, options, token);
         Err(absent("UDP sockets"))
+    }
+
+    /// Listens for Unix streams; readiness is reported under `token`. By default there are none in this world.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: the path exists, or is not permitted.
+    fn unix_listen(&self, addr: &UnixAddr, token: Token) -> io::Result<UnixListener> {
+        let _ = (addr, token);
+        Err(absent("Unix sockets"))
+    }
+
+    /// Connects a Unix stream at once; it is registered later. By default there are none in this world.
+    ///
+    /// # Errors
+    ///
+    /// As the system's; [`WouldBlock`](io::ErrorKind::WouldBlock) if the listener has no room, now.
+    fn unix_connect(&self, addr: &UnixAddr) -> io::Result<UnixStream> {
+        let _ = addr;
+        Err(absent("Unix sockets"))
+    }
+
+    /// Makes two Unix streams that are connected to each other; they are registered later. By default there are none.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: too many open files.
+    fn unix_pair(&self) -> io::Result<(UnixStream, UnixStream)> {
+        Err(absent("Unix sockets"))
+    }
+
+    /// Opens a Unix datagram socket, on an address or on none; it is registered later. By default there are none.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: the path exists, or is not permitted.
+    fn unix_datagram(&self, addr: Option<&UnixAddr>) -> io::Result<UnixDatagram> {
+        let _ = addr;
+        Err(absent("Unix sockets"))
+    }
+
+    /// Makes two Unix datagram sockets that are connected to each other; they are registered later. By default there
+    /// are none.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: too many open files.
+    fn unix_datagram_pair(&self) -> io::Result<(UnixDatagram, UnixDatagram)> {
+        Err(absent("Unix sockets"))
     }
 
     /// Looks up a name's addresses, and calls `done` on any thread when they are known.

@@ -1,4 +1,4 @@
-//! Sockets: TCP, UDP, and the names of hosts.
+//! Sockets: TCP, UDP and Unix, and the names of hosts.
 //!
 //! Each method that may wait has two faces over one mechanism: `async fn read` for futures, and `try_read` for tasks
 //! that tick, where `Ok(None)` is the registration of interest. Outside a tick a `try_` method is now or never.
@@ -7,6 +7,7 @@
 //! In reading order: `addrs` finds the addresses of a name, [`TcpListener`] is a listener, `accepting` what all listeners
 //! share, which know from their [`Setbacks`] what to do when that fails; [`TcpStream`] is a connection, `stream` what all
 //! connections share, and a [`Hangup`] sees the end of one for whoever neither reads nor writes. A [`UdpSocket`] sends and receives datagrams.
+//! On one machine a [`UnixListener`], a [`UnixStream`] and a [`UnixDatagram`] do the same.
 
 mod addrs;
 mod tcp_listener;
@@ -16,6 +17,9 @@ mod tcp_stream;
 mod stream;
 mod hangup;
 mod udp_socket;
+mod unix_listener;
+mod unix_stream;
+mod unix_datagram;
 
 pub use addrs::{ToAddrs, lookup_host};
 pub use hangup::Hangup;
@@ -23,3 +27,6 @@ pub use setbacks::Setbacks;
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use udp_socket::UdpSocket;
+pub use unix_datagram::UnixDatagram;
+pub use unix_listener::UnixListener;
+pub use unix_stream::UnixStream;

@@ -7,6 +7,7 @@ mod groups;
 mod ticks;
 mod tcp;
 mod udp;
+mod unix;
 mod time;
 mod spinning;
 mod accepting;

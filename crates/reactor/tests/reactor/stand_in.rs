@@ -3,14 +3,16 @@
 use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::SocketAddr as UnixAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use ekiden_reactor::driver::hand::Hand;
+use ekiden_reactor::driver::hand::{Clock, Hand};
+use ekiden_reactor::driver::os::Os;
 use ekiden_reactor::driver::{
     Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, TcpListener, TcpStream,
-    Token, UdpOptions, UdpSocket, Unpark,
+    Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
 };
 use ekiden_reactor::{Config, Instant, Reactor, yield_now};
 
@@ -19,11 +21,15 @@ pub(crate) struct StandIn {
     hand: Hand,
     stage: Stage,
     pub(crate) udp: Option<Box<dyn Fn() -> UdpSocket>>,
+    pub(crate) unix_listener: Option<Box<dyn Fn() -> UnixListener>>,
+    pub(crate) unix_datagram: Option<Box<dyn Fn() -> UnixDatagram>>,
+    pub(crate) unix_connect: Option<Box<dyn Fn() -> io::Result<UnixStream>>>,
 }
 
 /// The test's hand on the driver.
 #[derive(Clone)]
 pub(crate) struct Stage {
+    pub(crate) clock: Clock,
     /// What has happened and was not told yet.
     news: Arc<Mutex<Vec<Event>>>,
     /// The socket that was opened last.
@@ -38,16 +44,20 @@ pub(crate) fn run<F: Future>(world: StandIn, test: impl FnOnce(Stage) -> F) -> F
 
 impl StandIn {
     pub(crate) fn new() -> Self {
-        let (hand, _clock) = Hand::new().unwrap();
-        let stage = Stage { news: Arc::default(), token: Rc::default() };
-        Self { hand, stage, udp: None }
+        let (hand, clock) = Hand::new().unwrap();
+        let stage = Stage { clock, news: Arc::default(), token: Rc::default() };
+        Self { hand, stage, udp: None, unix_listener: None, unix_datagram: None, unix_connect: None }
     }
 }
 
 impl Stage {
     /// Says that the socket that was opened last became ready.
     pub(crate) fn tell(&self, readable: bool, writable: bool) {
-        let token = self.token.get().expect("a socket was opened");
+        self.tell_of(self.token.get().expect("a socket was opened"), readable, writable);
+    }
+
+    /// Says that a socket became ready.
+    pub(crate) fn tell_of(&self, token: Token, readable: bool, writable: bool) {
         self.news.lock().unwrap().push(Event::Ready(token, Readiness::new(readable, writable)));
     }
 
@@ -73,6 +83,24 @@ impl Driver for StandIn {
         let udp = self.udp.as_ref().expect("the test opens one");
         self.stage.token.set(Some(token));
         Ok(udp())
+    }
+
+    fn unix_listen(&self, _: &UnixAddr, token: Token) -> io::Result<UnixListener> {
+        let listener = self.unix_listener.as_ref().expect("the test opens one");
+        self.stage.token.set(Some(token));
+        Ok(listener())
+    }
+
+    fn unix_connect(&self, _: &UnixAddr) -> io::Result<UnixStream> {
+        self.unix_connect.as_ref().expect("the test opens one")()
+    }
+
+    fn unix_datagram(&self, addr: Option<&UnixAddr>) -> io::Result<UnixDatagram> {
+        self.unix_datagram.as_ref().map_or_else(|| self.hand.unix_datagram(addr), |open| Ok(open()))
+    }
+
+    fn os(&self) -> Option<&Os> {
+        self.hand.os()
     }
 
     fn tcp_listen(&self, addr: SocketAddr, options: &ListenOptions, token: Token) -> io::Result<TcpListener> {

@@ -293,4 +293,6 @@ fn what_a_world_does_not_have_is_an_error_that_says_so() {
     let error = run(net::UdpSocket::bind("server:53")).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::Unsupported);
     assert!(error.to_string().ends_with("this reactor's driver has no UDP sockets"), "{error}");
+    let error = run(async { net::UnixDatagram::unbound().unwrap_err() });
+    assert_eq!(error.to_string(), "this reactor's driver has no Unix sockets");
 }

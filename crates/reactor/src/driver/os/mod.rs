@@ -1,10 +1,11 @@
 //! The system's driver, on mio: the only place that names it, and the only one that reads the system's clocks.
 //!
-//! In reading order: the sockets are in `tcp` and `udp`, any other thing that mio can poll is a [`Source`]; `signals` ask the
+//! In reading order: the sockets are in `tcp`, `udp` and `unix`, any other thing that mio can poll is a [`Source`]; `signals` ask the
 //! program to end; a `pool` has threads for what blocks.
 
 mod tcp;
 mod udp;
+mod unix;
 mod source;
 mod signals;
 mod pool;
@@ -13,6 +14,7 @@ use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::net::SocketAddr as UnixAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -26,6 +28,7 @@ use signals::Signals;
 pub use source::Source;
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
+pub use unix::{UnixDatagram, UnixListener, UnixStream};
 
 /// The system: sockets by mio (epoll on Linux), its clocks, its entropy, its resolver on threads of its own.
 pub struct Os {
@@ -65,6 +68,16 @@ impl Os {
     /// Takes up a connection that was accepted.
     pub(super) fn register_tcp(&self, stream: &mut TcpStream, token: Token) -> io::Result<()> {
         self.register(stream.as_mio(), token)
+    }
+
+    /// Takes up a Unix stream that was accepted or connected.
+    pub(super) fn register_unix(&self, stream: &mut UnixStream, token: Token) -> io::Result<()> {
+        self.register(stream.as_mio(), token)
+    }
+
+    /// Takes up a Unix datagram socket that was opened.
+    pub(super) fn register_unix_datagram(&self, socket: &mut UnixDatagram, token: Token) -> io::Result<()> {
+        self.register(socket.as_mio(), token)
     }
 
     /// Registers once, for both directions, edge-triggered: from then on readiness comes without further calls.
@@ -163,6 +176,37 @@ impl Driver for Os {
         let mut socket = udp::bind(addr, options)?;
         self.register(&mut socket, token)?;
         Ok(super::UdpSocket::Os(UdpSocket::new(socket)))
+    }
+
+    fn unix_listen(&self, addr: &UnixAddr, token: Token) -> io::Result<super::UnixListener> {
+        let mut listener = mio::net::UnixListener::bind_addr(addr)?;
+        self.register(&mut listener, token)?;
+        Ok(super::UnixListener::Os(UnixListener::new(listener)))
+    }
+
+    fn unix_connect(&self, addr: &UnixAddr) -> io::Result<super::UnixStream> {
+        let stream = mio::net::UnixStream::connect_addr(addr)?;
+        Ok(super::UnixStream::Os(UnixStream::new(stream)))
+    }
+
+    fn unix_pair(&self) -> io::Result<(super::UnixStream, super::UnixStream)> {
+        let (a, b) = mio::net::UnixStream::pair()?;
+        let stream = |stream| super::UnixStream::Os(UnixStream::new(stream));
+        Ok((stream(a), stream(b)))
+    }
+
+    fn unix_datagram(&self, addr: Option<&UnixAddr>) -> io::Result<super::UnixDatagram> {
+        let socket = match addr {
+            Some(addr) => mio::net::UnixDatagram::bind_addr(addr)?,
+            None => mio::net::UnixDatagram::unbound()?,
+        };
+        Ok(super::UnixDatagram::Os(UnixDatagram::new(socket)))
+    }
+
+    fn unix_datagram_pair(&self) -> io::Result<(super::UnixDatagram, super::UnixDatagram)> {
+        let (a, b) = mio::net::UnixDatagram::pair()?;
+        let socket = |socket| super::UnixDatagram::Os(UnixDatagram::new(socket));
+        Ok((socket(a), socket(b)))
     }
 
     fn lookup(&self, host: String, port: u16, done: LookupDone) {
