@@ -187,6 +187,17 @@ impl Waiters {
         Some((waker, None))
     }
 
+    /// Whom [`take_one`](Self::take_one) would choose: somebody with a key or, `Some(None)`, without.
+    pub(crate) fn oldest(&mut self) -> Option<Option<Key>> {
+        let key_of = |entry: &Entry| (entry.state == State::Keyed).then_some(Key(entry.key));
+        let oldest_of_more = self.more.as_mut().and_then(|more| more.oldest_waiting());
+        match oldest_of_more {
+            Some(entry) if !self.first.is_waiting() || entry.key < self.first.key => Some(key_of(entry)),
+            _ if self.first.is_waiting() => Some(key_of(&self.first)),
+            _ => None,
+        }
+    }
+
     /// Takes everybody, and forgets all keys.
     pub(crate) fn take_all(&mut self) -> Taken {
         self.first.state = State::Free;
@@ -300,7 +311,10 @@ mod tests {
         for word in schedule.split_whitespace() {
             match word.as_bytes() {
                 b"one" => {
-                    let Some((waker, _)) = waiters.take_one() else { continue };
+                    let oldest = waiters.oldest();
+                    let taken = waiters.take_one();
+                    assert_eq!(oldest, taken.as_ref().map(|(_, key)| *key), "{schedule}");
+                    let Some((waker, _)) = taken else { continue };
                     waker.wake();
                 }
                 b"all" => waiters.take_all().wake(),

@@ -1,9 +1,13 @@
-//! Channels between tasks of one core: no atomics, no locks, not `Send`.
+//! Channels between tasks of one core, and what else they wait for each other by: no atomics, no locks, not `Send`.
 //!
 //! | | values | senders | when it is full |
 //! |---|---|---|---|
 //! | [`oneshot`] | one | one | it cannot be |
 //! | [`mpsc`] | many, in order | many | senders queue up, first come, first served |
+//!
+//! | | what is waited for | served |
+//! |---|---|---|
+//! | [`Semaphore`](semaphore) | one of so many permits, or several | in the order they came |
 //!
 //! Why one did not do what it was asked says an `error`, which gives back what was to be sent.
 //!
@@ -13,14 +17,16 @@
 //! that are generic over how the state is shared.
 //!
 //! ```text
-//!   channel::{oneshot, mpsc}   Rc<RefCell<State>>   ┐
-//!                                                   ├── parts::{oneshot, mpsc} ── the state, pure
-//!   sync::{oneshot, mpsc}      Arc<Mutex<State>>    ┘
+//!   channel::{oneshot, mpsc, …}   Rc<RefCell<State>>   ┐
+//!                                                      ├── parts::{oneshot, mpsc, …} ── the state, pure
+//!   sync::{oneshot, mpsc, …}      Arc<Mutex<State>>    ┘
 //! ```
 
 pub mod oneshot;
 pub mod mpsc;
+pub mod semaphore;
 mod error;
 pub(crate) mod parts;
 
 pub use error::{Closed, SendError, TrySendError};
+pub use semaphore::Semaphore;

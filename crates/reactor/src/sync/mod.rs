@@ -1,4 +1,5 @@
-//! Channels between threads, and so between cores: [`oneshot`] and [`mpsc`], as in [`channel`](crate::channel).
+//! Channels between threads, and so between cores, and what else is waited for there: [`oneshot`], [`mpsc`] and
+//! [`Semaphore`](semaphore), as in [`channel`](crate::channel).
 //!
 //! The ends are `Send` if the values are, and work from any thread and under any executor. What they cost more
 //! is a lock for each step, held for a few dozen instructions, and the wake-up of another core. Nobody's code runs
@@ -6,3 +7,6 @@
 
 pub mod oneshot;
 pub mod mpsc;
+pub mod semaphore;
+
+pub use semaphore::Semaphore;

@@ -1,14 +1,19 @@
 //! What channels are made of: pure states, and ends that are generic over how a state is shared.
 //!
-//! [`oneshot`] and [`queue`] decide; they call no waker, drop none and drop no value, but hand them out. The
-//! ends ([`oneshot`], [`mpsc`]) wake and drop when nothing is borrowed or locked, because both can run code that
-//! comes back to the same channel. `schedules` plays them against all of that.
+//! [`oneshot`], [`queue`] and [`permits`] decide; they call no waker, drop none and drop no value, but hand them out. The
+//! ends ([`oneshot`], [`mpsc`], [`semaphore`]) wake and drop when nothing is borrowed or locked, because both can run code that
+//! comes back to the same channel. `schedules` plays them against all of that, and
+//! `semaphore_schedules` a semaphore.
 
 pub(crate) mod oneshot;
 pub(crate) mod queue;
 pub(crate) mod mpsc;
+pub(crate) mod permits;
+pub(crate) mod semaphore;
 #[cfg(test)]
 mod schedules;
+#[cfg(test)]
+mod semaphore_schedules;
 
 use std::cell::RefCell;
 use std::rc::Rc;

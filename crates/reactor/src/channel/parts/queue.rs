@@ -36,7 +36,7 @@ pub(crate) struct Queue<T> {
     closing: Waiters,
 }
 
-/// Those to wake since places became free: one as a rule, and ticks.
+/// Those to wake since their turn has come: one as a rule, and ticks.
 #[must_use = "they must be woken"]
 #[derive(Default)]
 pub(super) struct Turns {
@@ -210,16 +210,20 @@ impl<T> Queue<T> {
             && let Some((waker, wait)) = self.places.take_one()
         {
             self.promised += usize::from(wait.is_some());
-            match turns.first {
-                None => turns.first = Some(waker),
-                Some(_) => turns.more.push(waker),
-            }
+            turns.push(waker);
         }
         turns
     }
 }
 
 impl Turns {
+    pub(super) fn push(&mut self, waker: Waker) {
+        match self.first {
+            None => self.first = Some(waker),
+            Some(_) => self.more.push(waker),
+        }
+    }
+
     pub(super) fn wake(self) {
         if let Some(first) = self.first {
             first.wake();
