@@ -9,6 +9,7 @@ use crate::results::{Figure, Results};
 use crate::scenario::Scenario;
 
 /// A figure of ours that is to be at most so much.
+#[derive(Clone, Copy)]
 struct Target {
     what: &'static str,
     scenario: &'static str,
@@ -19,6 +20,7 @@ struct Target {
     why: &'static str,
 }
 
+#[derive(Clone, Copy)]
 enum Measure {
     /// Of one of our programs.
     Of(&'static str, Figure),
