@@ -14,6 +14,7 @@
 //! | `mpsc_round_trip` | a value goes to another task by a bounded channel, and one comes back by another |
 //! | `mpsc_throughput` | a value goes to another task by a channel with room for 128 |
 //! | `call_bare`, `call_timeout`, … | a service is called that answers at once: bare, and with one middleware around it |
+//! | `call_waits_bare`, … | the same with a service that yields before it answers |
 //! | `timer_cancel_1e3` to `_1e6` | a timer is set and dropped while that many [others](delay) are pending |
 //!
 //! A peer that has no such thing leaves the scenario out.

@@ -13,7 +13,7 @@ use crate::load::Measured;
 use crate::packages::program;
 use crate::peers::Peer;
 use crate::process::Place;
-use crate::results::Figure;
+use crate::results::{Figure, Figures};
 use crate::rounds::Rounds;
 
 pub(crate) const TASKS: Scenario = Scenario {
@@ -65,7 +65,7 @@ fn run(rounds: &mut Rounds, begins: &[&str]) -> Result<()> {
                 Some(known) => *known,
                 None => *operations.entry(peer.name.clone()).or_insert(as_many_as(seconds, peer, &name)?),
             };
-            Ok(Measured::of([(Figure::Nanos, nanos(peer, &name, operations)?)].into()))
+            Ok(Measured::of(report(peer, &name, operations)?.figures(&name)))
         });
     }
     Ok(())
@@ -73,23 +73,41 @@ fn run(rounds: &mut Rounds, begins: &[&str]) -> Result<()> {
 
 /// How many operations take about that long, by a try with few.
 fn as_many_as(seconds: f64, peer: &Peer, scenario: &str) -> Result<u64> {
-    let guess = nanos(peer, scenario, FEW)?;
+    let guess = report(peer, scenario, FEW)?.ns_per_op;
     Ok(((seconds * 1e9 / guess.max(1.0)) as u64).clamp(FEW, MANY))
 }
 
 /// What one operation took, of so many.
-fn nanos(peer: &Peer, scenario: &str, operations: u64) -> Result<f64> {
+fn report(peer: &Peer, scenario: &str, operations: u64) -> Result<Report> {
     // Between threads there are two cores to use.
-    let place = if scenario.ends_with("_threads") { Place::Anywhere } else { Place::Serving };
+    let place = if is_threaded(scenario) { Place::Anywhere } else { Place::Serving };
     let mut command = Command::new(program(&peer.package));
     let printed = place.run(command.args([scenario, &operations.to_string()]))?.printed;
-    let report: Report = serde_json::from_str(&printed).context("a peer's report is not as it was")?;
-    Ok(report.ns_per_op)
+    serde_json::from_str(&printed).context("a peer's report is not as it was")
+}
+
+fn is_threaded(scenario: &str) -> bool {
+    scenario.ends_with("_threads")
 }
 
 #[derive(Deserialize)]
 struct Report {
     ns_per_op: f64,
+    cpu_ns_per_op: f64,
+    /// A peer that works on other threads than its first cannot count its own.
+    allocs_per_op: Option<f64>,
+}
+
+impl Report {
+    fn figures(&self, scenario: &str) -> Figures {
+        let mut figures = Figures::from([(Figure::Nanos, self.ns_per_op)]);
+        // A thread has its work or the machine's other programs to wait for; two have each other, and that counts.
+        if !is_threaded(scenario) {
+            figures.insert(Figure::CpuNanos, self.cpu_ns_per_op);
+        }
+        figures.extend(self.allocs_per_op.map(|count| (Figure::Allocations, count)));
+        figures
+    }
 }
 
 const FEW: u64 = 1_000;

@@ -1,28 +1,41 @@
-//! What a middleware adds to a call: a service that answers at once is called bare, and with one around it.
+//! What a middleware adds to a call: a service is called bare, and with one around it. One that answers at once, and one
+//! that waits for a moment, as most do: then a time-out has to set its timer.
 
 use std::hint::black_box;
 use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden::{Expired, MiddlewareExt, Refused, Service, service_fn};
-use micro::Meter;
+use micro::{Meter, yield_now};
 
 use super::run;
 
-pub(crate) fn bare(meter: Meter) {
-    calls(meter, service_fn(answer));
+/// Whether the service answers at once.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Answers {
+    AtOnce,
+    Later,
 }
 
-pub(crate) fn timeout(meter: Meter) {
-    calls(meter, service_fn(answer).timeout(Duration::from_secs(10)));
+pub(crate) fn bare(meter: Meter, answers: Answers) {
+    calls(meter, service(answers));
 }
 
-pub(crate) fn concurrency_limit(meter: Meter) {
-    calls(meter, service_fn(answer).concurrency_limit(100, 100));
+pub(crate) fn timeout(meter: Meter, answers: Answers) {
+    calls(meter, service(answers).timeout(Duration::from_secs(10)));
 }
 
-async fn answer(n: u64) -> Result<u64, Failed> {
-    Ok(black_box(n))
+pub(crate) fn concurrency_limit(meter: Meter, answers: Answers) {
+    calls(meter, service(answers).concurrency_limit(100, 100));
+}
+
+fn service(answers: Answers) -> impl Service<Req = u64, Resp = u64, Error = Failed> + 'static {
+    service_fn(async move |n: u64| {
+        if answers == Answers::Later {
+            yield_now().await;
+        }
+        Ok(black_box(n))
+    })
 }
 
 fn calls(meter: Meter, service: impl Service<Req = u64, Resp = u64, Error = Failed> + 'static) {

@@ -8,12 +8,13 @@ mod calls;
 use std::pin::pin;
 use std::thread;
 
+use calls::Answers::{AtOnce, Later};
 use ekiden::channel::{mpsc, oneshot};
 use ekiden::{sleep, spawn, yield_now};
 use micro::{Meter, ROOM, Scenario, Threads, delay, play, set};
 
 fn main() {
-    let scenarios: [Scenario; 15] = [
+    let scenarios: [Scenario; 18] = [
         ("spawn_join_one", |meter| run(meter.measure(spawn_join_one))),
         ("spawn_join_1000", |meter| run(meter.measure(spawn_join_1000))),
         ("yield", |meter| run(meter.measure(yields))),
@@ -26,9 +27,12 @@ fn main() {
         ("timer_cancel_1e4", |meter| timer_cancel(meter, 10_000)),
         ("timer_cancel_1e5", |meter| timer_cancel(meter, 100_000)),
         ("timer_cancel_1e6", |meter| timer_cancel(meter, 1_000_000)),
-        ("call_bare", calls::bare),
-        ("call_timeout", calls::timeout),
-        ("call_concurrency_limit", calls::concurrency_limit),
+        ("call_bare", |meter| calls::bare(meter, AtOnce)),
+        ("call_timeout", |meter| calls::timeout(meter, AtOnce)),
+        ("call_concurrency_limit", |meter| calls::concurrency_limit(meter, AtOnce)),
+        ("call_waits_bare", |meter| calls::bare(meter, Later)),
+        ("call_waits_timeout", |meter| calls::timeout(meter, Later)),
+        ("call_waits_concurrency_limit", |meter| calls::concurrency_limit(meter, Later)),
     ];
     micro::main(&scenarios, true);
 }
