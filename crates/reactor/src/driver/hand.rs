@@ -15,8 +15,8 @@ use std::time::{Duration, SystemTime};
 
 use super::os::Os;
 use super::{
-    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream, Token,
-    UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
+    ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream,
+    Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
 };
 use crate::time::{Instant, sleep_until};
 
@@ -153,6 +153,15 @@ impl Driver for Hand {
 
     fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream> {
         self.os.tcp_connect(addr, token)
+    }
+
+    fn tcp_connect_with(
+        &self,
+        addr: SocketAddr,
+        options: &ConnectOptions,
+        token: Token,
+    ) -> io::Result<TcpStream> {
+        self.os.tcp_connect_with(addr, options, token)
     }
 
     fn udp_bind(&self, addr: SocketAddr, options: &UdpOptions, token: Token) -> io::Result<UdpSocket> {

@@ -13,11 +13,12 @@
 //! ```
 //!
 //! A socket of `tcp`, `udp` or `unix` is the system's or a boxed other ([`TcpStream`], [`UdpSocket`] and so on), so the
-//! system's sockets cost one predictable branch and no indirect call.
+//! system's sockets cost one predictable branch and no indirect call. What can be chosen of one is in `options`.
 
 pub mod os;
 pub mod hand;
 mod tcp;
+mod options;
 mod udp;
 mod unix;
 
@@ -30,7 +31,8 @@ use std::time::SystemTime;
 
 use crate::time::Instant;
 
-pub use tcp::{ListenOptions, OtherTcpListener, OtherTcpStream, TcpListener, TcpStream};
+pub use options::{ConnectOptions, Keepalive, ListenOptions, TcpOptions};
+pub use tcp::{OtherTcpListener, OtherTcpStream, TcpListener, TcpStream};
 pub use udp::{OtherUdpSocket, UdpOptions, UdpSocket};
 pub use unix::{
     OtherUnixDatagram, OtherUnixListener, OtherUnixStream, UnixDatagram, UnixListener, UnixStream,
@@ -79,12 +81,32 @@ pub trait Driver: 'static {
     /// As the system's: the address is used, or not ours, or not permitted.
     fn tcp_listen(&self, addr: SocketAddr, options: &ListenOptions, token: Token) -> io::Result<TcpListener>;
 
-    /// Begins a TCP connection, with `TCP_NODELAY` set. It stands, or has failed, when `token` becomes writable.
+    /// Begins a TCP connection, with the [default options](ConnectOptions). It stands, or has failed, when `token` becomes writable.
     ///
     /// # Errors
     ///
     /// Those that show at once; the others when the connection is asked for its error (`SO_ERROR`).
     fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream>;
+
+    /// Begins a TCP connection with options, as [`tcp_connect`](Self::tcp_connect) does without.
+    ///
+    /// By default they are left aside, as they mean nothing where there is no kernel to be told; but for the local
+    /// address, which is refused.
+    ///
+    /// # Errors
+    ///
+    /// As for [`tcp_connect`](Self::tcp_connect), and those of the options.
+    fn tcp_connect_with(
+        &self,
+        addr: SocketAddr,
+        options: &ConnectOptions,
+        token: Token,
+    ) -> io::Result<TcpStream> {
+        match options.local_addr {
+            Some(_) => Err(absent("choice of the local address")),
+            None => self.tcp_connect(addr, token),
+        }
+    }
 
     /// Opens a UDP socket; readiness is reported under `token`. By default there are none in this world.
     ///

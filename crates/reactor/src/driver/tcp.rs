@@ -4,7 +4,8 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 
-use super::{Driver, Token, os};
+use super::options::NoOptions;
+use super::{Driver, TcpOptions, Token, os};
 
 /// A TCP connection as the driver gives it: none of its methods waits.
 ///
@@ -32,6 +33,11 @@ pub trait OtherTcpStream: Send + fmt::Debug {
     fn set_nodelay(&self, nodelay: bool) -> io::Result<()>;
     fn nodelay(&self) -> io::Result<bool>;
     fn take_error(&self) -> io::Result<Option<io::Error>>;
+
+    /// What else can be set; nothing by default.
+    fn options(&self) -> &dyn TcpOptions {
+        &NoOptions
+    }
 }
 
 /// A TCP listener as the driver gives it.
@@ -48,24 +54,6 @@ pub enum TcpListener {
 pub trait OtherTcpListener: Send + fmt::Debug {
     fn accept(&self) -> io::Result<(TcpStream, SocketAddr)>;
     fn local_addr(&self) -> io::Result<SocketAddr>;
-}
-
-/// How to listen.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ListenOptions {
-    /// How many connections the kernel holds that were not accepted yet. 1,024: a burst of new clients waits instead
-    /// of being turned away; the system may have a lower limit of its own (`net.core.somaxconn` on Linux).
-    pub backlog: u32,
-    /// `TCP_NODELAY` on what is accepted. On: small answers leave at once, as each protocol here writes all that it
-    /// has by one call and gains nothing by waiting.
-    pub nodelay: bool,
-}
-
-impl Default for ListenOptions {
-    fn default() -> Self {
-        Self { backlog: 1024, nodelay: true }
-    }
 }
 
 impl TcpStream {
@@ -141,6 +129,13 @@ impl TcpStream {
         match self {
             Self::Os(stream) => stream.take_error(),
             Self::Other(stream) => stream.take_error(),
+        }
+    }
+
+    pub(crate) fn options(&self) -> &dyn TcpOptions {
+        match self {
+            Self::Os(stream) => stream,
+            Self::Other(stream) => stream.options(),
         }
     }
 }

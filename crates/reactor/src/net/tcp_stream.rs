@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use super::stream::{Stream, StreamSocket, impl_futures_io};
 use super::{Hangup, ToAddrs, lookup_host};
-use crate::driver::{self, Driver, Token};
+use crate::driver::{self, ConnectOptions, Driver, Keepalive, Token};
 use crate::interest::{Registration, Way};
 
 /// A TCP connection, with `TCP_NODELAY` set.
@@ -62,9 +62,41 @@ impl TcpStream {
     ///
     /// If no reactor runs on this thread.
     pub async fn connect_addr(addr: SocketAddr) -> io::Result<Self> {
+        Self::connect_addr_with(addr, &ConnectOptions::default()).await
+    }
+
+    /// Connects to an address, with options.
+    ///
+    /// ```
+    /// use ekiden_reactor::driver::{ConnectOptions, Keepalive};
+    /// use ekiden_reactor::net::{TcpListener, TcpStream};
+    ///
+    /// # ekiden_reactor::run(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let addr = listener.local_addr()?;
+    /// let mut options = ConnectOptions::default();
+    /// options.keepalive = Some(Keepalive::default());
+    /// let stream = TcpStream::connect_addr_with(addr, &options).await?;
+    /// assert_eq!(stream.keepalive()?, options.keepalive);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect`](Self::connect), and when the system refuses an option.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`connect`](Self::connect).
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    pub async fn connect_addr_with(addr: SocketAddr, options: &ConnectOptions) -> io::Result<Self> {
         let named =
             |error: io::Error| io::Error::new(error.kind(), format!("cannot connect to {addr}: {error}"));
-        let opened = Registration::new(|core, token| core.driver.tcp_connect(addr, token));
+        let opened = Registration::new(|core, token| core.driver.tcp_connect_with(addr, options, token));
         let (registration, socket) = opened.map_err(named)?;
         let stream = Self { stream: Stream { socket, registration } };
         let registration = &stream.stream.registration;
@@ -247,6 +279,62 @@ impl TcpStream {
     /// As the system's.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.stream.socket.nodelay()
+    }
+}
+
+/// # Options
+///
+/// Each fails as the system does; a simulated world may have none of them
+/// ([`Unsupported`](io::ErrorKind::Unsupported)).
+impl TcpStream {
+    /// Whether, and how, a peer is probed from which nothing comes. It is not by default.
+    pub fn set_keepalive(&self, keepalive: Option<&Keepalive>) -> io::Result<()> {
+        self.stream.socket.options().set_keepalive(keepalive)
+    }
+
+    /// Whether, and how, a peer is probed from which nothing comes.
+    pub fn keepalive(&self) -> io::Result<Option<Keepalive>> {
+        self.stream.socket.options().keepalive()
+    }
+
+    /// `SO_RCVBUF`: how many bytes the kernel keeps that were not read yet. On Linux it is doubled, for the kernel's own
+    /// book-keeping, and does not grow by itself any more.
+    pub fn set_recv_buffer_bytes(&self, bytes: usize) -> io::Result<()> {
+        self.stream.socket.options().set_recv_buffer_bytes(bytes)
+    }
+
+    /// `SO_RCVBUF`, as the system counts it.
+    pub fn recv_buffer_bytes(&self) -> io::Result<usize> {
+        self.stream.socket.options().recv_buffer_bytes()
+    }
+
+    /// `SO_SNDBUF`: how many bytes the kernel keeps that the peer has not acknowledged. On Linux it is doubled, for the
+    /// kernel's own book-keeping, and does not grow by itself any more.
+    pub fn set_send_buffer_bytes(&self, bytes: usize) -> io::Result<()> {
+        self.stream.socket.options().set_send_buffer_bytes(bytes)
+    }
+
+    /// `SO_SNDBUF`, as the system counts it.
+    pub fn send_buffer_bytes(&self) -> io::Result<usize> {
+        self.stream.socket.options().send_buffer_bytes()
+    }
+
+    /// How many routers what is sent may pass: 64 by default on Linux.
+    pub fn set_ttl(&self, hops: u32) -> io::Result<()> {
+        self.stream.socket.options().set_ttl(hops)
+    }
+
+    /// How many routers what is sent may pass.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.stream.socket.options().ttl()
+    }
+
+    /// Lets dropping it reset the connection: what was written and did not leave yet is lost, and the peer gets an
+    /// error instead of an end.
+    ///
+    /// No other time to linger can be set, as the core would stand still for so long when the stream is dropped.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.stream.socket.options().set_zero_linger()
     }
 }
 

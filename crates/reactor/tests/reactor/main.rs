@@ -6,6 +6,7 @@ mod tasks;
 mod groups;
 mod ticks;
 mod tcp;
+mod options;
 mod udp;
 mod unix;
 mod time;

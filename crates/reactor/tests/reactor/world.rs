@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use ekiden_reactor::driver::{
-    Driver, Event, Job, ListenOptions, LookupDone, OtherTcpListener, OtherTcpStream, Overloaded, Park,
-    Readiness, Signal, TcpListener, TcpStream, Token, Unpark,
+    ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, OtherTcpListener, OtherTcpStream,
+    Overloaded, Park, Readiness, Signal, TcpListener, TcpStream, Token, Unpark,
 };
 use ekiden_reactor::net::{self, lookup_host};
 use ekiden_reactor::{
@@ -295,4 +295,14 @@ fn what_a_world_does_not_have_is_an_error_that_says_so() {
     assert!(error.to_string().ends_with("this reactor's driver has no UDP sockets"), "{error}");
     let error = run(async { net::UnixDatagram::unbound().unwrap_err() });
     assert_eq!(error.to_string(), "this reactor's driver has no Unix sockets");
+    let error = run(async {
+        let _listener = net::TcpListener::bind("server:80").await.unwrap();
+        let addr = SocketAddr::from(([10, 0, 0, 1], 80));
+        let mut options = ConnectOptions::default();
+        let stream = net::TcpStream::connect_addr_with(addr, &options).await.unwrap();
+        assert_eq!(stream.set_ttl(1).unwrap_err().kind(), io::ErrorKind::Unsupported);
+        options.local_addr = Some(addr);
+        net::TcpStream::connect_addr_with(addr, &options).await.unwrap_err()
+    });
+    assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");
 }

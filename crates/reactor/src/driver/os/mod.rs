@@ -1,11 +1,13 @@
 //! The system's driver, on mio: the only place that names it, and the only one that reads the system's clocks.
 //!
-//! In reading order: the sockets are in `tcp`, `udp` and `unix`, any other thing that mio can poll is a [`Source`]; `signals` ask the
+//! In reading order: the sockets are in `tcp`, `udp` and `unix`, with what can be set of them in
+//! `options`; any other thing that mio can poll is a [`Source`]; `signals` ask the
 //! program to end; a `pool` has threads for what blocks.
 
 mod tcp;
 mod udp;
 mod unix;
+mod options;
 mod source;
 mod signals;
 mod pool;
@@ -19,7 +21,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use super::{
-    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Token, UdpOptions, Unpark,
+    ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Token,
+    UdpOptions, Unpark,
 };
 use crate::time::Instant;
 use pool::{Limits, Pool};
@@ -166,8 +169,16 @@ impl Driver for Os {
     }
 
     fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<super::TcpStream> {
-        let mut stream = mio::net::TcpStream::connect(addr)?;
-        stream.set_nodelay(true)?;
+        self.tcp_connect_with(addr, &ConnectOptions::default(), token)
+    }
+
+    fn tcp_connect_with(
+        &self,
+        addr: SocketAddr,
+        options: &ConnectOptions,
+        token: Token,
+    ) -> io::Result<super::TcpStream> {
+        let mut stream = tcp::connect(addr, options)?;
         self.register(&mut stream, token)?;
         Ok(super::TcpStream::Os(TcpStream::new(stream)))
     }

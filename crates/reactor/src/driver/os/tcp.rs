@@ -3,7 +3,10 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
-use crate::driver::{self, ListenOptions};
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::options::{prepare_to_connect, prepare_to_listen};
+use crate::driver::{self, ConnectOptions, ListenOptions};
 
 /// A TCP connection of the system.
 #[derive(Debug)]
@@ -15,16 +18,26 @@ pub struct TcpListener(mio::net::TcpListener);
 
 /// Opens a listening socket.
 pub(super) fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<mio::net::TcpListener> {
-    let socket = socket2::Socket::new(socket2::Domain::for_address(addr), socket2::Type::STREAM, None)?;
-    // So that a restarted server need not wait for the last minute's connections to be forgotten.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
-    // What is accepted inherits it, which saves a call per connection.
-    socket.set_tcp_nodelay(options.nodelay)?;
+    prepare_to_listen(&socket, options)?;
     socket.bind(&addr.into())?;
     socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
     Ok(mio::net::TcpListener::from_std(socket.into()))
+}
+
+/// Begins to connect.
+pub(super) fn connect(addr: SocketAddr, options: &ConnectOptions) -> io::Result<mio::net::TcpStream> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    prepare_to_connect(&socket, options)?;
+    if let Some(local) = options.local_addr {
+        socket.bind(&local.into())?;
+    }
+    match socket.connect(&addr.into()) {
+        Err(error) if error.raw_os_error() != Some(EINPROGRESS) => Err(error),
+        _ => Ok(mio::net::TcpStream::from_std(socket.into())),
+    }
 }
 
 impl TcpListener {
@@ -45,6 +58,10 @@ impl TcpListener {
 impl TcpStream {
     pub(super) fn new(stream: mio::net::TcpStream) -> Self {
         Self(stream)
+    }
+
+    pub(super) fn options(&self) -> SockRef<'_> {
+        SockRef::from(&self.0)
     }
 
     pub(super) fn as_mio(&mut self) -> &mut mio::net::TcpStream {
@@ -87,3 +104,9 @@ impl TcpStream {
         self.0.take_error()
     }
 }
+
+/// Says that connecting has begun; std has no name for it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const EINPROGRESS: i32 = 115;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const EINPROGRESS: i32 = 36;

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::options::{self, buffers, reuse};
 use crate::driver::{OtherUdpSocket, UdpOptions};
 
 /// A UDP socket of the system.
@@ -15,18 +16,8 @@ pub struct UdpSocket(mio::net::UdpSocket);
 pub(super) fn bind(addr: SocketAddr, options: &UdpOptions) -> io::Result<mio::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, None)?;
     socket.set_nonblocking(true)?;
-    if options.reuse_address {
-        socket.set_reuse_address(true)?;
-    }
-    if options.reuse_port {
-        socket.set_reuse_port(true)?;
-    }
-    if let Some(bytes) = options.recv_buffer_bytes {
-        socket.set_recv_buffer_size(bytes)?;
-    }
-    if let Some(bytes) = options.send_buffer_bytes {
-        socket.set_send_buffer_size(bytes)?;
-    }
+    reuse(&socket, options.reuse_address, options.reuse_port)?;
+    buffers(&socket, options.recv_buffer_bytes, options.send_buffer_bytes)?;
     socket.bind(&addr.into())?;
     Ok(mio::net::UdpSocket::from_std(socket.into()))
 }
@@ -84,11 +75,11 @@ impl OtherUdpSocket for UdpSocket {
     }
 
     fn set_ttl(&self, hops: u32) -> io::Result<()> {
-        if self.is_v6()? { self.options().set_unicast_hops_v6(hops) } else { self.options().set_ttl_v4(hops) }
+        options::set_ttl(&self.options(), self.0.local_addr()?, hops)
     }
 
     fn ttl(&self) -> io::Result<u32> {
-        if self.is_v6()? { self.options().unicast_hops_v6() } else { self.options().ttl_v4() }
+        options::ttl(&self.options(), self.0.local_addr()?)
     }
 
     fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
