@@ -17,7 +17,9 @@
 //! | `call_waits_bare`, … | the same with a service that yields before it answers |
 //! | `timer_cancel_1e3` to `_1e6` | a timer is set and dropped while that many [others](delay) are pending |
 //!
-//! A peer that has no such thing leaves the scenario out.
+//! A peer that has no such thing leaves the scenario out. The work is itself a task, as a connection's is, and not the
+//! runtime's outermost future, which some treat apart: tokio is up to two and a half times as fast so (a wake-up 32 ns for
+//! 79), most others do not mind, and compio, which does, has it the other way round.
 #![forbid(unsafe_code)]
 
 mod meter;
