@@ -221,8 +221,7 @@ fn a_peer_that_does_not_read_is_not_served_on_and_is_closed_in_the_end() {
         });
         let served = spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
-            let (codec, config) = (LengthDelimited::default(), ServerConfig::default());
-            serve_connection(stream, codec, large, config, Drain::new()).await.map(drop)
+            serve_connection(stream, LengthDelimited::default(), large).await.map(drop)
         });
         let peer = TcpStream::connect(addr).await.unwrap();
         // Requests of one byte, as many as anybody takes.
@@ -263,7 +262,7 @@ fn an_idle_connection_is_closed_when_its_time_is_over_and_a_busy_one_is_not() {
         };
         let served = spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
-            serve_connection(stream, Lines::default(), slow, config, Drain::new()).await.map(drop)
+            config.serve_connection(stream, Lines::default(), slow, Drain::new()).await.map(drop)
         });
         let client = connect(addr).await;
         for _ in 0..3 {
@@ -303,8 +302,7 @@ fn a_request_that_is_begun_has_to_be_ended() {
         };
         let served = spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
-            let config = ServerConfig::default();
-            serve_connection(stream, Lines::default(), slow, config, Drain::new()).await.map(drop)
+            serve_connection(stream, Lines::default(), slow).await.map(drop)
         });
         let peer = TcpStream::connect(addr).await.unwrap();
         let mut buf = [0; 100];
@@ -434,7 +432,7 @@ fn hundreds_of_silent_connections_leave_the_others_served() {
         let (listener, addr) = listen().await;
         let server = Config::default().serve(listener, async |io, _, seat| {
             let drain = seat.drain().clone();
-            drop(serve_connection(io, Lines::default(), echo(), ServerConfig::default(), drain).await);
+            drop(ServerConfig::default().serve_connection(io, Lines::default(), echo(), drain).await);
         });
         let good = connect(addr).await;
         let mut silent = Vec::new();

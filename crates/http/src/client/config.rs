@@ -37,7 +37,7 @@ pub struct Config {
     /// Longest from the last byte of the request to the head of the response. 5 minutes: longer than any proxy
     /// between here and there would wait, so this finds connections that are dead, and not calls that are slow.
     /// `None` if they may take longer still.
-    pub head_timeout: Option<Duration>,
+    pub answer_timeout: Option<Duration>,
     /// Longest between two pieces of a response's body, while we want to read. 30 seconds: as long as TCP needs to
     /// get over a handful of losses in a row.
     pub body_timeout: Duration,
@@ -48,7 +48,7 @@ pub struct Config {
     pub continue_timeout: Duration,
     /// How much of a response's body that nobody reads any more is read and thrown away to keep the connection.
     /// 64 KiB: about what is on its way already; more costs more than a new connection.
-    pub drain_bytes_max: u64,
+    pub unread_bytes_max: u64,
 }
 
 /// How the target of a request is written (RFC 9112, section 3.2).
@@ -69,11 +69,11 @@ impl Default for Config {
             queue_max: 64,
             head: Limits { head_bytes_max: 60 * 1024, headers_max: 200 },
             connect_timeout: Duration::from_secs(10),
-            head_timeout: Some(Duration::from_secs(5 * 60)),
+            answer_timeout: Some(Duration::from_secs(5 * 60)),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             continue_timeout: Duration::from_secs(1),
-            drain_bytes_max: 64 * 1024,
+            unread_bytes_max: 64 * 1024,
         }
     }
 }

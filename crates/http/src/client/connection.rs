@@ -147,7 +147,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
     /// answer would have to be waited for, so the connection ends.
     fn give_up_if_abandoned(&mut self) -> Progress {
         let Some(current) = &self.current else { return Ok(false) };
-        if !current.is_abandoned(self.config.drain_bytes_max) {
+        if !current.is_abandoned(self.config.unread_bytes_max) {
             return Ok(false);
         }
         if current.is_touched {

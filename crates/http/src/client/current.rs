@@ -30,7 +30,7 @@ pub(super) struct Current {
     pub(super) is_touched: bool,
     reader: Reader,
     /// Bytes of the response's body that came when nobody wanted them any more.
-    drained: u64,
+    unread: u64,
     /// The request could not be written to its end. The peer's answer, if there is one, matters more.
     write_error: Option<Error>,
 }
@@ -47,24 +47,16 @@ enum Reader {
 
 impl Current {
     pub(super) fn new(call: Rc<Call>, exchange: Exchange, body: Body) -> Self {
-        Self {
-            call,
-            exchange,
-            body,
-            is_touched: false,
-            reader: Reader::Caller,
-            drained: 0,
-            write_error: None,
-        }
+        Self { call, exchange, body, is_touched: false, reader: Reader::Caller, unread: 0, write_error: None }
     }
 
     /// Whether nobody wants the response any more, and the connection cannot be saved by reading it to its end.
-    pub(super) fn is_abandoned(&self, drain_bytes_max: u64) -> bool {
+    pub(super) fn is_abandoned(&self, unread_bytes_max: u64) -> bool {
         match &self.reader {
             Reader::Caller => self.call.is_abandoned(),
             Reader::Body(feed) if feed.is_dropped() => {
-                let drained = self.drained + self.exchange.left().unwrap_or(0);
-                !self.exchange.may_leave_open() || drained > drain_bytes_max
+                let unread = self.unread + self.exchange.left().unwrap_or(0);
+                !self.exchange.may_leave_open() || unread > unread_bytes_max
             }
             Reader::Body(_) | Reader::Nobody => false,
         }
@@ -121,7 +113,7 @@ impl Current {
     pub(super) fn handle_data(&mut self, data: &[u8]) {
         if let Reader::Body(feed) = &self.reader {
             if feed.is_dropped() {
-                self.drained += data.len() as u64;
+                self.unread += data.len() as u64;
             } else {
                 // Copied out of the lent buffer at its exact size.
                 feed.push(Bytes::copy_from_slice(data));

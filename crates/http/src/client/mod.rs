@@ -200,7 +200,7 @@ impl Service for Client {
     /// Dropping the future before the request has the wire takes it back: nothing was sent. Dropping it later closes
     /// the connection, because the answer would still come; those who wait behind it get errors that say that they
     /// were not begun. Dropping a response's body reads on to its end if that is near
-    /// ([`Config::drain_bytes_max`]), and closes the connection otherwise.
+    /// ([`Config::unread_bytes_max`]), and closes the connection otherwise.
     async fn call(&self, req: Request<Body>) -> Result<Response<Body>, Error> {
         if self.wire == Wire::Plain && req.uri().scheme() == Some(&Scheme::HTTPS) {
             return Err(Error::invalid("sending this request", NO_TLS));

@@ -54,7 +54,7 @@ impl Patience {
         Self {
             phases: [
                 phase("writing the request", Some(config.write_timeout)),
-                phase("waiting for the response", config.head_timeout),
+                phase("waiting for the response", config.answer_timeout),
                 phase("reading the response's body", Some(config.body_timeout)),
                 phase("waiting for 100 continue", Some(config.continue_timeout)),
             ],

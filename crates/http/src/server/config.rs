@@ -30,7 +30,7 @@ pub struct Config {
     pub in_flight_max: usize,
     /// How much of a request's body that the service left unread is passed over to keep the connection. 64 KiB:
     /// about what is on its way already; to take more costs more than a new connection.
-    pub drain_bytes_max: u64,
+    pub unread_bytes_max: u64,
     /// Longest from the first byte of a head to its last; then the client is told 408. 30 seconds: a head fits into
     /// a few packets, so this allows for some losses on a bad line, and no more for one who sends a byte a second.
     pub head_timeout: Duration,
@@ -55,7 +55,7 @@ impl Default for Config {
             accept: ekiden_proto::server::Config::default(),
             head: Limits::default(),
             in_flight_max: 16,
-            drain_bytes_max: 64 * 1024,
+            unread_bytes_max: 64 * 1024,
             head_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),

@@ -33,7 +33,7 @@ pub(super) struct Talk {
 impl Talk {
     fn new(config: &Config) -> Self {
         Self {
-            conversation: Conversation::new(config.head, config.in_flight_max, config.drain_bytes_max),
+            conversation: Conversation::new(config.head, config.in_flight_max, config.unread_bytes_max),
             feed: None,
             upgrade: None,
             sending: None,

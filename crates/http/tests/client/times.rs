@@ -36,7 +36,7 @@ fn a_peer_that_never_answers_is_given_up() {
         ",
     );
     check_with(
-        |config| config.head_timeout = None,
+        |config| config.answer_timeout = None,
         r"
         call a GET /
         pass 86400s

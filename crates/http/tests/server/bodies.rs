@@ -153,7 +153,7 @@ fn a_body_that_is_not_read_is_passed_over() {
         ",
     );
     check_with(
-        |config| config.drain_bytes_max = 10,
+        |config| config.unread_bytes_max = 10,
         r"
         send POST /a HTTP/1.1\nHost: x\nContent-Length: 11\n\n
         wire => HTTP/1.1 200 OK\ncontent-length: 2\nconnection: close\n\n/a
@@ -165,7 +165,7 @@ fn a_body_that_is_not_read_is_passed_over() {
         ",
     );
     check_with(
-        |config| config.drain_bytes_max = 10,
+        |config| config.unread_bytes_max = 10,
         r"
         send POST /a HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n
         wire => HTTP/1.1 200 OK\ncontent-length: 2\n\n/a

@@ -26,7 +26,7 @@ pub(super) struct Calls<Req, Resp> {
     queued: VecDeque<(Call, Req)>,
     /// What was sent and not answered yet, in order: the answers come in the same.
     sent: VecDeque<Sent>,
-    queued_max: usize,
+    queue_max: usize,
     in_flight_max: usize,
     lost: Option<ConnectionError>,
 }
@@ -66,12 +66,12 @@ pub(super) enum Delivery<Resp> {
 }
 
 impl<Req, Resp> Calls<Req, Resp> {
-    pub(super) fn new(in_flight_max: usize, queued_max: usize) -> Self {
+    pub(super) fn new(in_flight_max: usize, queue_max: usize) -> Self {
         Self {
             callers: Slots::new(),
             queued: VecDeque::new(),
             sent: VecDeque::new(),
-            queued_max,
+            queue_max,
             in_flight_max,
             lost: None,
         }
@@ -82,7 +82,7 @@ impl<Req, Resp> Calls<Req, Resp> {
         if let Some(lost) = &self.lost {
             return Err((Error::lost(lost.clone(), Begun::No), req));
         }
-        if self.queued.len() >= self.queued_max {
+        if self.queued.len() >= self.queue_max {
             return Err((Refused::new("too many calls wait for this connection").into(), req));
         }
         let call = Call(self.callers.insert(Caller::Queued(None)));

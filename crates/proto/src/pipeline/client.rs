@@ -19,6 +19,7 @@ use ekiden_service::{Service, Status};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::calls::Call;
+use super::config::ClientConfig;
 use super::connection::{Connection, Shared};
 use super::error::{BoxError, Error};
 use crate::codec::{Decoder, Encoder};
@@ -66,22 +67,6 @@ use crate::transport::Transport;
 /// ```
 pub struct Client<Req, Resp> {
     owner: Rc<Owner<Req, Resp>>,
-}
-
-/// How a [`Client`] behaves.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct ClientConfig {
-    /// Most requests that are sent and not answered. 1,024: one connection hides a round trip of a millisecond at
-    /// a million calls a second; what is beyond it would only wait in the peer's buffers, where it cannot be taken
-    /// back.
-    pub in_flight_max: usize,
-    /// Most calls that wait to be sent; further ones are refused, not begun. 1,024: as many again as are in
-    /// flight, so that a burst is smoothed and a peer that has stopped is noticed.
-    pub queued_max: usize,
-    /// Most bytes that are encoded and not taken by the peer. 64 KiB, about what one write can hand to a socket.
-    /// One request may go beyond it.
-    pub write_bytes_max: usize,
 }
 
 /// What all clones of a client are: when it is dropped, the last of them was.
@@ -138,7 +123,7 @@ impl<Req, Resp> Service for Client<Req, Resp> {
     /// Sends a request and waits for its answer.
     ///
     /// Beyond [`in_flight_max`](ClientConfig::in_flight_max) it waits in a queue, in order, to be sent; beyond
-    /// [`queued_max`](ClientConfig::queued_max) it is refused.
+    /// [`queue_max`](ClientConfig::queue_max) it is refused.
     ///
     /// # Cancel safety
     ///
@@ -179,12 +164,6 @@ impl<Req, Resp> Clone for Client<Req, Resp> {
 impl<Req, Resp> fmt::Debug for Client<Req, Resp> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("status", &self.status()).finish()
-    }
-}
-
-impl Default for ClientConfig {
-    fn default() -> Self {
-        Self { in_flight_max: 1024, queued_max: 1024, write_bytes_max: 64 * 1024 }
     }
 }
 
@@ -239,7 +218,7 @@ mod tests {
 
     fn play(script: &'static str, cx: &mut Context<'_>) -> String {
         let wire = Wire::new();
-        let config = ClientConfig { in_flight_max: 2, queued_max: 2, ..ClientConfig::default() };
+        let config = ClientConfig { in_flight_max: 2, queue_max: 2, ..ClientConfig::default() };
         let (client, connection) = Client::with_config(wire.clone(), Holding(Lines::new(20)), config);
         let pushes = Rc::new(Cell::new(0));
         let counted = Rc::clone(&pushes);

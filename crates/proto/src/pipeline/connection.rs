@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::calls::{Calls, Delivery};
-use super::client::ClientConfig;
+use super::config::ClientConfig;
 use super::error::{BoxError, Cause, ConnectionError, Error};
 use crate::codec::{Decoder, Encoder};
 use crate::transport::{Parts, Transport};
@@ -172,7 +172,7 @@ impl<Io, Codec: Decoder, Req> Drop for Connection<Io, Codec, Req> {
 impl<Req, Resp> Shared<Req, Resp> {
     pub(super) fn new(config: &ClientConfig) -> Self {
         Self {
-            calls: RefCell::new(Calls::new(config.in_flight_max, config.queued_max)),
+            calls: RefCell::new(Calls::new(config.in_flight_max, config.queue_max)),
             connection: Cell::default(),
             is_orphan: Cell::default(),
         }

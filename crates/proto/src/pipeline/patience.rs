@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use ekiden_reactor::{Instant, Sleep, sleep_until};
 
-use super::server::ServerConfig;
+use super::config::ServerConfig;
 
 /// How long the peer may keep us waiting, depending on what for.
 pub(super) struct Patience {
     wait: Option<Wait>,
     /// When it ends. Without it nothing was to be waited for yet, as on most connections.
     sleep: Option<Box<Sleep>>,
-    stall_timeout: Duration,
+    write_timeout: Duration,
     frame_timeout: Duration,
     idle_timeout: Option<Duration>,
 }
@@ -32,16 +32,16 @@ pub(super) enum Wait {
 }
 
 impl Patience {
-    pub(super) fn new(config: ServerConfig) -> Self {
-        let ServerConfig { stall_timeout, frame_timeout, idle_timeout, .. } = config;
-        Self { wait: None, sleep: None, stall_timeout, frame_timeout, idle_timeout }
+    pub(super) fn new(config: &ServerConfig) -> Self {
+        let ServerConfig { write_timeout, frame_timeout, idle_timeout, .. } = *config;
+        Self { wait: None, sleep: None, write_timeout, frame_timeout, idle_timeout }
     }
 
     /// Ready when it has ended.
     #[inline]
     pub(super) fn poll(&mut self, wait: Option<Wait>, cx: &mut Context<'_>) -> Poll<Wait> {
         let time = match wait {
-            Some(Wait::Stalled { .. }) => Some(self.stall_timeout),
+            Some(Wait::Stalled { .. }) => Some(self.write_timeout),
             Some(Wait::Frame { .. }) => Some(self.frame_timeout),
             Some(Wait::Idle { .. }) => self.idle_timeout,
             None => None,

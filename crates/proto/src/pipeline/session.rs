@@ -12,11 +12,12 @@ use ekiden_reactor::task::poll_proceed;
 use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 
+use super::config::ServerConfig;
 use super::error::{BoxError, ConnectionError};
 use super::order::{Order, Ticket};
 use super::patience::{Patience, Wait};
 use super::running::Running;
-use super::server::{ServeError, ServerConfig};
+use super::server::ServeError;
 use crate::codec::{Decoder, Encoder};
 use crate::server::close_gently;
 use crate::transport::{Parts, ReadError, Transport};
@@ -79,7 +80,7 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
     Codec: Decoder<Error: Into<BoxError>> + Encoder<Resp, Error: Into<BoxError>>,
 {
-    pub(super) fn new(io: Io, codec: Codec, config: ServerConfig) -> Self {
+    pub(super) fn new(io: Io, codec: Codec, config: &ServerConfig) -> Self {
         let mut transport = Transport::new(io, codec);
         transport.set_write_bytes_max(config.write_bytes_max);
         Self {
@@ -344,7 +345,7 @@ mod tests {
         let (wire, drain, service) = (Wire::new(), Drain::new(), Script::default());
         let config = ServerConfig { in_flight_max: 2, write_bytes_max: 4, ..ServerConfig::default() };
         let codec = Holding(Lines::new(9));
-        let serving = serve_connection(wire.clone(), codec, service.clone(), config, drain.clone());
+        let serving = config.serve_connection(wire.clone(), codec, service.clone(), drain.clone());
         let mut serving = Some(Box::pin(serving));
         let mut log = Vec::new();
         for step in script.split(", ") {
@@ -456,7 +457,7 @@ mod tests {
         by_hand(|cx| {
             let (wire, service) = (Wire::new(), Script::default());
             let mut handler = Handler { call: |req| service.call(req), running: Running::new() };
-            let mut session = Session::new(wire.clone(), Holding(Lines::new(9)), ServerConfig::default());
+            let mut session = Session::new(wire.clone(), Holding(Lines::new(9)), &ServerConfig::default());
             let mut drain = Drain::new().begun();
             for _ in 0..2 {
                 wire.send("a\nb\n");
@@ -491,7 +492,7 @@ mod tests {
             by_hand(|cx| {
                 let wire = Wire::new();
                 let config = ServerConfig { in_flight_max, ..ServerConfig::default() };
-                let serving = serve_connection(wire.clone(), Lines::default(), Echo, config, Drain::new());
+                let serving = config.serve_connection(wire.clone(), Lines::default(), Echo, Drain::new());
                 wire.send("ping\n".repeat(32));
                 assert!(Box::pin(serving).as_mut().poll(cx).is_pending());
                 assert_eq!(wire.take_written(), "ping\n".repeat(32));
@@ -503,8 +504,8 @@ mod tests {
     #[test]
     fn who_has_ended_is_not_asked_for_more() {
         by_hand(|cx| {
-            let (wire, config) = (Wire::new(), ServerConfig::default());
-            let serving = serve_connection(wire.clone(), Lines::default(), Echo, config, Drain::new());
+            let wire = Wire::new();
+            let serving = serve_connection(wire.clone(), Lines::default(), Echo);
             wire.send("last\n");
             wire.end();
             assert!(Box::pin(serving).as_mut().poll(cx).is_ready());
@@ -520,8 +521,7 @@ mod tests {
             let wire = Wire::new();
             wire.set_room(1);
             wire.send("late\n");
-            let config = ServerConfig::default();
-            let serving = spawn(serve_connection(wire.clone(), Lines::default(), Echo, config, Drain::new()));
+            let serving = spawn(serve_connection(wire.clone(), Lines::default(), Echo));
             yield_now().await;
             // Each byte that is taken begins the time anew.
             for _ in 0..3 {
@@ -543,8 +543,7 @@ mod tests {
             let wire = Wire::new();
             wire.send("ping\n".repeat(1000));
             wire.end();
-            let config = ServerConfig::default();
-            let serving = serve_connection(wire.clone(), Lines::default(), Echo, config, Drain::new());
+            let serving = serve_connection(wire.clone(), Lines::default(), Echo);
             let serving = spawn(serving);
             let (mut replies, mut most) = (0, 0);
             while !serving.is_finished() {

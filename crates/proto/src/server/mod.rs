@@ -10,10 +10,11 @@
 //!                 └──── Server ◄──────┘   counts them, waits for them, gives up at the deadline
 //! ```
 //!
-//! In reading order: [`Listener`] is where connections come from, [`Server`] the `handle`, `state` what it shares with
+//! In reading order: [`Config`] has the knobs; [`Listener`] is where connections come from, [`Server`] the `handle`, `state` what it shares with
 //! the connections; [`Drain`] is what a connection is told, [`Seat`] its place at the server, `linger` how one is closed
 //! so that its peer gets what was written; `accept` is the loop.
 
+mod config;
 mod listener;
 mod handle;
 mod state;
@@ -26,10 +27,10 @@ mod tests;
 
 use std::future::Future;
 use std::rc::Rc;
-use std::time::Duration;
 
 use ekiden_reactor::spawn_named;
 
+pub use config::Config;
 pub use drain::Drain;
 pub use handle::{Drained, Server};
 pub use linger::{Linger, close_gently};
@@ -37,29 +38,6 @@ pub use listener::Listener;
 pub use seat::{KeptSeat, Seat};
 
 use state::State;
-
-/// How a server accepts, and how it ends.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Config {
-    /// How many connections may be open at once, those included that were [given away](Seat::keep); beyond it new ones
-    /// wait in the kernel's queue until one closes, and the operator is told.
-    /// 16,384: more than a busy core serves, and few enough that idle ones fit into some megabytes. The limit on
-    /// open files is often lower, and is met with patience too.
-    pub connections_max: usize,
-    /// Whether the server drains by itself when the [shutdown](ekiden_reactor::shutdown) begins. On: a program then
-    /// ends well on ctrl-c and on `SIGTERM` with no further line.
-    pub drain_on_shutdown: bool,
-    /// How long such a drain may take before what is left is dropped, as far as that is the server's to drop. 30 s, as
-    /// long as service managers wait before they kill.
-    pub drain_timeout: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { connections_max: 16_384, drain_on_shutdown: true, drain_timeout: Duration::from_secs(30) }
-    }
-}
 
 impl Config {
     /// Serves a listener: each connection gets a task that runs `serve_connection` with the stream, the peer's
