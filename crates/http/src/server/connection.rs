@@ -4,7 +4,7 @@
 //! leaving is here: closing politely, or handing the stream over to another protocol.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use ekiden_proto::server::{Linger, Seat};
 use ekiden_reactor::Instant;
@@ -35,8 +35,6 @@ pub(super) struct Connection<'a, Io, Drained, Call, F> {
     seat: &'a Seat,
     /// Wakes the task when the drain begins. `None` once it was heeded.
     drained: Option<Drained>,
-    /// Who was asked to be woken by the drain, which is asked only once.
-    home: Option<Waker>,
 }
 
 #[derive(Clone, Copy)]
@@ -74,7 +72,6 @@ where
             phase: Phase::Talking,
             seat,
             drained: Some(drained),
-            home: None,
         }
     }
 
@@ -101,12 +98,6 @@ where
 
     /// Whether the drain has begun since the last time.
     fn has_drained(&mut self, cx: &mut Context<'_>) -> bool {
-        // A task is woken by the same waker all its life, so what it asked of the drain once stands.
-        if !self.home.as_ref().is_some_and(|home| home.will_wake(cx.waker())) {
-            self.home = Some(cx.waker().clone());
-        } else if !self.seat.drain().has_begun() {
-            return false;
-        }
         let Some(drained) = &mut self.drained else { return false };
         let has_drained = Pin::new(drained).poll(cx).is_ready();
         if has_drained {

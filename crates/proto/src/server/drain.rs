@@ -35,19 +35,19 @@ impl Drain {
     ///
     /// Dropping the future loses nothing: whoever asks later is answered at once.
     pub fn begun(&self) -> impl Future<Output = ()> + Unpin + use<> {
-        Begun { drain: self.clone(), wait: self.0.wait(), waiting: None }
+        WaitForDrain { drain: self.clone(), wait: self.0.wait(), waiting: None }
     }
 }
 
 /// Waits for the drain. A connection asks at each of its polls, and ten thousand of them wait at the same latch: so
 /// it is asked once, and again only for another task.
-struct Begun<W> {
+struct WaitForDrain<W> {
     drain: Drain,
     wait: W,
     waiting: Option<Waker>,
 }
 
-impl<W: Future<Output = ()> + Unpin> Future for Begun<W> {
+impl<W: Future<Output = ()> + Unpin> Future for WaitForDrain<W> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
