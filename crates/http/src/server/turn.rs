@@ -21,7 +21,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use ekiden_proto::server::Seat;
-use ekiden_reactor::task::poll_proceed;
+use ekiden_reactor::task::{REQUEST_COST, poll_proceed};
 use ekiden_reactor::{Instant, buffer, yield_now};
 use futures_io::{AsyncRead, AsyncWrite};
 use http::Response;
@@ -58,10 +58,6 @@ pub(super) struct Turn<'t, 'cx, Io, Call, F> {
 /// How often a connection may go round before it lets other tasks have a turn: a megabyte of a body in either
 /// direction, which takes a tenth of a millisecond to move.
 const ROUNDS_MAX: usize = 16;
-
-/// What beginning a request costs of what the task may do in one poll, which is 32 of them then. A service that answers
-/// at once takes about as long for each as a handful of system calls.
-const REQUEST_COST: u32 = 4;
 
 /// How many pieces of replies are asked for before they are written: a body may give very small ones for ever.
 const PIECES_MAX: usize = 256;

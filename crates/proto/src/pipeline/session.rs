@@ -8,7 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ekiden_reactor::task::poll_proceed;
+use ekiden_reactor::task::{REQUEST_COST, poll_proceed};
 use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -279,10 +279,6 @@ where
         matches!(self.failure, Some(ServeError::Encode(_) | ServeError::Service(_)))
     }
 }
-
-/// What beginning a request costs of what the task may do in one poll, which is 32 of them then. So a flood on one
-/// connection delays the others, and the timers, by some tens of microseconds at a time.
-const REQUEST_COST: u32 = 4;
 
 #[cfg(test)]
 mod tests {

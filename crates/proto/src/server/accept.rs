@@ -161,5 +161,6 @@ async fn drain(state: &State) -> Drained {
 }
 
 /// A handful, then back to the run queue: a connection storm should slow new arrivals, not the requests that we
-/// already owe an answer.
+/// already owe an answer. The reactor's listeners take as many and count them themselves; this is for the listeners of
+/// others, which need not count at all.
 const ACCEPTS_PER_TURN: u32 = 8;

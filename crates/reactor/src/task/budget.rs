@@ -60,13 +60,13 @@ pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {
 /// Outside of a reactor nobody counts, and the answer is always `Ready`.
 ///
 /// ```
-/// use ekiden_reactor::task::poll_proceed;
+/// use ekiden_reactor::task::{REQUEST_COST, poll_proceed};
 /// use std::future::poll_fn;
 ///
 /// # ekiden_reactor::run(async {
 /// # let requests = 0..1000;
 /// for request in requests {
-///     poll_fn(|cx| poll_proceed(cx, 4)).await;
+///     poll_fn(|cx| poll_proceed(cx, REQUEST_COST)).await;
 ///     // handle the request
 /// #   let _ = request;
 /// }
@@ -103,6 +103,11 @@ const PER_POLL: u32 = 128;
 /// What an accept costs of it: eight a turn. A connection storm should slow new arrivals, not the requests that we
 /// already owe an answer.
 pub(crate) const ACCEPT_COST: u32 = PER_POLL / 8;
+
+/// What beginning a request costs a server's connection of what its task may do in one poll, which is about 32 of them
+/// then; for [`poll_proceed`]. A service that answers at once takes about as long for each as a handful of system calls
+/// does. So a flood on one connection delays the others, and the timers, by some tens of microseconds at a time.
+pub const REQUEST_COST: u32 = PER_POLL / 32;
 
 #[cfg(test)]
 mod tests {
@@ -143,7 +148,7 @@ mod tests {
     #[test]
     fn who_has_much_to_do_lets_the_others_have_their_turn() {
         check(1, 127);
-        check(4, 31);
+        check(REQUEST_COST, 31);
         check(32, 3);
         check(u32::MAX, 3);
     }

@@ -24,7 +24,7 @@ use std::task::{Poll, Waker};
 
 use crate::core;
 
-pub use budget::poll_proceed;
+pub use budget::{REQUEST_COST, poll_proceed};
 pub use group::{ChildError, TaskGroup};
 pub use job::{JoinError, JoinHandle};
 pub use tick::{Task, Tick};
