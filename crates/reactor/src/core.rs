@@ -39,7 +39,7 @@ pub(crate) struct Core {
     pub(crate) shutdown: ShutdownState,
     pub(crate) on_notice: Hook,
     /// When this turn of the loop began.
-    pub(crate) turn: Cell<Instant>,
+    pub(crate) turn_began: Cell<Instant>,
     /// Holds the wakers of timers that fire, for a moment: kept so that firing allocates nothing.
     pub(crate) due: Cell<Vec<Waker>>,
     /// Whether the loop runs.
@@ -69,7 +69,7 @@ impl Core {
             buffers: Buffers::default(),
             shutdown: ShutdownState::default(),
             on_notice: config.on_notice,
-            turn: Cell::new(now),
+            turn_began: Cell::new(now),
             due: Cell::default(),
             running: Cell::new(false),
             spin: Cell::new(Spin::new(spin_max, now)),

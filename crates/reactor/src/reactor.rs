@@ -153,7 +153,7 @@ impl Core {
         } else {
             self.spin().and_then(|has_come| if has_come { Ok(()) } else { self.sleep() })
         };
-        self.turn.set(self.driver.now());
+        self.turn_began.set(self.driver.now());
         if let Err(error) = parked {
             panic!("the driver cannot wait for events any more: {error}");
         }
@@ -170,7 +170,7 @@ impl Core {
     /// reason for another turn without a sleep.
     fn spin(&self) -> io::Result<bool> {
         let mut spin = self.spin.get();
-        let time = spin.next(self.turn.get());
+        let time = spin.next(self.turn_began.get());
         let Some(time) = time else {
             self.spin.set(spin);
             return Ok(false);
@@ -224,13 +224,13 @@ impl Core {
 
     /// Wakes who waits for a moment that has come.
     fn fire_timers(&self) {
-        if self.next_deadline().is_none_or(|due| due > self.turn.get()) {
+        if self.next_deadline().is_none_or(|due| due > self.turn_began.get()) {
             return;
         }
         let mut due = self.due.take();
         self.timers
             .borrow_mut()
-            .advance(self.turn.get().as_nanos(), TIMERS_PER_TURN, |waker| due.push(waker));
+            .advance(self.turn_began.get().as_nanos(), TIMERS_PER_TURN, |waker| due.push(waker));
         // Only now, as a waker may do anything, such as dropping another timer.
         for waker in due.drain(..) {
             waker.wake();

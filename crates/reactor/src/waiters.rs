@@ -41,11 +41,11 @@ pub(crate) struct Key(u64);
 
 /// How far a keyed wait has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum Progress {
     /// It waits.
     Waiting,
     /// [`Waiters::take_one`] chose it: whatever it waited for is its own, to use or to pass on.
-    Come,
+    Chosen,
     /// There is no such wait: it was removed, or woken together with all others.
     Gone,
 }
@@ -127,8 +127,8 @@ impl Waiters {
         }
     }
 
-    /// A keyed wait: begins one, or goes on with that of `key`, in its place in the queue. One whose turn had
-    /// come gives it up and queues anew. Drop the waker that was replaced when nothing is borrowed.
+    /// A keyed wait: begins one, or goes on with that of `key`, in its place in the queue. One that was
+    /// chosen gives that up and queues anew. Drop the waker that was replaced when nothing is borrowed.
     #[must_use = "dropping a waker can come back to whoever holds this"]
     pub(crate) fn poll(&mut self, key: &mut Option<Key>, waker: &Waker) -> Option<Waker> {
         if let Some(entry) = key.and_then(|key| self.find(key)).filter(|entry| entry.state == State::Keyed) {
@@ -142,8 +142,8 @@ impl Waiters {
     }
 
     /// How far a keyed wait has come.
-    pub(crate) fn turn(&mut self, key: Key) -> Turn {
-        self.find(key).map_or(Turn::Gone, |entry| entry.turn())
+    pub(crate) fn progress(&mut self, key: Key) -> Progress {
+        self.find(key).map_or(Progress::Gone, |entry| entry.progress())
     }
 
     /// Whether it is this task that a keyed wait would wake.
@@ -152,21 +152,21 @@ impl Waiters {
     }
 
     /// Ends a keyed wait and says how far it had come. Drop the waker when nothing is borrowed.
-    #[must_use = "one whose turn has come passes it on; dropping a waker can come back to whoever holds this"]
-    pub(crate) fn remove(&mut self, key: Key) -> (Turn, Option<Waker>) {
+    #[must_use = "one that was chosen passes it on; dropping a waker can come back to whoever holds this"]
+    pub(crate) fn remove(&mut self, key: Key) -> (Progress, Option<Waker>) {
         let in_first = self.first.key == key.0;
-        let Some(entry) = self.find(key) else { return (Turn::Gone, None) };
-        let turn = entry.turn();
+        let Some(entry) = self.find(key) else { return (Progress::Gone, None) };
+        let progress = entry.progress();
         entry.state = State::Free;
         let waker = entry.waker.take();
         if !in_first {
             self.close_holes();
         }
-        (turn, waker)
+        (progress, waker)
     }
 
-    /// Chooses the one who has waited longest. A keyed wait keeps its place, so that it can be asked for its
-    /// turn; a shared one ends.
+    /// Chooses the one who has waited longest. A keyed wait keeps its place, so that it can be asked how
+    /// far it has come; a shared one ends.
     #[must_use = "it must be woken"]
     pub(crate) fn take_one(&mut self) -> Option<(Waker, Option<Key>)> {
         let oldest_of_more = self.more.as_mut().and_then(|more| more.oldest_waiting());
@@ -266,11 +266,11 @@ impl Entry {
         matches!(self.state, State::Shared | State::Last | State::Keyed)
     }
 
-    fn turn(&self) -> Turn {
+    fn progress(&self) -> Progress {
         match self.state {
-            State::Keyed => Turn::Waiting,
-            State::Chosen => Turn::Come,
-            State::Free | State::Shared | State::Last => Turn::Gone,
+            State::Keyed => Progress::Waiting,
+            State::Chosen => Progress::Chosen,
+            State::Free | State::Shared | State::Last => Progress::Gone,
         }
     }
 }
@@ -389,13 +389,13 @@ mod tests {
         let (waker, mut first, mut second) = (woken.waker(0), None, None);
         assert!(waiters.poll(&mut first, &waker).is_none());
         assert!(waiters.poll(&mut second, &waker).is_none());
-        assert_eq!(waiters.remove(first.unwrap()).0, Turn::Waiting);
+        assert_eq!(waiters.remove(first.unwrap()).0, Progress::Waiting);
         waiters.take_all().wake();
         assert_eq!(woken.take(), [0]);
     }
 
     #[test]
-    fn a_turn_that_has_come_is_seen_by_whoever_ends_the_wait() {
+    fn whoever_ends_a_wait_sees_that_it_was_chosen() {
         let (mut waiters, woken) = (Waiters::default(), Woken::default());
         let mut keys = [None; 3];
         for (number, key) in keys.iter_mut().enumerate() {
@@ -405,26 +405,26 @@ mod tests {
         assert_eq!(waiters.take_one().and_then(|(_, key)| key), Some(first));
         assert_eq!(waiters.take_one().and_then(|(_, key)| key), Some(second));
         assert_eq!(
-            [first, second, third].map(|key| waiters.turn(key)),
-            [Turn::Come, Turn::Come, Turn::Waiting]
+            [first, second, third].map(|key| waiters.progress(key)),
+            [Progress::Chosen, Progress::Chosen, Progress::Waiting]
         );
         assert_eq!(
             [first, second, third].map(|key| waiters.remove(key).0),
-            [Turn::Come, Turn::Come, Turn::Waiting]
+            [Progress::Chosen, Progress::Chosen, Progress::Waiting]
         );
-        assert_eq!([first, second, third].map(|key| waiters.remove(key).0), [Turn::Gone; 3]);
+        assert_eq!([first, second, third].map(|key| waiters.remove(key).0), [Progress::Gone; 3]);
         assert!(!is_waiting(&waiters));
     }
 
     #[test]
-    fn one_whose_turn_had_come_may_queue_anew() {
+    fn one_that_was_chosen_may_queue_anew() {
         let (mut waiters, woken) = (Waiters::default(), Woken::default());
         let (waker, mut key) = (woken.waker(0), None);
         assert!(waiters.poll(&mut key, &waker).is_none());
         let chosen = waiters.take_one().and_then(|(_, key)| key).expect("waits");
         assert!(waiters.poll(&mut key, &waker).is_none());
-        assert_eq!(waiters.turn(chosen), Turn::Gone);
-        assert_eq!(waiters.turn(key.unwrap()), Turn::Waiting);
+        assert_eq!(waiters.progress(chosen), Progress::Gone);
+        assert_eq!(waiters.progress(key.unwrap()), Progress::Waiting);
     }
 
     #[test]
@@ -534,10 +534,10 @@ mod tests {
                         continue;
                     }
                     let wait = queue.remove(keyed[index.index(keyed.len())]);
-                    let expected = if wait.chosen { Turn::Come } else { Turn::Waiting };
-                    assert_eq!(waiters.turn(wait.key.unwrap()), expected);
+                    let expected = if wait.chosen { Progress::Chosen } else { Progress::Waiting };
+                    assert_eq!(waiters.progress(wait.key.unwrap()), expected);
                     assert_eq!(waiters.remove(wait.key.unwrap()).0, expected);
-                    assert_eq!(waiters.remove(wait.key.unwrap()).0, Turn::Gone);
+                    assert_eq!(waiters.remove(wait.key.unwrap()).0, Progress::Gone);
                 }
                 Operation::WakeOne => {
                     let next = queue.iter().position(|wait| !wait.chosen);

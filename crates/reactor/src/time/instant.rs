@@ -41,7 +41,7 @@ impl Instant {
     #[must_use]
     #[track_caller]
     pub fn recent() -> Self {
-        core::with(|core| core.turn.get())
+        core::with(|core| core.turn_began.get())
     }
 
     /// The moment so many nanoseconds after the origin: for drivers.

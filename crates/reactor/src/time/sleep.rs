@@ -68,7 +68,7 @@ impl Sleep {
     pub fn is_elapsed(&self) -> bool {
         match self.timer {
             Some(key) => self.core.timers.borrow().is_fired(key),
-            None => self.deadline <= self.core.turn.get(),
+            None => self.deadline <= self.core.turn_began.get(),
         }
     }
 
@@ -119,7 +119,7 @@ impl Sleep {
         let key = match self.timer {
             Some(key) => key,
             // In the past, or now: no need for the wheel.
-            None if self.deadline <= self.core.turn.get() => return Poll::Ready(()),
+            None if self.deadline <= self.core.turn_began.get() => return Poll::Ready(()),
             None => *self.timer.insert(timers.insert(self.deadline.as_nanos())),
         };
         let answer = timers.poll(key, waker);

@@ -17,7 +17,7 @@ use std::task::Waker;
 use super::Step;
 use super::queue::Turns;
 use crate::channel::Closed;
-use crate::waiters::{Key, Taken, Turn, Waiters};
+use crate::waiters::{Key, Progress, Taken, Waiters};
 
 pub(crate) struct Permits {
     free: usize,
@@ -86,7 +86,7 @@ impl Permits {
             self.queue(*wait, count);
             return Step::Wait { replaced };
         };
-        if self.waits.turn(key) != Turn::Come {
+        if self.waits.progress(key) != Progress::Chosen {
             return Step::Wait { replaced: self.waits.poll(wait, waker) };
         }
         *wait = None;
@@ -102,9 +102,9 @@ impl Permits {
         let count = self.wanted.remove(&wait).unwrap_or(1);
         let (turn, own) = self.waits.remove(wait);
         match turn {
-            Turn::Come => self.end_promises(count),
-            Turn::Waiting => self.queued -= 1,
-            Turn::Gone => {}
+            Progress::Chosen => self.end_promises(count),
+            Progress::Waiting => self.queued -= 1,
+            Progress::Gone => {}
         }
         // Also if nothing was promised: those behind may want less.
         (self.serve(), own)

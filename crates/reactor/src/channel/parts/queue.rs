@@ -8,7 +8,7 @@
 //!
 //! Senders that wait are served in the order they came: when a place becomes free while one waits, it is
 //! promised to the oldest and to nobody else. So as long as one waits no place is free, and a sender that has
-//! just arrived cannot overtake. A promise is kept in the sender's turn ([`Turn::Come`]), and ends when the
+//! just arrived cannot overtake. A promise is kept in the sender's turn ([`Progress::Chosen`]), and ends when the
 //! sender takes the place or gives it up, which promises it to the next.
 //!
 //! A tick that found the channel full is woken in its turn as well, but no place can be promised to it, since
@@ -19,7 +19,7 @@ use std::task::Waker;
 
 use super::Step;
 use crate::channel::{SendError, TrySendError};
-use crate::waiters::{Key, Taken, Turn, Waiter, Waiters};
+use crate::waiters::{Key, Progress, Taken, Waiter, Waiters};
 
 pub(crate) struct Queue<T> {
     items: VecDeque<T>,
@@ -116,10 +116,10 @@ impl<T> Queue<T> {
         let is_free = self.is_closed || self.has_place();
         let may_send = match *wait {
             None => is_free,
-            Some(key) => match self.places.turn(key) {
-                Turn::Come => true,
-                Turn::Gone => is_free,
-                Turn::Waiting => false,
+            Some(key) => match self.places.progress(key) {
+                Progress::Chosen => true,
+                Progress::Gone => is_free,
+                Progress::Waiting => false,
             },
         };
         if !may_send {
@@ -162,7 +162,7 @@ impl<T> Queue<T> {
 
     fn end_wait(&mut self, wait: Key) -> Option<Waker> {
         let (turn, own) = self.places.remove(wait);
-        if turn == Turn::Come {
+        if turn == Progress::Chosen {
             self.promised -= 1;
         }
         own
