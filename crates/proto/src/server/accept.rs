@@ -67,14 +67,14 @@ where
     let mut full = Seldom::default();
     let mut accepts = 0;
     loop {
-        if state.open() >= connections_max && full.is_due() {
+        if state.connections() >= connections_max && full.is_due() {
             notice(
                 Level::Warning,
                 "accept",
                 format_args!("{connections_max} connections are open, the most allowed; new ones wait"),
             );
         }
-        poll_fn(|cx| state.poll_until(cx, |state| state.open() < connections_max)).await;
+        poll_fn(|cx| state.poll_until(cx, |state| state.connections() < connections_max)).await;
         match listener.accept().await {
             Ok((io, peer)) => {
                 setbacks.handle_success();
@@ -118,9 +118,9 @@ impl<C: Future<Output = ()>> Future for WhileThere<C> {
 
 /// Waits, but not beyond the end of a connection, which gives back a file.
 async fn pause(state: &State, time: Duration) {
-    let open = state.open();
+    let open = state.connections();
     let mut time = sleep(time);
-    poll_fn(|cx| match state.poll_until(cx, |state| state.open() < open) {
+    poll_fn(|cx| match state.poll_until(cx, |state| state.connections() < open) {
         Poll::Ready(()) => Poll::Ready(()),
         Poll::Pending => Pin::new(&mut time).poll(cx),
     })
@@ -129,10 +129,10 @@ async fn pause(state: &State, time: Duration) {
 
 /// Waits for the connections to finish, but not beyond the deadline.
 async fn drain(state: &State) -> Drained {
-    let open = state.open();
+    let open = state.connections();
     let mut patience = sleep_until(Instant::recent());
     poll_fn(|cx| {
-        if state.poll_until(cx, |state| state.open() == 0).is_ready() {
+        if state.poll_until(cx, |state| state.connections() == 0).is_ready() {
             return Poll::Ready(());
         }
         // Set before this began, and moved only to an earlier time.

@@ -38,7 +38,7 @@ impl Server {
     /// dropped.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.state.open()
+        self.state.connections()
     }
 
     /// How many panics there were: each ended a connection, or was caught and answered by the protocol, as HTTP does by

@@ -46,7 +46,7 @@ impl State {
     }
 
     /// How many connections are open, those included that were given away.
-    pub(super) fn open(&self) -> usize {
+    pub(super) fn connections(&self) -> usize {
         self.running() + self.kept.get()
     }
 
