@@ -34,15 +34,15 @@ const CHUNK_OVERHEAD_BYTES: usize = 64;
 ///
 /// Dropping it without [`end`](Self::end) or [`fail`](Self::fail) tells the reader that the connection is gone.
 pub(crate) struct Feed {
-    cell: Rc<RefCell<Cell>>,
+    shared: Rc<RefCell<Shared>>,
 }
 
 /// The reader's side, inside a `Body`.
 pub(super) struct Incoming {
-    cell: Rc<RefCell<Cell>>,
+    shared: Rc<RefCell<Shared>>,
 }
 
-struct Cell {
+struct Shared {
     role: Role,
     /// The first chunk in place, so that a reader who keeps up needs no queue. Empty only if `behind` is.
     first: Option<Bytes>,
@@ -59,8 +59,8 @@ struct Cell {
     /// Waits for bytes.
     reader: Option<Waker>,
     /// Waits for room, or for the reader to want bytes, or to go.
-    driver: Option<Waker>,
-    /// The driver is held back, so a reader who makes room wakes it; else each chunk would wake it for nothing.
+    feeder: Option<Waker>,
+    /// The feeder is held back, so a reader who makes room wakes it; else each chunk would wake it for nothing.
     is_held_back: bool,
 }
 
@@ -74,7 +74,7 @@ enum End {
 }
 
 pub(super) fn pair(role: Role, length: Option<u64>) -> (Feed, Incoming) {
-    let cell = Rc::new(RefCell::new(Cell {
+    let shared = Rc::new(RefCell::new(Shared {
         role,
         first: None,
         behind: VecDeque::new(),
@@ -84,10 +84,10 @@ pub(super) fn pair(role: Role, length: Option<u64>) -> (Feed, Incoming) {
         wanted: false,
         dropped: false,
         reader: None,
-        driver: None,
+        feeder: None,
         is_held_back: false,
     }));
-    (Feed { cell: cell.clone() }, Incoming { cell })
+    (Feed { shared: shared.clone() }, Incoming { shared })
 }
 
 impl Feed {
@@ -96,17 +96,17 @@ impl Feed {
     /// Takes what it is given: whoever asked [`has_room`](Self::has_room) before a read may push all that the
     /// read brought. A chunk should own what it holds, or a small one keeps a large buffer alive.
     pub(crate) fn push(&self, chunk: Bytes) {
-        let mut cell = self.cell.borrow_mut();
-        if cell.dropped || chunk.is_empty() || !matches!(cell.end, End::Open) {
+        let mut shared = self.shared.borrow_mut();
+        if shared.dropped || chunk.is_empty() || !matches!(shared.end, End::Open) {
             return;
         }
-        cell.charged += charge(&chunk);
-        if cell.first.is_none() {
-            cell.first = Some(chunk);
+        shared.charged += charge(&chunk);
+        if shared.first.is_none() {
+            shared.first = Some(chunk);
         } else {
-            cell.behind.push_back(chunk);
+            shared.behind.push_back(chunk);
         }
-        wake(cell.reader.take(), cell);
+        wake(shared.reader.take(), shared);
     }
 
     /// The body is complete.
@@ -120,60 +120,60 @@ impl Feed {
     }
 
     fn finish(&self, end: End) {
-        let mut cell = self.cell.borrow_mut();
-        if matches!(cell.end, End::Open) && !cell.dropped {
-            cell.end = end;
-            wake(cell.reader.take(), cell);
+        let mut shared = self.shared.borrow_mut();
+        if matches!(shared.end, End::Open) && !shared.dropped {
+            shared.end = end;
+            wake(shared.reader.take(), shared);
         }
     }
 
     /// Whether the body should be read on. False while the reader is behind; true if nobody reads any more,
     /// since what is pushed then costs nothing.
     pub(crate) fn has_room(&self) -> bool {
-        self.cell.borrow().has_room()
+        self.shared.borrow().has_room()
     }
 
     /// Whether the reader has ever waited for bytes: the time for `100 Continue`.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.cell.borrow().wanted
+        self.shared.borrow().wanted
     }
 
     /// Whether there is no reader any more.
     pub(crate) fn is_dropped(&self) -> bool {
-        self.cell.borrow().dropped
+        self.shared.borrow().dropped
     }
 
     /// Waits until there is room, or nobody reads any more.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let room = self.poll_until(cx, Cell::has_room);
-        self.cell.borrow_mut().is_held_back = room.is_pending();
+        let room = self.poll_until(cx, Shared::has_room);
+        self.shared.borrow_mut().is_held_back = room.is_pending();
         room
     }
 
     /// Waits until the reader has waited for bytes, or nobody reads any more.
     pub(crate) fn poll_wanted(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_until(cx, |cell| cell.wanted || cell.dropped)
+        self.poll_until(cx, |shared| shared.wanted || shared.dropped)
     }
 
     /// Waits until nobody reads any more.
     pub(crate) fn poll_dropped(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_until(cx, |cell| cell.dropped)
+        self.poll_until(cx, |shared| shared.dropped)
     }
 
-    fn poll_until(&self, cx: &mut Context<'_>, ready: impl Fn(&Cell) -> bool) -> Poll<()> {
-        let mut cell = self.cell.borrow_mut();
-        if ready(&cell) {
+    fn poll_until(&self, cx: &mut Context<'_>, ready: impl Fn(&Shared) -> bool) -> Poll<()> {
+        let mut shared = self.shared.borrow_mut();
+        if ready(&shared) {
             return Poll::Ready(());
         }
-        park(&mut cell.driver, cx);
+        park(&mut shared.feeder, cx);
         Poll::Pending
     }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        let role = self.cell.borrow().role;
-        if matches!(self.cell.borrow().end, End::Open) {
+        let role = self.shared.borrow().role;
+        if matches!(self.shared.borrow().end, End::Open) {
             self.fail(Error::closed(role, "receiving a body"));
         }
     }
@@ -181,14 +181,14 @@ impl Drop for Feed {
 
 impl Incoming {
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let mut cell = self.cell.borrow_mut();
-        if let Some(chunk) = cell.pop() {
-            let driver = if cell.should_resume() { cell.driver.take() } else { None };
-            wake(driver, cell);
+        let mut shared = self.shared.borrow_mut();
+        if let Some(chunk) = shared.pop() {
+            let feeder = if shared.should_resume() { shared.feeder.take() } else { None };
+            wake(feeder, shared);
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
-        let is_whole = cell.left == Some(0);
-        match &mut cell.end {
+        let is_whole = shared.left == Some(0);
+        match &mut shared.end {
             End::Complete(trailers) => {
                 let trailers = trailers.take();
                 Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(*trailers))))
@@ -197,52 +197,52 @@ impl Incoming {
             _ if is_whole => Poll::Ready(None),
             End::Broken(error) => Poll::Ready(error.take().map(Err)),
             End::Open => {
-                park(&mut cell.reader, cx);
-                let driver = if cell.wanted { None } else { cell.driver.take() };
-                cell.wanted = true;
-                wake(driver, cell);
+                park(&mut shared.reader, cx);
+                let feeder = if shared.wanted { None } else { shared.feeder.take() };
+                shared.wanted = true;
+                wake(feeder, shared);
                 Poll::Pending
             }
         }
     }
 
     pub(super) fn is_end(&self) -> bool {
-        let cell = self.cell.borrow();
-        let is_empty = cell.first.is_none();
-        is_empty && (cell.left == Some(0) || matches!(cell.end, End::Complete(None) | End::Broken(None)))
+        let shared = self.shared.borrow();
+        let is_empty = shared.first.is_none();
+        is_empty && (shared.left == Some(0) || matches!(shared.end, End::Complete(None) | End::Broken(None)))
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
-        let cell = self.cell.borrow();
-        match (cell.left, &cell.end) {
+        let shared = self.shared.borrow();
+        match (shared.left, &shared.end) {
             (Some(left), _) => SizeHint::with_exact(left),
-            (None, End::Complete(_)) => SizeHint::with_exact(cell.buffered()),
+            (None, End::Complete(_)) => SizeHint::with_exact(shared.buffered()),
             (None, _) => {
                 let mut hint = SizeHint::new();
-                hint.set_lower(cell.buffered());
+                hint.set_lower(shared.buffered());
                 hint
             }
         }
     }
 
     pub(super) fn role(&self) -> Role {
-        self.cell.borrow().role
+        self.shared.borrow().role
     }
 }
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        let mut cell = self.cell.borrow_mut();
-        cell.dropped = true;
-        cell.reader = None;
-        let chunks = (cell.first.take(), std::mem::take(&mut cell.behind));
-        cell.charged = 0;
-        wake(cell.driver.take(), cell);
+        let mut shared = self.shared.borrow_mut();
+        shared.dropped = true;
+        shared.reader = None;
+        let chunks = (shared.first.take(), std::mem::take(&mut shared.behind));
+        shared.charged = 0;
+        wake(shared.feeder.take(), shared);
         drop(chunks);
     }
 }
 
-impl Cell {
+impl Shared {
     fn pop(&mut self) -> Option<Bytes> {
         let chunk = self.first.take()?;
         self.first = self.behind.pop_front();
@@ -257,7 +257,7 @@ impl Cell {
         self.dropped || self.charged < BUFFERED_BYTES_MAX
     }
 
-    /// Not at the first free byte: a driver that was held back is let go when half is free, so that it reads
+    /// Not at the first free byte: a feeder that was held back is let go when half is free, so that it reads
     /// in large pieces.
     fn should_resume(&self) -> bool {
         self.is_held_back && self.charged <= BUFFERED_BYTES_MAX / 2
@@ -280,9 +280,9 @@ fn park(slot: &mut Option<Waker>, cx: &Context<'_>) {
     }
 }
 
-/// Wakes after the cell is let go: a waker is somebody else's code, and may come back here.
-fn wake(waker: Option<Waker>, cell: std::cell::RefMut<'_, Cell>) {
-    drop(cell);
+/// Wakes after it is let go: a waker is somebody else's code, and may come back here.
+fn wake(waker: Option<Waker>, shared: std::cell::RefMut<'_, Shared>) {
+    drop(shared);
     if let Some(waker) = waker {
         waker.wake();
     }
@@ -365,16 +365,16 @@ mod tests {
     }
 
     #[test]
-    fn the_reader_is_woken_by_what_comes_and_the_driver_by_what_goes() {
-        let (reader, driver) = (Arc::new(Count::default()), Arc::new(Count::default()));
-        let (reads, drives) = (Waker::from(reader.clone()), Waker::from(driver.clone()));
-        let (mut reads, mut drives) = (Context::from_waker(&reads), Context::from_waker(&drives));
+    fn the_reader_is_woken_by_what_comes_and_the_feeder_by_what_goes() {
+        let (reader, feeder) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let (reads, feeds) = (Waker::from(reader.clone()), Waker::from(feeder.clone()));
+        let (mut reads, mut feeds) = (Context::from_waker(&reads), Context::from_waker(&feeds));
         let (feed, mut incoming) = pair(Role::Server, None);
 
-        assert!(feed.poll_wanted(&mut drives).is_pending());
+        assert!(feed.poll_wanted(&mut feeds).is_pending());
         assert!(incoming.poll_frame(&mut reads).is_pending());
-        assert_eq!((reader.take(), driver.take()), (0, 1), "a reader that waits wants the body");
-        assert!(feed.poll_wanted(&mut drives).is_ready());
+        assert_eq!((reader.take(), feeder.take()), (0, 1), "a reader that waits wants the body");
+        assert!(feed.poll_wanted(&mut feeds).is_ready());
 
         let chunk = Bytes::from(vec![0; BUFFERED_BYTES_MAX / 4]);
         for _ in 0..4 {
@@ -382,21 +382,21 @@ mod tests {
             feed.push(chunk.clone());
         }
         assert_eq!(reader.take(), 1, "once is enough for one who does not look");
-        assert!(feed.poll_room(&mut drives).is_pending());
+        assert!(feed.poll_room(&mut feeds).is_pending());
         assert!(incoming.poll_frame(&mut reads).is_ready());
-        assert_eq!(driver.take(), 0, "too little room to be worth a read");
+        assert_eq!(feeder.take(), 0, "too little room to be worth a read");
         assert!(incoming.poll_frame(&mut reads).is_ready());
         assert!(incoming.poll_frame(&mut reads).is_ready());
-        assert_eq!(driver.take(), 1);
-        assert!(feed.poll_room(&mut drives).is_ready());
+        assert_eq!(feeder.take(), 1);
+        assert!(feed.poll_room(&mut feeds).is_ready());
 
-        assert!(feed.poll_dropped(&mut drives).is_pending());
+        assert!(feed.poll_dropped(&mut feeds).is_pending());
         assert!(incoming.poll_frame(&mut reads).is_ready());
-        assert_eq!(driver.take(), 0, "it is not held back, so there is nothing to tell");
+        assert_eq!(feeder.take(), 0, "it is not held back, so there is nothing to tell");
         drop(incoming);
-        assert_eq!(driver.take(), 1, "nobody reads any more");
-        assert!(feed.poll_dropped(&mut drives).is_ready());
-        assert!(feed.poll_room(&mut drives).is_ready());
+        assert_eq!(feeder.take(), 1, "nobody reads any more");
+        assert!(feed.poll_dropped(&mut feeds).is_ready());
+        assert!(feed.poll_room(&mut feeds).is_ready());
     }
 
     #[test]

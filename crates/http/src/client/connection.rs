@@ -44,7 +44,7 @@ pub(super) struct Connection<Io> {
     outbox: Outbox,
     is_flushed: bool,
     /// What was read and is not taken yet, because whoever reads the body is behind.
-    unread: Vec<u8>,
+    leftover: Vec<u8>,
     patience: Patience,
     is_ending: bool,
 }
@@ -75,7 +75,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
             current: None,
             outbox: Outbox::default(),
             is_flushed: true,
-            unread: Vec::new(),
+            leftover: Vec::new(),
             is_ending: false,
         }
     }
@@ -223,9 +223,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
         if !current.is_touched || current.exchange.is_received() || current.poll_room(cx).is_pending() {
             return Ok(false);
         }
-        if !self.unread.is_empty() {
-            let unread = std::mem::take(&mut self.unread);
-            self.take(&unread)?;
+        if !self.leftover.is_empty() {
+            let leftover = std::mem::take(&mut self.leftover);
+            self.take(&leftover)?;
             return Ok(true);
         }
         buffer::lend(|buf| {
@@ -246,7 +246,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
             self.patience.handle_received();
         }
         let taken = self.take_off(&mut input);
-        self.unread = input.to_vec();
+        self.leftover = input.to_vec();
         taken
     }
 
@@ -291,7 +291,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
             return Ok(false);
         }
         // Bytes that are left over are the beginning of an answer to nothing.
-        let is_clean = self.outbox.is_empty() && self.is_flushed && self.unread.is_empty();
+        let is_clean = self.outbox.is_empty() && self.is_flushed && self.leftover.is_empty();
         if !current.exchange.leaves_open() || !is_clean {
             return Err(Stop::Quiet);
         }
@@ -335,13 +335,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
                 self.exit.close(None);
                 if let (Some(current), Some(io)) = (current, self.io.take()) {
                     let (slot, on_upgrade) = OnUpgrade::new(Role::Client);
-                    slot.fill(Upgraded::new(io, Bytes::from(std::mem::take(&mut self.unread)), None));
+                    slot.fill(Upgraded::new(io, Bytes::from(std::mem::take(&mut self.leftover)), None));
                     let response = Response::from_parts(head.into_parts(), Body::upgrade(on_upgrade));
                     current.call.answer(Ok(response));
                 }
             }
         }
-        self.unread = Vec::new();
+        self.leftover = Vec::new();
     }
 
     /// Says good-bye, for as long as a stalled write may take.

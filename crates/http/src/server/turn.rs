@@ -253,7 +253,7 @@ where
 
     #[inline]
     fn handle_reply(&mut self, due: Due, response: &mut Response<Body>) {
-        match self.talk.conversation.try_turn(due) {
+        match self.talk.conversation.try_pass(due) {
             Ok(terms) => self.begin_reply(terms, response),
             // An allocation, for one that was answered before its turn.
             Err(due) => self.talk.conversation.handle_reply(due, Box::new(std::mem::take(response))),

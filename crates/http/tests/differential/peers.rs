@@ -15,8 +15,8 @@ use http_body_util::Full;
 
 use crate::outcome::{End, Exchange, Outcome};
 use crate::world::World;
+use crate::world::judge::{self, Asked, Connection};
 use crate::world::pipe::{self, Peer, pipe};
-use crate::world::wire::{self, Asked, Connection};
 
 /// Plays a connection to our server: the pieces one after the other, then the client's end.
 pub(crate) async fn ours(world: &World, pieces: &[&[u8]]) -> Outcome {
@@ -36,7 +36,7 @@ pub(crate) async fn ours(world: &World, pieces: &[&[u8]]) -> Outcome {
 fn judge_ours(log: &Log, seen: &[u8], is_early: bool) -> Outcome {
     let exchanges = log.0.borrow().clone();
     let asked: Vec<_> = exchanges.iter().map(|exchange| Asked::from(method(exchange))).collect();
-    let responses = wire::responses(seen, &asked, Connection::Closed);
+    let responses = judge::responses(seen, &asked, Connection::Closed);
     let responses = responses.unwrap_or_else(|error| panic!("{error} in {}", seen.escape_ascii()));
     for (exchange, response) in exchanges.iter().zip(&responses) {
         assert!(response.is_whole, "an answer is cut short: {}", seen.escape_ascii());

@@ -17,8 +17,8 @@ use futures_util::{AsyncReadExt, stream};
 use http::{Method, Request};
 
 use crate::plan::Plan;
+use crate::world::judge::{self, Asked, Connection, Message};
 use crate::world::pipe::{Peer, pipe};
-use crate::world::wire::{self, Asked, Connection, Message};
 use crate::world::{self, World};
 
 /// What is asked.
@@ -236,7 +236,7 @@ struct Seen {
 impl Seen {
     fn check(&self) {
         let shown = || self.wire.escape_ascii();
-        let requests = wire::requests(&self.wire).unwrap_or_else(|error| panic!("{error} in {}", shown()));
+        let requests = judge::requests(&self.wire).unwrap_or_else(|error| panic!("{error} in {}", shown()));
         assert!(requests.len() <= self.told.len(), "more requests than calls: {}", shown());
         assert!(answers(&self.told) <= requests.len(), "an answer to what was not asked: {}", shown());
         self.check_answers(&requests);
@@ -250,7 +250,7 @@ impl Seen {
             .filter(|request| is_told(request))
             .map(|request| Asked::from(&request.method[..]))
             .collect();
-        let Ok(expected) = wire::responses(&self.sent, &asked, Connection::Closed) else { return };
+        let Ok(expected) = judge::responses(&self.sent, &asked, Connection::Closed) else { return };
         for ((_, told), expected) in self.told.iter().zip(&expected).take(asked.len()) {
             match told {
                 Told::Failed => return,

@@ -17,8 +17,8 @@ use futures_util::{Stream, StreamExt, stream};
 use http::{Request, Response, StatusCode};
 
 use crate::plan::Plan;
+use crate::world::judge::{self, Asked, Connection, Message};
 use crate::world::pipe::{Peer, pipe};
-use crate::world::wire::{self, Asked, Connection, Message};
 use crate::world::{self, World};
 
 /// What a service does with a request.
@@ -285,7 +285,7 @@ struct Seen {
 impl Seen {
     fn messages(&self) -> Vec<Message> {
         let asked: Vec<_> = self.asked.iter().map(|method| Asked::from(&method[..])).collect();
-        let messages = wire::responses(&self.wire, &asked, Connection::Closed);
+        let messages = judge::responses(&self.wire, &asked, Connection::Closed);
         messages.unwrap_or_else(|error| panic!("{error} in {}", self.wire.escape_ascii()))
     }
 

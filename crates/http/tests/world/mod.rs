@@ -10,13 +10,13 @@
 //! It makes no system call, so that ten thousand connections take a second, and nothing in it is left to chance: what
 //! failed once fails again. Whoever spins instead of waiting is found out by [`World::quiet`], which fails.
 //!
-//! Nothing here knows the crate under test; [`wire`] reads HTTP by itself. The tests that play one connection step by
+//! Nothing here knows the crate under test; [`judge`] reads HTTP by itself. The tests that play one connection step by
 //! step, on a clock set by hand, take [`pipe`] and [`script`] alone.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub(crate) mod pipe;
 pub(crate) mod script;
-pub(crate) mod wire;
+pub(crate) mod judge;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;

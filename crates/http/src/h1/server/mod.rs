@@ -225,7 +225,7 @@ impl<R> Conversation<R> {
     /// # Errors
     ///
     /// It has not come, and the reply must be [handled](Self::handle_reply).
-    pub(crate) fn try_turn(&mut self, due: Due) -> Result<Terms, Due> {
+    pub(crate) fn try_pass(&mut self, due: Due) -> Result<Terms, Due> {
         let Due { ticket, terms } = due;
         if self.is_writing {
             return Err(Due { ticket, terms });

@@ -59,7 +59,7 @@ impl Table {
                 let due = self.due.remove(&number.parse().unwrap()).expect("such a request");
                 let text = if verb == "stream" { format!("stream:{text}") } else { text.to_owned() };
                 let reply = (status.parse().unwrap(), text);
-                match self.conversation.try_turn(due) {
+                match self.conversation.try_pass(due) {
                     Ok(terms) => self.write(terms, reply),
                     Err(due) => self.conversation.handle_reply(due, reply),
                 }
