@@ -42,12 +42,12 @@
 //!
 //! In reading order:
 //!
-//! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it, `spin` whether it
-//!   looks around for a moment before it sleeps;
+//! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it, by a
+//!   `handle`, `spin` whether it looks around for a moment before it sleeps;
 //! - [`task`] is what it runs;
 //! - sources: `interest` is what one is ready for, `waiters` are those who wait for it, `pauses` hold a listener back;
 //!   [`time`], [`net`], [`channel`], [`sync`] and `latch` are such sources, and so are the ends of work that is
-//!   `blocking` and the `shutdown`;
+//!   `blocking` and the `shutdown`; `entropy` is there at once;
 //! - [`notice`](mod@notice) is what the operator is told, [`buffer`] what is lent to read into;
 //! - [`driver`] is what is asked of the world, with a clock for tests; [`testing`] and `woken` serve tests, too.
 #![forbid(unsafe_code)]
@@ -55,6 +55,7 @@
 mod reactor;
 mod core;
 mod inbox;
+mod handle;
 mod spin;
 pub mod task;
 mod interest;
@@ -69,6 +70,7 @@ pub mod sync;
 mod latch;
 mod blocking;
 mod shutdown;
+mod entropy;
 pub mod notice;
 pub mod buffer;
 pub mod driver;
@@ -76,12 +78,15 @@ pub mod testing;
 
 pub use blocking::{BlockingError, blocking};
 pub use driver::os::Source;
-pub use inbox::{Handle, RemoteHandle};
+pub use entropy::entropy;
+pub use handle::{Handle, RemoteHandle};
 pub use latch::Latch;
 pub use notice::notice;
-pub use reactor::{Config, Reactor, entropy, run, wall_clock};
+pub use reactor::{Config, Reactor, run};
 pub use shutdown::{Shutdown, is_shutting_down, request_shutdown, shutdown};
 pub use task::{
     ChildError, JoinError, JoinHandle, Task, TaskGroup, Tick, schedule, spawn, spawn_named, yield_now,
 };
-pub use time::{Elapsed, Instant, Interval, Sleep, interval, sleep, sleep_until, timeout, timeout_at};
+pub use time::{
+    Elapsed, Instant, Interval, Sleep, interval, sleep, sleep_until, timeout, timeout_at, wall_clock,
+};

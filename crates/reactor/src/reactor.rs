@@ -8,12 +8,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use crate::core::{self, Core};
+use crate::core::Core;
 use crate::driver::os::Os;
 use crate::driver::{Driver, Event, Park};
-use crate::inbox::{Handle, Maker};
+use crate::handle::Handle;
+use crate::inbox::Maker;
 use crate::notice::{self, Notice};
 use crate::task::{JoinError, Origin, budget};
 use crate::time::Instant;
@@ -43,9 +44,9 @@ pub struct Config {
     ///
     /// 50 µs: what a virtual machine takes to put a thread to sleep and to wake it, which would otherwise be nearly
     /// all of the latency of a request that comes alone. It is done only while it pays, as recent turns have shown,
-    /// and no more than a twentieth of a core is spent on it in vain. More than a millisecond counts as that. `EKIDEN_SPIN=off` in the environment makes the
-    /// default zero, for who traces or measures a program as it is; a driver whose clock stands while it is asked
-    /// has no use for it.
+    /// and no more than a twentieth of a core is spent on it in vain. More than a millisecond counts as that.
+    /// `EKIDEN_SPIN=off` in the environment makes the default zero, for whoever traces or measures a program as it is;
+    /// a driver whose clock stands while it is asked has no use for it.
     pub spin_max: Duration,
 }
 
@@ -268,31 +269,6 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.set(false);
     }
-}
-
-/// The wall clock of the reactor that runs on this thread.
-///
-/// # Panics
-///
-/// If no reactor runs on this thread.
-#[must_use]
-#[track_caller]
-pub fn wall_clock() -> SystemTime {
-    core::with(|core| core.driver.wall_clock())
-}
-
-/// Fills a buffer with random bytes, fit for secrets on the system's driver.
-///
-/// # Errors
-///
-/// When the system's source of entropy fails.
-///
-/// # Panics
-///
-/// If no reactor runs on this thread.
-#[track_caller]
-pub fn entropy(buf: &mut [u8]) -> io::Result<()> {
-    core::with(|core| core.driver.entropy(buf))
 }
 
 /// How many polls, and uses of sources within them, before the loop looks at the world again. At a microsecond or

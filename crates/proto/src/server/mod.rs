@@ -12,7 +12,7 @@
 //!
 //! In reading order: [`Config`] has the knobs; [`Listener`] is where connections come from, [`Server`] the `handle`, `state` what it shares with
 //! the connections; [`Drain`] is what a connection is told, [`Seat`] its place at the server, `linger` how one is closed
-//! so that its peer gets what was written; `accept` is the loop.
+//! so that its peer gets what was written; `accept` takes connections in, and `life` is the whole of it, from there to the end of the drain.
 
 mod config;
 mod listener;
@@ -22,6 +22,7 @@ mod drain;
 mod seat;
 mod linger;
 mod accept;
+mod life;
 #[cfg(test)]
 mod tests;
 
@@ -57,7 +58,7 @@ impl Config {
     {
         assert!(self.connections_max > 0, "a server that may have no connection could never serve one");
         let state = Rc::new(State::new(Drain::new()));
-        let task = spawn_named("server", accept::run(listener, self, serve_connection, state.clone()));
+        let task = spawn_named("server", life::run(listener, self, serve_connection, state.clone()));
         Server::new(task, state)
     }
 }

@@ -1,0 +1,88 @@
+//! A server's life: it accepts until it drains, then waits for what is owed.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+
+use ekiden_reactor::notice::Level;
+use ekiden_reactor::{Instant, notice, shutdown, sleep_until};
+
+use super::accept;
+use super::config::Config;
+use super::handle::Drained;
+use super::listener::Listener;
+use super::seat::Seat;
+use super::state::State;
+
+/// A server's life: accepts until it drains, then waits for what is owed.
+pub(super) async fn run<L, F, C>(
+    listener: L,
+    config: Config,
+    serve: F,
+    state: Rc<State>,
+) -> io::Result<Drained>
+where
+    L: Listener,
+    F: Fn(L::Io, L::Addr, Seat) -> C + 'static,
+    C: Future<Output = ()> + 'static,
+{
+    let accepted = {
+        let mut accepting = pin!(accept::accept_all(&listener, config.connections_max, serve, &state));
+        let mut drain = state.drain.begun();
+        let mut shutdown = config.drain_on_shutdown.then(shutdown);
+        poll_fn(|cx| {
+            if Pin::new(&mut drain).poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            if shutdown.as_mut().is_some_and(|shutdown| Pin::new(shutdown).poll(cx).is_ready()) {
+                return Poll::Ready(Ok(()));
+            }
+            accepting.as_mut().poll(cx).map(Err)
+        })
+        .await
+    };
+    // Closed before the wait, so that whoever comes now is told at once to go elsewhere.
+    drop(listener);
+    if state.deadline().is_none() {
+        state.drain_within(config.drain_timeout);
+    }
+    let drained = drain(&state).await;
+    state.drained.set(drained);
+    state.ended.open();
+    accepted.map(|()| drained)
+}
+
+/// Waits for the connections to finish, but not beyond the deadline.
+async fn drain(state: &State) -> Drained {
+    let open = state.connections();
+    let mut patience = sleep_until(Instant::recent());
+    poll_fn(|cx| {
+        if state.poll_until(cx, |state| state.connections() == 0).is_ready() {
+            return Poll::Ready(());
+        }
+        // Set before this began, and moved only to an earlier time.
+        patience.reset(state.deadline().unwrap_or_else(Instant::recent));
+        Pin::new(&mut patience).poll(cx)
+    })
+    .await;
+    let (dropped, left) = (state.running(), state.kept.get());
+    if dropped > 0 {
+        notice(
+            Level::Warning,
+            "drain",
+            format_args!("{dropped} connections had not finished in time and are dropped"),
+        );
+        state.abort_all();
+        poll_fn(|cx| state.poll_until(cx, |state| state.running() == 0)).await;
+    }
+    if left > 0 {
+        notice(
+            Level::Warning,
+            "drain",
+            format_args!("{left} connections were given away, had not ended in time and go on"),
+        );
+    }
+    Drained { finished: open.saturating_sub(dropped + left), dropped, left }
+}
