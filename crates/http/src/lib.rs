@@ -24,14 +24,16 @@
 //! - [`client`] is one connection, reused; pools stand on it.
 //! - [`Body`] is the one body of both, in both directions, and an [`http_body::Body`].
 //! - [`Error`] is the one error of both: it says whose fault it was, and whether the request was begun.
-//! - [`head`] is what lies beneath `http`'s types: the head of a message as it was parsed.
+//! - [`head`] is what lies beneath `http`'s types: the head of a message as it was parsed. A [`Refusal`] is what may be
+//!   wrong with a message.
 //! - `adapt`, by the features `hyper` and `tower`, lets the programs that people have move in.
 //!
-//! The wire is ours (`h1`, without a socket or a clock), so that a request costs what the wire needs. It is strict: there is one way to frame a body, and
-//! whatever two programs might read differently is refused.
+//! The wire is ours (`h1`, without a socket or a clock), so that a request costs what the wire needs. It is strict:
+//! there is one way to frame a body, and whatever two programs might read differently is refused.
 #![forbid(unsafe_code)]
 
 pub mod head;
+mod refusal;
 mod body;
 mod error;
 mod h1;
@@ -43,6 +45,7 @@ pub mod adapt;
 pub use body::{Body, OnUpgrade, Upgraded};
 pub use client::Client;
 pub use error::Error;
+pub use refusal::Refusal;
 pub use server::{serve, serve_connection};
 
 /// The types of the `http` crate that everybody needs, so that a program need not name that crate.

@@ -18,7 +18,7 @@ use crate::body::{Body, Feed};
 use crate::error::{Error, Role};
 use crate::h1::client::{Exchange, Received};
 use crate::h1::framing::Framing;
-use crate::head::Refusal;
+use crate::refusal::Refusal;
 
 /// An exchange and those who wait for it.
 pub(super) struct Current {

@@ -4,7 +4,7 @@
 //! are checked like the fields of a head and handed on, except for those that would change how the message is
 //! read or routed (RFC 9110, 6.5.1): they are dropped.
 
-use crate::head::Refusal;
+use crate::refusal::Refusal;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::io::Write;
 

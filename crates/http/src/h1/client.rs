@@ -18,7 +18,8 @@ use super::content::Content;
 use super::encode::{Invalid, Outgoing};
 use super::framing::{self, Framing};
 use super::outbox::Outbox;
-use crate::head::{HeadReader, Limits, Marks, Refusal, ResponseHead};
+use crate::head::{HeadReader, Limits, Marks, ResponseHead};
+use crate::refusal::Refusal;
 
 /// What is to be known of a request while it is on the wire.
 #[derive(Debug)]

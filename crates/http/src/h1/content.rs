@@ -2,7 +2,7 @@
 
 use super::chunked::{Decoder, Piece};
 use super::framing::Framing;
-use crate::head::Refusal;
+use crate::refusal::Refusal;
 
 /// Takes one body off the bytes that are received.
 #[derive(Debug)]

@@ -3,7 +3,8 @@
 //! The source is RFC 9112, sections 6.1 to 6.3 and 11.2. Where those let a lenient reader pick, this refuses: a
 //! message that two readers can cut in two ways is how one request is smuggled inside another.
 
-use crate::head::{Coding, Length, Marks, Refusal, RequestHead, ResponseHead};
+use crate::head::{Coding, Length, Marks, RequestHead, ResponseHead};
+use crate::refusal::Refusal;
 use http::{Method, StatusCode, Version};
 
 /// How the body that follows a head is framed.

@@ -11,16 +11,15 @@
 //!
 //! Parsing is strict, because two programs that read one head differently are how requests are smuggled: lines
 //! end in CR LF and nothing else, no folded lines, no space before a colon, `Host` once and valid, a target that
-//! fits its method. What is wrong is said by a [`Refusal`], which knows the status that answers it. How the body
+//! fits its method. What is wrong is said by a [`Refusal`](crate::Refusal), which knows the status that answers it. How the body
 //! is framed is not decided here.
 //!
-//! In reading order: a [`Refusal`] says why not; `request` and `response` are the two heads, on their [`Fields`]; `marks`
+//! In reading order: `request` and `response` are the two heads, on their [`Fields`]; `marks`
 //! is what the few fields say that HTTP/1.1 itself reads, `target` which targets and hosts are accepted; `reader` waits
 //! for the whole and parses it.
 //!
 //! Sources: RFC 9110 (semantics), RFC 9112 (HTTP/1.1).
 
-mod refusal;
 mod request;
 mod response;
 mod fields;
@@ -29,9 +28,10 @@ mod target;
 mod reader;
 
 pub use fields::Fields;
-pub use refusal::Refusal;
 pub use request::RequestHead;
 pub use response::ResponseHead;
+
+use crate::refusal::Refusal;
 
 pub(crate) use marks::{Coding, Expectation, Length, Marks, decimal};
 pub(crate) use reader::HeadReader;

@@ -4,7 +4,8 @@
 //! looked at again only when its first line, and then when all of it, has come: a peer that sends a byte at a
 //! time makes us look at each byte once, not at each byte for each byte.
 
-use super::{Limits, Marks, Parsed, Refusal, RequestHead, ResponseHead};
+use super::{Limits, Marks, Parsed, RequestHead, ResponseHead};
+use crate::refusal::Refusal;
 
 /// Collects the bytes of one head after the other.
 #[derive(Debug, Default)]
@@ -136,6 +137,19 @@ impl HeadReader {
 }
 
 type Parse<T> = fn(&[u8], &Limits) -> Result<Option<Parsed<T>>, Refusal>;
+
+impl From<httparse::Error> for Refusal {
+    fn from(error: httparse::Error) -> Self {
+        match error {
+            httparse::Error::HeaderName => Self::HeaderName,
+            httparse::Error::HeaderValue => Self::HeaderValue,
+            httparse::Error::NewLine => Self::LineEnd,
+            httparse::Error::TooManyHeaders => Self::TooManyHeaders,
+            httparse::Error::Token => Self::Target,
+            httparse::Error::Status | httparse::Error::Version => Self::StartLine,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

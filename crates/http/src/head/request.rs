@@ -2,7 +2,8 @@
 
 use super::fields::Span;
 use super::marks::Host;
-use super::{Fields, HEADERS_MAX, Limits, Marks, Parsed, Refusal, target};
+use super::{Fields, HEADERS_MAX, Limits, Marks, Parsed, target};
+use crate::refusal::Refusal;
 use http::{Method, Version};
 use httparse::Status;
 use std::fmt;

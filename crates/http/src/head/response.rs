@@ -1,6 +1,7 @@
 //! The head of a response.
 
-use super::{Fields, HEADERS_MAX, Limits, Marks, Parsed, Refusal};
+use super::{Fields, HEADERS_MAX, Limits, Marks, Parsed};
+use crate::refusal::Refusal;
 use http::{StatusCode, Version};
 use httparse::Status;
 use std::mem::MaybeUninit;

@@ -11,7 +11,7 @@ use super::running::Panic;
 use crate::body::Body;
 use crate::error::Error;
 use crate::h1::encode::Invalid;
-use crate::head::Refusal;
+use crate::refusal::Refusal;
 
 /// To a request that cannot be read: what is wrong with it, in a line.
 pub(super) fn to_refusal(refusal: Refusal) -> Response<Body> {

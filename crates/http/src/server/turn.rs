@@ -38,7 +38,8 @@ use crate::h1::encode::Reply;
 use crate::h1::framing::Framing;
 use crate::h1::outbox::SLICES_MAX;
 use crate::h1::server::{Due, Event, Farewell, Reader, Terms, Wait};
-use crate::head::{Refusal, RequestHead};
+use crate::head::RequestHead;
+use crate::refusal::Refusal;
 
 /// What a turn works with.
 pub(super) struct Turn<'t, 'cx, Io, Call, F> {

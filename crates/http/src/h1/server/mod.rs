@@ -34,7 +34,8 @@ use super::chunked::Piece;
 use super::content::Content;
 use super::encode::{self, CONTINUE, Form, Invalid, Outgoing, Place, Reply, Said};
 use super::framing::{self, Asked, Framing};
-use crate::head::{Expectation, HeadReader, Limits, Marks, Refusal, RequestHead};
+use crate::head::{Expectation, HeadReader, Limits, Marks, RequestHead};
+use crate::refusal::Refusal;
 use ekiden_proto::pipeline::Order;
 use http::{HeaderMap, StatusCode, Version};
 

@@ -1,4 +1,4 @@
-//! Why a message is refused, and with which status.
+//! Why a message is refused, and with which status: its head, its body, or its manners.
 
 use http::StatusCode;
 use std::fmt;
@@ -126,16 +126,3 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-impl From<httparse::Error> for Refusal {
-    fn from(error: httparse::Error) -> Self {
-        match error {
-            httparse::Error::HeaderName => Self::HeaderName,
-            httparse::Error::HeaderValue => Self::HeaderValue,
-            httparse::Error::NewLine => Self::LineEnd,
-            httparse::Error::TooManyHeaders => Self::TooManyHeaders,
-            httparse::Error::Token => Self::Target,
-            httparse::Error::Status | httparse::Error::Version => Self::StartLine,
-        }
-    }
-}
