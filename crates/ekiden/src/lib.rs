@@ -188,7 +188,7 @@ pub use ekiden_reactor::{
     ChildError, Config, Elapsed, Handle, Instant, Interval, JoinError, JoinHandle, Latch, Reactor, Sleep,
     Source, Task, TaskGroup, Tick, blocking, buffer, channel, driver, entropy, interval, is_shutting_down,
     net, notice, request_shutdown, run, schedule, shutdown, sleep, sleep_until, spawn, spawn_named, sync,
-    testing, timeout, timeout_at, wall_clock, yield_now,
+    timeout, timeout_at, wall_clock, yield_now,
 };
 pub use ekiden_service::{
     Begun, BoxService, Expired, Failure, Fault, Refused, Service, ServiceExt, ServiceFn, Status, service_fn,

@@ -1,4 +1,5 @@
-//! For tests: [`Wire`], a byte stream with both ends in the test's hand, and [`Holding`], a decoder that holds.
+//! For tests: [`Wire`], a byte stream with both ends in the test's hand, [`Holding`], a decoder that holds, and
+//! [`decode_in_pieces`], which feeds one what was cut anywhere.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -184,4 +185,27 @@ impl<T: AsRef<str>> Encoder<T> for Holding {
         self.0.encode(line.as_ref(), buf)?;
         if line.as_ref() == "bad" { Err(LinesError::LineBreak) } else { Ok(()) }
     }
+}
+
+/// All frames of `input` when it arrives cut at `cuts`, and the error that ends them, if one does.
+pub(crate) fn decode_in_pieces<D: Decoder>(
+    decoder: &mut D,
+    input: &[u8],
+    cuts: &[usize],
+) -> (Vec<D::Item>, Option<D::Error>) {
+    let mut cuts: Vec<_> = cuts.iter().map(|cut| cut % (input.len() + 1)).chain([0, input.len()]).collect();
+    cuts.sort_unstable();
+    let mut buf = BytesMut::new();
+    let mut frames = Vec::new();
+    for piece in cuts.windows(2) {
+        buf.extend_from_slice(&input[piece[0]..piece[1]]);
+        loop {
+            match decoder.decode(&mut buf) {
+                Ok(Decoded::Incomplete) => break,
+                Ok(Decoded::Frame(frame) | Decoded::Hold(frame)) => frames.push(frame),
+                Err(error) => return (frames, Some(error)),
+            }
+        }
+    }
+    (frames, None)
 }

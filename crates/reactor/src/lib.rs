@@ -49,7 +49,7 @@
 //!   [`time`], [`net`], [`channel`], [`sync`] and `latch` are such sources, and so are the ends of work that is
 //!   `blocking` and the `shutdown`; `entropy` is there at once;
 //! - [`notice`](mod@notice) is what the operator is told, [`buffer`] what is lent to read into;
-//! - [`driver`] is what is asked of the world, with a clock for tests; [`testing`] and `woken` serve tests, too.
+//! - [`driver`] is what is asked of the world, with a clock for tests; `woken` serves tests, too.
 #![forbid(unsafe_code)]
 
 mod reactor;
@@ -74,7 +74,6 @@ mod entropy;
 pub mod notice;
 pub mod buffer;
 pub mod driver;
-pub mod testing;
 
 pub use blocking::{BlockingError, blocking};
 pub use driver::os::Source;

@@ -19,7 +19,7 @@ use proc_macro::TokenStream;
 /// ```standalone_crate
 /// # extern crate self as ekiden;
 /// # pub use ekiden_macros::test;
-/// # pub mod testing { pub fn run<F: Future>(_: F) -> F::Output { unimplemented!() } }
+/// # pub fn run<F: Future>(_: F) -> F::Output { unimplemented!() }
 /// # pub mod net { pub struct TcpListener; impl TcpListener {
 /// #     pub async fn bind(_: &str) -> std::io::Result<Self> { Ok(Self) }
 /// #     pub fn local_addr(&self) -> std::io::Result<std::net::SocketAddr> { unimplemented!() } } }

@@ -5,7 +5,7 @@
 //!   #[should_panic]                       #[should_panic]
 //!   async fn name() -> R { body }   ──►   fn name() -> R {
 //!                                             async fn name() -> R { body }
-//!                                             ::ekiden::testing::run(name())
+//!                                             ::ekiden::run(name())
 //!                                         }
 //! ```
 //!
@@ -94,7 +94,7 @@ impl Test {
         let mut block = source("async");
         block.extend(signature.clone());
         block.extend([self.body]);
-        block.extend(source(&format!("::ekiden::testing::run({}())", self.name)));
+        block.extend(source(&format!("::ekiden::run({}())", self.name)));
 
         let mut test = source("#[::core::prelude::v1::test]");
         test.extend(self.attributes);

@@ -2,15 +2,13 @@
 
 extern crate self as ekiden;
 
-mod testing {
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
-    pub(crate) fn run<F: Future>(test: F) -> F::Output {
-        match pin!(test).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(output) => output,
-            Poll::Pending => panic!("the stand-in polls once"),
-        }
+fn run<F: Future>(test: F) -> F::Output {
+    match pin!(test).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the stand-in polls once"),
     }
 }
 

@@ -206,8 +206,8 @@ const COPIED_BYTES_MAX: usize = 1024;
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::decode_in_pieces;
     use super::*;
+    use crate::wire::decode_in_pieces;
     use proptest::prelude::*;
 
     const SMALL: LengthDelimited =

@@ -214,8 +214,8 @@ const LINE_BYTES_MAX: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::decode_in_pieces;
     use super::*;
+    use crate::wire::decode_in_pieces;
     use proptest::prelude::*;
 
     /// What lines of at most four bytes make of `input`: the lines, and "!" with the error that ends them.

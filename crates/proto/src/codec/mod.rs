@@ -102,34 +102,3 @@ pub trait Encoder<T> {
 pub(crate) fn skip(buf: &mut BytesMut, bytes: usize) {
     if bytes == buf.len() { buf.clear() } else { buf.advance(bytes) }
 }
-
-#[cfg(test)]
-pub(crate) mod testing {
-    //! Feeds a decoder bytes in pieces.
-
-    use super::*;
-
-    /// All frames of `input` when it arrives cut at `cuts`, and the error that ends them, if one does.
-    pub(crate) fn decode_in_pieces<D: Decoder>(
-        decoder: &mut D,
-        input: &[u8],
-        cuts: &[usize],
-    ) -> (Vec<D::Item>, Option<D::Error>) {
-        let mut cuts: Vec<_> =
-            cuts.iter().map(|cut| cut % (input.len() + 1)).chain([0, input.len()]).collect();
-        cuts.sort_unstable();
-        let mut buf = BytesMut::new();
-        let mut frames = Vec::new();
-        for piece in cuts.windows(2) {
-            buf.extend_from_slice(&input[piece[0]..piece[1]]);
-            loop {
-                match decoder.decode(&mut buf) {
-                    Ok(Decoded::Incomplete) => break,
-                    Ok(Decoded::Frame(frame) | Decoded::Hold(frame)) => frames.push(frame),
-                    Err(error) => return (frames, Some(error)),
-                }
-            }
-        }
-        (frames, None)
-    }
-}
