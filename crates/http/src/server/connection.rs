@@ -84,8 +84,19 @@ where
         if has_drained {
             talk.conversation.handle_drain();
         }
-        let mut turn =
-            Turn { shared, seat, io, call, running, talk: &mut talk, patience, cx, now, is_spent: false };
+        let mut turn = Turn {
+            shared,
+            seat,
+            io,
+            call,
+            running,
+            talk: &mut talk,
+            patience,
+            cx,
+            now,
+            is_spent: false,
+            is_read_awaited: false,
+        };
         let polled = turn.poll();
         if polled.is_pending() && talk.is_at_rest() {
             self.shared.spare.give(talk);

@@ -54,6 +54,8 @@ pub(super) struct Turn<'t, 'cx, Io, Call, F> {
     pub(super) now: Instant,
     /// So many requests were begun that the others come first. The task is queued for the next turn of the loop.
     pub(super) is_spent: bool,
+    /// The stream was asked for more and had nothing: it wakes the task when it has.
+    pub(super) is_read_awaited: bool,
 }
 
 /// How often a connection may go round before it lets other tasks have a turn: a megabyte of a body in either
@@ -107,7 +109,9 @@ where
             let taken = leftover.len() - rest.len();
             leftover.advance(taken);
             self.talk.leftover = leftover;
-            return Ok(is_progress);
+            // Something may have been taken and nothing come of it: the beginning of a head. Then what follows must be
+            // asked for.
+            return Ok(is_progress || taken > 0);
         }
         if !self.talk.wants_read() {
             return Ok(false);
@@ -115,7 +119,10 @@ where
         // What the scratch buffer holds is taken before this returns, so the connection keeps none.
         buffer::lend(|scratch| {
             match Pin::new(&mut *self.io).poll_read(self.cx, scratch) {
-                Poll::Pending => return Ok(false),
+                Poll::Pending => {
+                    self.is_read_awaited = true;
+                    return Ok(false);
+                }
                 Poll::Ready(Ok(0)) => {
                     let event = self.talk.conversation.handle_end();
                     self.handle(event);
@@ -383,11 +390,12 @@ where
     /// There is nothing to do: sees to it that the task is woken when there is. True if there is after all.
     fn wait(&mut self) -> Result<bool, Error> {
         self.ask_reader();
-        let wait = if self.talk.wants_read() {
-            self.talk.conversation.wait(self.talk.reader())
-        } else {
-            Wait::Nothing
-        };
+        let wants_read = self.talk.wants_read();
+        debug_assert!(
+            self.is_read_awaited || !wants_read,
+            "nothing would wake the task when the peer sends more"
+        );
+        let wait = if wants_read { self.talk.conversation.wait(self.talk.reader()) } else { Wait::Nothing };
         let config = &self.shared.config;
         match self.patience.poll_overdue(self.cx, config, self.now, wait, !self.talk.is_written()) {
             None => Ok(false),

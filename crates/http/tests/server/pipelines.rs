@@ -77,6 +77,45 @@ fn so_many_run_at_once_and_no_more() {
 }
 
 #[test]
+fn the_rest_of_a_head_is_read_whatever_had_to_wait_before() {
+    // All that may run do, then one is answered, and what was left of the read is the beginning of a head.
+    check_with(
+        |config| config.in_flight_max = 2,
+        r"
+        send GET /wait/a HTTP/1.1\nHost: x\n\nGET /wait/b HTTP/1.1\nHost: x\n\nGET /
+        go a
+        wire => HTTP/1.1 200 OK\ncontent-length: 7\n\n/wait/a
+        go b
+        wire => HTTP/1.1 200 OK\ncontent-length: 7\n\n/wait/b
+        send c HTTP/1.1\nHost: x\n\n
+        wire => HTTP/1.1 200 OK\ncontent-length: 2\n\n/c
+        ",
+    );
+    // As many as are begun in one turn, and the beginning of the next.
+    for requests in 1..100 {
+        let many = r"GET /a HTTP/1.1\nHost: x\n\n".repeat(requests);
+        let answers = r"HTTP/1.1 200 OK\ncontent-length: 2\n\n/a".repeat(requests);
+        check(&format!(
+            r"
+            send {many}GET /
+            wire => {answers}
+            send c HTTP/1.1\nHost: x\n\n
+            wire => HTTP/1.1 200 OK\ncontent-length: 2\n\n/c
+            "
+        ));
+        // And the beginning of a chunk.
+        check(&format!(
+            r"
+            send {many}POST /count HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n0
+            wire => {answers}
+            send \n\n
+            wire => HTTP/1.1 200 OK\ncontent-length: 7\n\n0 bytes
+            "
+        ));
+    }
+}
+
+#[test]
 fn a_response_that_says_close_is_the_last() {
     check(
         r"
