@@ -113,6 +113,8 @@ fn show(results: &Results) -> Result<()> {
 
 fn run_one(scenario: &Scenario, peers: &[Peer], pace: Pace) -> Result<Results> {
     let begun = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    // Now, since a long run may outlive the commit that it was built of.
+    let machine = Machine::this()?;
     let load_before = load_average();
     let counter = Counter::of_instructions();
     let peers: Vec<_> = peers.iter().filter(|peer| takes_part(scenario, peer)).cloned().collect();
@@ -124,7 +126,7 @@ fn run_one(scenario: &Scenario, peers: &[Peer], pace: Pace) -> Result<Results> {
         scenario: scenario.name.into(),
         begun,
         is_quick: pace.is_quick,
-        machine: Machine::this()?,
+        machine,
         load_average: [load_before, load_average()],
         instructions_by: counter.program().into(),
         peers: abouts,
