@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,6 @@ use super::Place;
 
 pub(crate) struct Server {
     child: Child,
-    /// Held open: a server that writes where nobody reads may end by it.
-    _output: BufReader<ChildStdout>,
     pub(crate) addr: SocketAddr,
     has_ended: bool,
 }
@@ -38,10 +37,10 @@ impl Server {
         let mut complaints = tempfile::tempfile()?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
         let mut child = place.spawn(command).with_context(|| format!("cannot start {command:?}"))?;
-        let mut output = BufReader::new(child.stdout.take().expect("its output is piped"));
-        let addr = output.by_ref().lines().map_while(Result::ok).find_map(|line| listens(&line));
+        let output = BufReader::new(child.stdout.take().expect("its output is piped"));
+        let addr = first_line(output, listens);
         let nowhere = ([127, 0, 0, 1], 0).into();
-        let mut server = Self { child, _output: output, addr: nowhere, has_ended: false };
+        let mut server = Self { child, addr: nowhere, has_ended: false };
         match addr {
             Some(addr) => server.addr = addr,
             None => {
@@ -85,6 +84,20 @@ impl Drop for Server {
     }
 }
 
+/// What the first line says that says something, if it comes in time.
+fn first_line<T>(output: BufReader<ChildStdout>, says: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let (lines, heard) = mpsc::channel();
+    // It reads on when nobody listens any more: a server that cannot write might end by it.
+    thread::spawn(move || output.lines().map_while(Result::ok).for_each(|line| drop(lines.send(line))));
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let line = heard.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?;
+        if let Some(said) = says(&line) {
+            return Some(said);
+        }
+    }
+}
+
 /// The end of what a program complained of. What valgrind adds about itself says nothing of the program.
 fn last_words(complaints: &mut File) -> String {
     let mut text = String::new();
@@ -100,4 +113,4 @@ fn watched(pid: u32) -> u32 {
 }
 
 /// Longer than any of them took; valgrind takes seconds to write down what it saw.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
