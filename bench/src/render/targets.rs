@@ -72,7 +72,7 @@ const TARGETS: &[Target] = &[
         what: "the same for a service of the head as parsed",
         scenario: "http1",
         case: "keep-alive, 64 connections",
-        measure: Of("ekiden_raw", Instructions),
+        measure: Of("ekiden-raw", Instructions),
         at_most: 2_500.0,
         why: "echo's 700; the parser 750 with the strictness that it lacks another 400; the head kept 250; the call in \
               its box 350; the response in `http`'s type, encoded and dropped 900; phases, limits and order 900",
@@ -81,7 +81,7 @@ const TARGETS: &[Target] = &[
         what: "HTTP/1.1 pipelined 16: CPU against what is written by hand",
         scenario: "http1",
         case: "pipelined 16, 64 connections",
-        measure: Ratio("ekiden_raw", "limit", CpuMicros),
+        measure: Ratio("ekiden-raw", "limit", CpuMicros),
         at_most: 1.5,
         why: "the kernel's share is small here, so it is the instructions of a request, as above",
     },
