@@ -56,6 +56,9 @@ pub struct ConnectOptions {
     pub reuse_port: bool,
     /// `TCP_NODELAY`. On: small requests leave at once, as each protocol here writes all that it has by one call.
     pub nodelay: bool,
+    /// How long an address may not answer before the next one is tried beside it, where a name stands for several. 250
+    /// ms, as RFC 8305 recommends: longer than most round trips, and a delay that a user hardly feels.
+    pub attempt_delay: Duration,
     /// Probes, so that a server that vanished is noticed. `None`: calls have time-outs, which notice sooner.
     pub keepalive: Option<Keepalive>,
     /// `SO_RCVBUF`. `None`: the system's, which grows by itself on Linux until a size is set.
@@ -68,6 +71,7 @@ impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
             local_addr: None,
+            attempt_delay: Duration::from_millis(250),
             reuse_address: false,
             reuse_port: false,
             nodelay: true,

@@ -5,7 +5,7 @@
 //! Methods take `&self`, so a socket is read and written at once without splitting it.
 //!
 //! In reading order: `addrs` finds the addresses of a name, [`TcpListener`] is a listener, `accepting` what all listeners
-//! share, which know from their [`Setbacks`] what to do when that fails; [`TcpStream`] is a connection, `stream` what all
+//! share, which know from their [`Setbacks`] what to do when that fails; [`TcpStream`] is a connection, `race` how it chooses among addresses, `stream` what all
 //! connections share, and a [`Hangup`] sees the end of one for whoever neither reads nor writes. A [`UdpSocket`] sends and receives datagrams.
 //! On one machine a [`UnixListener`], a [`UnixStream`] and a [`UnixDatagram`] do the same.
 
@@ -15,6 +15,7 @@ mod accepting;
 mod setbacks;
 mod tcp_stream;
 mod stream;
+mod race;
 mod hangup;
 mod udp_socket;
 mod unix_listener;

@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::race::first_to_answer;
 use super::stream::{Stream, StreamSocket, impl_futures_io};
 use super::{Hangup, ToAddrs, lookup_host};
 use crate::driver::{self, ConnectOptions, Driver, Keepalive, Token};
@@ -22,50 +23,46 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Connects to an address, or to the first that answers of those a name stands for, one after the other.
+    /// Connects to an address, or to the first that answers of those a name stands for.
     ///
-    /// There is no time limit but the system's, which is minutes; put a [`timeout`](crate::timeout) around it.
+    /// They are tried as RFC 8305 has it: the families by turns, the next address beside those that have not answered
+    /// within [250 ms](ConnectOptions::attempt_delay), and at once when one fails. The first connection that stands is
+    /// the result; the others are dropped.
+    ///
+    /// There is no time limit but the system's, which is minutes. A [`timeout`](crate::timeout) around it is one of all
+    /// that it does, the look-up included:
+    ///
+    /// ```
+    /// use ekiden_reactor::{net::TcpStream, timeout};
+    /// use std::time::Duration;
+    ///
+    /// # ekiden_reactor::run(async {
+    /// # let listener = ekiden_reactor::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let addr = listener.local_addr()?;
+    /// let stream = timeout(Duration::from_secs(5), TcpStream::connect(addr)).await??;
+    /// # drop(stream);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     ///
-    /// As the system's, naming the address that was tried last.
+    /// As the system's. When all addresses have failed it names them (the first eight) and why, and is of the kind of
+    /// the last failure.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives the attempt up and closes the socket.
+    /// Dropping the future gives all attempts up and closes their sockets.
     ///
     /// # Panics
     ///
     /// If no reactor runs on this thread.
     pub async fn connect(addrs: impl ToAddrs) -> io::Result<Self> {
-        let mut failure = None;
-        for addr in lookup_host(addrs).await? {
-            match Self::connect_addr(addr).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => failure = Some(error),
-            }
-        }
-        Err(failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
+        Self::connect_with(addrs, &ConnectOptions::default()).await
     }
 
-    /// Connects to an address.
-    ///
-    /// # Errors
-    ///
-    /// As for [`connect`](Self::connect).
-    ///
-    /// # Cancel safety
-    ///
-    /// As for [`connect`](Self::connect).
-    ///
-    /// # Panics
-    ///
-    /// If no reactor runs on this thread.
-    pub async fn connect_addr(addr: SocketAddr) -> io::Result<Self> {
-        Self::connect_addr_with(addr, &ConnectOptions::default()).await
-    }
-
-    /// Connects to an address, with options.
+    /// Connects with options; of addresses those of the family of [`local_addr`](ConnectOptions::local_addr), if that
+    /// is set.
     ///
     /// ```
     /// use ekiden_reactor::driver::{ConnectOptions, Keepalive};
@@ -76,7 +73,7 @@ impl TcpStream {
     /// # let addr = listener.local_addr()?;
     /// let mut options = ConnectOptions::default();
     /// options.keepalive = Some(Keepalive::default());
-    /// let stream = TcpStream::connect_addr_with(addr, &options).await?;
+    /// let stream = TcpStream::connect_with(addr, &options).await?;
     /// assert_eq!(stream.keepalive()?, options.keepalive);
     /// # std::io::Result::Ok(())
     /// # }).unwrap();
@@ -93,14 +90,41 @@ impl TcpStream {
     /// # Panics
     ///
     /// If no reactor runs on this thread.
-    pub async fn connect_addr_with(addr: SocketAddr, options: &ConnectOptions) -> io::Result<Self> {
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("cannot connect to {addr}: {error}"));
+    pub async fn connect_with(addrs: impl ToAddrs, options: &ConnectOptions) -> io::Result<Self> {
+        let mut addrs = lookup_host(addrs).await?;
+        if let Some(local) = options.local_addr {
+            addrs.retain(|addr| addr.is_ipv6() == local.is_ipv6());
+            if addrs.is_empty() {
+                let why = format!("no address to connect to is of the family of {local}");
+                return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, why));
+            }
+        }
+        first_to_answer(addrs, options.attempt_delay, |addr| Self::open(addr, options)).await
+    }
+
+    /// Connects to an address.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`connect`](Self::connect).
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    pub async fn connect_addr(addr: SocketAddr) -> io::Result<Self> {
+        Self::connect(addr).await
+    }
+
+    async fn open(addr: SocketAddr, options: &ConnectOptions) -> io::Result<Self> {
         let opened = Registration::new(|core, token| core.driver.tcp_connect_with(addr, options, token));
-        let (registration, socket) = opened.map_err(named)?;
+        let (registration, socket) = opened?;
         let stream = Self { stream: Stream { socket, registration } };
         let registration = &stream.stream.registration;
-        registration.use_by(Way::Write, 1, || stream.connected()).await.map_err(named)?;
+        registration.use_by(Way::Write, 1, || stream.connected()).await?;
         // It could not be read before it stood, and what came with the handshake may have been told already.
         registration.assume_ready(Way::Read);
         Ok(stream)

@@ -7,6 +7,7 @@ mod groups;
 mod ticks;
 mod tcp;
 mod options;
+mod racing;
 mod udp;
 mod unix;
 mod time;

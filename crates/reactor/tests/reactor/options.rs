@@ -37,7 +37,7 @@ fn what_is_accepted_and_what_connects_has_the_options_that_were_asked_for() {
         connecting.local_addr = Some(SocketAddr::from(([127, 0, 0, 9], 0)));
         (connecting.recv_buffer_bytes, connecting.send_buffer_bytes) = (Some(SMALL), Some(SMALL));
         let addr = listener.local_addr().unwrap();
-        let client = TcpStream::connect_addr_with(addr, &connecting).await.unwrap();
+        let client = TcpStream::connect_with(addr, &connecting).await.unwrap();
         let (server, peer) = listener.accept().await.unwrap();
         assert_eq!(peer.ip(), connecting.local_addr.unwrap().ip());
         for stream in [client, server] {

@@ -20,11 +20,16 @@ use ekiden_reactor::{Config, Instant, Reactor, yield_now};
 pub(crate) struct StandIn {
     hand: Hand,
     stage: Stage,
+    /// What each name stands for.
+    pub(crate) addrs: Option<Vec<SocketAddr>>,
+    pub(crate) tcp_connect: Option<Box<TcpConnect>>,
     pub(crate) udp: Option<Box<dyn Fn() -> UdpSocket>>,
     pub(crate) unix_listener: Option<Box<dyn Fn() -> UnixListener>>,
     pub(crate) unix_datagram: Option<Box<dyn Fn() -> UnixDatagram>>,
     pub(crate) unix_connect: Option<Box<dyn Fn() -> io::Result<UnixStream>>>,
 }
+
+type TcpConnect = dyn Fn(SocketAddr, Token) -> io::Result<TcpStream>;
 
 /// The test's hand on the driver.
 #[derive(Clone)]
@@ -46,7 +51,16 @@ impl StandIn {
     pub(crate) fn new() -> Self {
         let (hand, clock) = Hand::new().unwrap();
         let stage = Stage { clock, news: Arc::default(), token: Rc::default() };
-        Self { hand, stage, udp: None, unix_listener: None, unix_datagram: None, unix_connect: None }
+        Self {
+            hand,
+            stage,
+            addrs: None,
+            tcp_connect: None,
+            udp: None,
+            unix_listener: None,
+            unix_datagram: None,
+            unix_connect: None,
+        }
     }
 }
 
@@ -108,7 +122,7 @@ impl Driver for StandIn {
     }
 
     fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream> {
-        self.hand.tcp_connect(addr, token)
+        self.tcp_connect.as_ref().map_or_else(|| self.hand.tcp_connect(addr, token), |open| open(addr, token))
     }
 
     fn now(&self) -> Instant {
@@ -128,7 +142,10 @@ impl Driver for StandIn {
     }
 
     fn lookup(&self, host: String, port: u16, done: LookupDone) {
-        self.hand.lookup(host, port, done);
+        match &self.addrs {
+            Some(addrs) => done(Ok(addrs.clone())),
+            None => self.hand.lookup(host, port, done),
+        }
     }
 
     fn blocking(&self, job: Job) -> Result<(), Overloaded> {

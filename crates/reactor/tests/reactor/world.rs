@@ -299,10 +299,10 @@ fn what_a_world_does_not_have_is_an_error_that_says_so() {
         let _listener = net::TcpListener::bind("server:80").await.unwrap();
         let addr = SocketAddr::from(([10, 0, 0, 1], 80));
         let mut options = ConnectOptions::default();
-        let stream = net::TcpStream::connect_addr_with(addr, &options).await.unwrap();
+        let stream = net::TcpStream::connect_with(addr, &options).await.unwrap();
         assert_eq!(stream.set_ttl(1).unwrap_err().kind(), io::ErrorKind::Unsupported);
         options.local_addr = Some(addr);
-        net::TcpStream::connect_addr_with(addr, &options).await.unwrap_err()
+        net::TcpStream::connect_with(addr, &options).await.unwrap_err()
     });
     assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");
 }
