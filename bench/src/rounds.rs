@@ -78,12 +78,20 @@ impl Rounds {
         let counters = [self.counter_of_instructions, Counter::Strace, Counter::Dhat];
         // The first is what a look is for.
         let counters = if self.pace.is_quick { &counters[..1] } else { &counters };
+        let mut unable = Vec::new();
         for &counter in counters {
-            eprintln!("{case}: {} by {}", counter.figure().title(), counter.program());
+            let program = counter.program();
+            eprintln!("{case}: {} by {program}", counter.figure().title());
             for peer in peers {
+                // Who cannot be watched by it for one figure cannot for another, and may take long to say so.
+                if unable.contains(&(program, &peer.name)) {
+                    continue;
+                }
                 let counted = count(peer, counter).map(|value| [(counter.figure(), value)].into());
-                let counted =
-                    counted.map_err(|error| error.context(format!("no {}", counter.figure().title())));
+                if counted.is_err() {
+                    unable.push((program, &peer.name));
+                }
+                let counted = counted.map_err(|error| error.context(format!("not counted by {program}")));
                 self.samples.push(sample(case, peer, None, counted.map(Measured::of)));
             }
         }
