@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -58,14 +58,18 @@ impl Handle {
         let (sender, receiver) = oneshot::channel();
         let make = Box::new(move || {
             let origin = Origin { name: None, place };
-            let task = spawn_from(make(), origin);
+            // An error of sending only says that nobody waits for the result.
+            let tell = move |result: Result<F::Output, JoinError>| {
+                if let Err(Err(failure)) = sender.send(result) {
+                    failure.report(origin);
+                }
+            };
+            let task = match catch_unwind(AssertUnwindSafe(make)) {
+                Ok(future) => spawn_from(future, origin),
+                Err(payload) => return tell(Err(JoinError::panicked(payload))),
+            };
             drop(spawn_from(
-                async move {
-                    // An error only says that nobody waits for the result.
-                    if let Err(Err(failure)) = sender.send(task.await) {
-                        failure.report(origin);
-                    }
-                },
+                async move { tell(task.await) },
                 Origin { name: Some("waits for a task of another thread"), place },
             ));
         });

@@ -139,7 +139,7 @@ impl Core {
             self.tasks.wake(task);
         }
         for Maker { make, place } in letters.makers {
-            // It runs a user's function, whose panic is the operator's to know: nobody here waits for it.
+            // A panic of the user's function is its handle's to tell; what is left is that of whoever hears of it.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(make)) {
                 let origin = Origin { name: Some("a function that makes a task"), place };
                 JoinError::panicked(payload).report(origin);

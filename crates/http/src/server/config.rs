@@ -37,7 +37,7 @@ pub struct Config {
     /// Longest that a connection may sit without a request. One minute: as long as the common load balancers keep
     /// one, so most hang up first and no request is lost in the race; raise it if yours keeps them for longer.
     pub idle_timeout: Duration,
-    /// Longest between two pieces of a request's body, while there is room for it; then the service finds its body
+    /// Longest between two pieces of a request's body, while there is room for it, whatever comes of their frames; then the service finds its body
     /// broken. 30 seconds: as long as TCP needs to get over a handful of losses in a row.
     pub body_timeout: Duration,
     /// Longest that the client may take no byte of what we have for it; then the connection is dropped. 30 seconds,

@@ -30,11 +30,12 @@ impl Patience {
         Self { wait: Wait::Nothing, since: Instant::ORIGIN, stalled: None, sleep: None }
     }
 
-    /// Something was received.
+    /// A piece of a body was received. What is only its frame, such as the extension of a chunk, is no piece: a byte of
+    /// that now and then would go on for days.
     #[inline]
-    pub(super) fn handle_read(&mut self, now: Instant) {
-        // A head must come in time as a whole, and so must what is passed over: a byte now and then is no progress.
-        if !matches!(self.wait, Wait::Head | Wait::Unread | Wait::Close) {
+    pub(super) fn handle_data(&mut self, now: Instant) {
+        // What is passed over must come in time as a whole.
+        if self.wait == Wait::Body {
             self.since = now;
         }
     }

@@ -128,7 +128,6 @@ where
                     self.handle(event);
                 }
                 Poll::Ready(Ok(length)) => {
-                    self.patience.handle_read(self.now);
                     let mut rest = &scratch[..length];
                     self.take_in(&mut rest);
                     self.talk.leftover = Bytes::copy_from_slice(rest);
@@ -161,6 +160,7 @@ where
     }
 
     fn put_aside(&mut self, pieces: &mut Vec<u8>, piece: &[u8]) {
+        self.patience.handle_data(self.now);
         match self.talk.reader() {
             Reader::Present => {
                 if pieces.is_empty() {
@@ -295,6 +295,10 @@ where
     }
 
     fn begin_reply(&mut self, terms: Terms, response: &mut Response<Body>) {
+        // The service itself may have begun it, and this reply is to say so if it is the last.
+        if self.seat.drain().has_begun() {
+            self.talk.conversation.handle_drain();
+        }
         let mut body = std::mem::take(response.body_mut());
         if terms.makes_tunnel(response.status()) && !self.has_taker(&mut body) {
             return self.begin_reply(terms, &mut answer::to_unwanted_tunnel());

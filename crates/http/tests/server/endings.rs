@@ -135,3 +135,22 @@ fn a_drain_ends_what_is_idle_and_finishes_what_is_not() {
         ",
     );
 }
+
+#[test]
+fn who_ends_the_server_is_told_that_it_ends() {
+    check(
+        r"
+        send GET /drain HTTP/1.1\nHost: x\n\n
+        wire => HTTP/1.1 200 OK\ncontent-length: 6\nconnection: close\n\n/drain
+        client => closed
+        ",
+    );
+    check(
+        r"
+        send GET /wait/a HTTP/1.1\nHost: x\n\nGET /drain HTTP/1.1\nHost: x\n\n
+        go a
+        wire => HTTP/1.1 200 OK\ncontent-length: 7\n\n/wait/aHTTP/1.1 200 OK\ncontent-length: 6\nconnection: close\n\n/drain
+        client => closing
+        ",
+    );
+}

@@ -68,7 +68,8 @@ fn play(configure: &dyn Fn(&mut Config), read_max: usize, script: &str) {
         configure(&mut config);
         let (pipe, client) = pipe();
         client.set_steps(read_max, usize::MAX);
-        let (house, drain) = (Rc::new(House::default()), Drain::new());
+        let house = Rc::new(House::default());
+        let drain = house.drain.clone();
         let service = {
             let house = house.clone();
             service_fn(async move |request| answer(&house, request).await)
@@ -96,6 +97,7 @@ struct Stage {
 /// What the script can reach inside of the service.
 #[derive(Default)]
 struct House {
+    drain: Drain,
     doors: RefCell<HashMap<String, Latch>>,
     taps: RefCell<HashMap<String, Tap>>,
     calls: Cell<usize>,
@@ -169,6 +171,11 @@ async fn answer(house: &House, request: Request<Body>) -> Result<Response<Body>,
             Response::new(Body::from(format!("{} then {} bytes", first.len(), second.len())))
         }
         "echo" => Response::new(body),
+        // Has the server end.
+        "drain" => {
+            house.drain.begin();
+            Response::new(Body::from(path))
+        }
         "feed" => Response::new(Body::stream(house.tap(name))),
         "nothing" => {
             let nothing = || Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::new()));

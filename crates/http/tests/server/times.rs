@@ -101,6 +101,25 @@ fn a_body_that_stalls_breaks() {
 }
 
 #[test]
+fn the_frame_of_a_body_is_no_piece_of_it() {
+    for (first, then) in [("0", "0"), ("2;a", "b"), (r"0\nA", ": b")] {
+        check(&format!(
+            r"
+            send POST /count HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n2\nhe\n
+            pass 15s
+            send {first}
+            pass 14s
+            client => open
+            send {then}
+            pass 1s
+            wire => HTTP/1.1 408 Request Timeout\ncontent-length: 16\nconnection: close\n\nRequest Timeout⏎
+            client => closing
+            "
+        ));
+    }
+}
+
+#[test]
 fn a_body_that_nobody_reads_must_come_in_time_as_a_whole() {
     check(
         r"

@@ -63,6 +63,19 @@ fn a_panic_of_such_a_task_reaches_its_handle() {
 }
 
 #[test]
+fn a_panic_of_what_makes_the_task_comes_back_too() {
+    let reactor = Reactor::new(Config::default()).unwrap();
+    let remote = reactor.handle().spawn(|| {
+        if true {
+            panic!("before it was one");
+        }
+        async {}
+    });
+    let error = reactor.run(remote).unwrap_err();
+    assert_eq!(error.panic_message(), Some("before it was one"));
+}
+
+#[test]
 fn a_reactor_that_is_gone_answers_that_the_task_was_aborted() {
     let reactor = Reactor::new(Config::default()).unwrap();
     let handle = reactor.handle();
