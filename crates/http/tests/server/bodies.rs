@@ -1,6 +1,15 @@
 //! Bodies that stream, in both directions and at the same time.
 
+use std::convert::Infallible;
+
+use ekiden_http::{Body, server::Config};
+use ekiden_proto::server::Drain;
+use ekiden_reactor::{run, spawn, yield_now};
+use ekiden_service::service_fn;
+use http::{Request, Response};
+
 use crate::script::{check, check_split, check_with};
+use crate::world::pipe::pipe;
 
 #[test]
 fn a_body_is_echoed_while_it_comes() {
@@ -199,4 +208,26 @@ fn a_body_of_nothing_for_ever_leaves_turns_to_others() {
         client => gone
         ",
     );
+}
+
+/// A body that nobody reads comes byte by byte: another task has its turn after so many.
+#[test]
+fn a_body_in_many_pieces_leaves_turns_to_others() {
+    let request = [&b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n"[..], &[b'x'; 500]].concat();
+    run(async {
+        let (pipe, peer) = pipe();
+        peer.set_steps(1, usize::MAX);
+        let answer = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+        drop(spawn(Config::default().serve_connection(pipe, answer, Drain::new())));
+        yield_now().await;
+        peer.send(&request);
+        let mut most = 0;
+        for _ in 0..100 {
+            let before = peer.taken();
+            yield_now().await;
+            most = most.max(peer.taken() - before);
+        }
+        assert_eq!((most, peer.unread()), (16, 0));
+        assert!(peer.take().starts_with(b"HTTP/1.1 200 OK\r\n"));
+    });
 }
