@@ -7,7 +7,8 @@
 //! In reading order: `addrs` finds the addresses of a name, [`TcpListener`] is a listener, `accepting` what all listeners
 //! share, which know from their [`Setbacks`] what to do when that fails; [`TcpStream`] is a connection, `race` how it chooses among addresses, `stream` what all
 //! connections share, and a [`Hangup`] sees the end of one for whoever neither reads nor writes. A [`UdpSocket`] sends and receives datagrams.
-//! On one machine a [`UnixListener`], a [`UnixStream`] and a [`UnixDatagram`] do the same.
+//! On one machine a [`UnixListener`], a [`UnixStream`] and a [`UnixDatagram`] do the same. [`copy`](fn@copy) takes bytes from one
+//! connection to another.
 
 mod addrs;
 mod tcp_listener;
@@ -21,8 +22,10 @@ mod udp_socket;
 mod unix_listener;
 mod unix_stream;
 mod unix_datagram;
+mod copy;
 
 pub use addrs::{ToAddrs, lookup_host};
+pub use copy::{copy, copy_bidirectional};
 pub use hangup::Hangup;
 pub use setbacks::Setbacks;
 pub use tcp_listener::TcpListener;

@@ -8,6 +8,7 @@ mod ticks;
 mod tcp;
 mod options;
 mod racing;
+mod copying;
 mod udp;
 mod unix;
 mod time;
