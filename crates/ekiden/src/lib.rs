@@ -49,7 +49,7 @@
 //! # ekiden::run(async {
 //! # let listener = TcpListener::bind("127.0.0.1:0").await?;
 //! # let addr = listener.local_addr()?;
-//! # serve(listener, service_fn(async |_req| Ok::<_, Error>(Response::new(Body::from("hello")))));
+//! # let _server = serve(listener, service_fn(async |_req| Ok::<_, Error>(Response::new(Body::from("hello")))));
 //! let client = Client::connect(addr).await?.timeout(Duration::from_secs(10));
 //! let response = client.call(Request::get("/").body(Body::empty())?).await?;
 //! assert_eq!(response.into_body().collect(1024).await?, "hello");
@@ -112,7 +112,7 @@
 //! let listener = TcpListener::bind("127.0.0.1:0").await?;
 //! let addr = listener.local_addr()?;
 //! let shout = service_fn(async |line: String| Ok::<_, Infallible>(line.to_uppercase()));
-//! pipeline::serve(listener, Lines::default(), shout);
+//! let _server = pipeline::serve(listener, Lines::default(), shout);
 //!
 //! let client = Client::<String, String>::new(TcpStream::connect(addr).await?, Lines::default());
 //! assert_eq!(client.call("hello".to_owned()).await?, "HELLO");

@@ -20,7 +20,7 @@
 //! let listener = TcpListener::bind("127.0.0.1:0").await?;
 //! let addr = listener.local_addr()?;
 //! let hello = service_fn(async |name: String| Ok::<_, Infallible>(format!("hello, {name}")));
-//! pipeline::serve(listener, Lines::default(), hello);
+//! let _server = pipeline::serve(listener, Lines::default(), hello);
 //!
 //! let client = Client::<_, String>::new(TcpStream::connect(addr).await?, Lines::default());
 //! assert_eq!(client.call("Ada").await?, "hello, Ada");

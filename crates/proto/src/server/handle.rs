@@ -15,7 +15,7 @@ use super::state::State;
 /// A server that runs; a future of its end.
 ///
 /// Awaiting it waits until the server has been drained, by [`drain`](Self::drain) or by the shutdown of the program.
-/// Dropping it detaches: the server goes on.
+/// Dropping it detaches: the server goes on, for as long as the reactor runs.
 ///
 /// # Errors
 ///
@@ -24,6 +24,7 @@ use super::state::State;
 /// # Cancel safety
 ///
 /// It can be polled by reference and given up at any time; the server does not care.
+#[must_use = "the server ends with `run`: `.await` it to serve until it is drained, or keep it to drain it"]
 pub struct Server {
     task: JoinHandle<io::Result<Drained>>,
     state: Rc<State>,
