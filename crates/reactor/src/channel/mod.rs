@@ -4,10 +4,12 @@
 //! |---|---|---|---|
 //! | [`oneshot`] | one | one | it cannot be |
 //! | [`mpsc`] | many, in order | many | senders queue up, first come, first served |
+//! | [`watch`] | the latest | one | it cannot be: a new value takes the place of the old |
 //!
 //! | | what is waited for | served |
 //! |---|---|---|
 //! | [`Semaphore`](semaphore) | one of so many permits, or several | in the order they came |
+//! | [`Notify`](notify) | a word that something has happened | the one who has waited longest, or all |
 //!
 //! Why one did not do what it was asked says an `error`, which gives back what was to be sent.
 //!
@@ -24,9 +26,12 @@
 
 pub mod oneshot;
 pub mod mpsc;
+pub mod watch;
 pub mod semaphore;
+pub mod notify;
 mod error;
 pub(crate) mod parts;
 
 pub use error::{Closed, SendError, TrySendError};
+pub use notify::Notify;
 pub use semaphore::Semaphore;

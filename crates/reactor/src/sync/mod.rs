@@ -1,5 +1,5 @@
-//! Channels between threads, and so between cores, and what else is waited for there: [`oneshot`], [`mpsc`] and
-//! [`Semaphore`](semaphore), as in [`channel`](crate::channel).
+//! Channels between threads, and so between cores, and what else is waited for there: [`oneshot`], [`mpsc`],
+//! [`watch`], [`Semaphore`](semaphore) and [`Notify`](notify), as in [`channel`](crate::channel).
 //!
 //! The ends are `Send` if the values are, and work from any thread and under any executor. What they cost more
 //! is a lock for each step, held for a few dozen instructions, and the wake-up of another core. Nobody's code runs
@@ -7,6 +7,9 @@
 
 pub mod oneshot;
 pub mod mpsc;
+pub mod watch;
 pub mod semaphore;
+pub mod notify;
 
+pub use notify::Notify;
 pub use semaphore::Semaphore;

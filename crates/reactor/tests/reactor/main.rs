@@ -16,6 +16,7 @@ mod spinning;
 mod accepting;
 mod sources;
 mod channels;
+mod sharing;
 mod threads;
 mod signals;
 mod notices;

@@ -1,21 +1,26 @@
 //! What channels are made of: pure states, and ends that are generic over how a state is shared.
 //!
-//! [`oneshot`], [`queue`] and [`permits`] decide; they call no waker, drop none and drop no value, but hand them out. The
-//! ends ([`oneshot`], [`mpsc`], [`semaphore`]) wake and drop when nothing is borrowed or locked, because both can run code that
-//! comes back to the same channel. `schedules` plays them against all of that, and
-//! `semaphore_schedules` a semaphore.
+//! The states decide; they call no waker, drop none and drop no value, but hand them out. The ends wake and drop when
+//! nothing is borrowed or locked, because both can run code that comes back to the same channel. `schedules` plays them
+//! against all of that, and `semaphore_schedules` a semaphore.
+//!
+//! [`oneshot`], [`notify`] and [`watch`] have their state and their ends in one file; the state of [`mpsc`] is a
+//! [`queue`], that of a [`semaphore`] are its [`permits`].
 
 pub(crate) mod oneshot;
 pub(crate) mod queue;
 pub(crate) mod mpsc;
 pub(crate) mod permits;
 pub(crate) mod semaphore;
+pub(crate) mod notify;
+pub(crate) mod watch;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod semaphore_schedules;
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
@@ -23,6 +28,11 @@ use std::task::{Poll, Waker};
 /// How the two ends of a channel share its state.
 pub(crate) trait Sharing {
     type Of<S>: Shared<S>;
+
+    /// To a value that several may look at.
+    type Pointer<T>: Clone + Deref<Target = T>;
+
+    fn pointer<T>(value: T) -> Self::Pointer<T>;
 }
 
 /// Within a core: `Rc<RefCell<_>>`.
@@ -33,10 +43,20 @@ pub(crate) enum Threads {}
 
 impl Sharing for OneCore {
     type Of<S> = Local<S>;
+    type Pointer<T> = Rc<T>;
+
+    fn pointer<T>(value: T) -> Rc<T> {
+        Rc::new(value)
+    }
 }
 
 impl Sharing for Threads {
     type Of<S> = Locked<S>;
+    type Pointer<T> = Arc<T>;
+
+    fn pointer<T>(value: T) -> Arc<T> {
+        Arc::new(value)
+    }
 }
 
 /// A state with several owners.
