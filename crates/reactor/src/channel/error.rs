@@ -70,3 +70,35 @@ impl<T> fmt::Display for TrySendError<T> {
 }
 
 impl<T> Error for TrySendError<T> {}
+
+/// A receiver was too slow: so many values were sent and let go before it took them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lagged(pub u64);
+
+impl fmt::Display for Lagged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} values were missed, as the receiver was too slow", self.0)
+    }
+}
+
+impl Error for Lagged {}
+
+/// Why there is no next value for a receiver of a broadcast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecvError {
+    /// The receiver was too slow, and missed so many values. It goes on with the oldest that is there.
+    Lagged(u64),
+    /// No value is left, and none can come.
+    Closed,
+}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lagged(missed) => Lagged(*missed).fmt(f),
+            Self::Closed => Closed.fmt(f),
+        }
+    }
+}
+
+impl Error for RecvError {}

@@ -5,6 +5,7 @@
 //! | [`oneshot`] | one | one | it cannot be |
 //! | [`mpsc`] | many, in order | many | senders queue up, first come, first served |
 //! | [`watch`] | the latest | one | it cannot be: a new value takes the place of the old |
+//! | [`broadcast`] | many, in order, to every receiver | many | the oldest value goes, and who has not taken it is told |
 //!
 //! | | what is waited for | served |
 //! |---|---|---|
@@ -27,11 +28,12 @@
 pub mod oneshot;
 pub mod mpsc;
 pub mod watch;
+pub mod broadcast;
 pub mod semaphore;
 pub mod notify;
 mod error;
 pub(crate) mod parts;
 
-pub use error::{Closed, SendError, TrySendError};
+pub use error::{Closed, Lagged, RecvError, SendError, TrySendError};
 pub use notify::Notify;
 pub use semaphore::Semaphore;

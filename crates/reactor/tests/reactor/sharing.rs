@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::thread;
 
-use ekiden_reactor::channel::{Closed, Notify, Semaphore, watch};
+use ekiden_reactor::channel::{Closed, Notify, Semaphore, broadcast, watch};
 use ekiden_reactor::{Task, Tick, run, schedule, spawn, sync, yield_now};
 use futures_util::StreamExt;
 
@@ -88,6 +88,37 @@ fn the_latest_value_is_seen_on_all_threads() {
             });
         }
         (1..=EACH).for_each(|value| sender.send(value));
+        drop(sender);
+    });
+}
+
+#[test]
+fn a_broadcast_reaches_all_threads_and_says_what_it_left_out() {
+    let (sender, first) = sync::broadcast::channel(8);
+    thread::scope(|scope| {
+        let mut receivers = vec![first];
+        receivers.resize_with(THREADS, || sender.subscribe());
+        for mut receiver in receivers {
+            scope.spawn(move || {
+                run(async move {
+                    let (mut next, mut missed) = (0, 0);
+                    while let Some(received) = receiver.next().await {
+                        match received {
+                            Ok(value) => {
+                                assert_eq!(*value, next);
+                                next += 1;
+                            }
+                            Err(sync::broadcast::Lagged(count)) => {
+                                next += count;
+                                missed += count;
+                            }
+                        }
+                    }
+                    assert_eq!(next, EACH as u64, "{missed} were missed");
+                });
+            });
+        }
+        (0..EACH as u64).for_each(|value| sender.send(value).unwrap());
         drop(sender);
     });
 }
@@ -209,5 +240,13 @@ fn who_never_has_to_wait_lets_others_run() {
             }
         });
         assert!(turns.await > 10, "changes");
+        let (sender, mut receiver) = broadcast::channel(1);
+        let turns = turns_of_others(async {
+            for number in 0..EACH {
+                sender.send(number).unwrap();
+                receiver.recv().await.unwrap();
+            }
+        });
+        assert!(turns.await > 10, "values");
     });
 }

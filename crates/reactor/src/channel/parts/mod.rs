@@ -4,7 +4,7 @@
 //! nothing is borrowed or locked, because both can run code that comes back to the same channel. `schedules` plays them
 //! against all of that, and `semaphore_schedules` a semaphore.
 //!
-//! [`oneshot`], [`notify`] and [`watch`] have their state and their ends in one file; the state of [`mpsc`] is a
+//! [`oneshot`], [`notify`], [`watch`] and [`broadcast`] have their state and their ends in one file; the state of [`mpsc`] is a
 //! [`queue`], that of a [`semaphore`] are its [`permits`].
 
 pub(crate) mod oneshot;
@@ -14,6 +14,7 @@ pub(crate) mod permits;
 pub(crate) mod semaphore;
 pub(crate) mod notify;
 pub(crate) mod watch;
+pub(crate) mod broadcast;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
