@@ -2,8 +2,9 @@
 //!
 //! Set up after <https://github.com/Xudong-Huang/may_minihttp#usage>. It takes an address and does not tell which port
 //! it got, so for port 0 one is looked for first. There is no access to its sockets: TCP_NODELAY is off, which a
-//! server of one write per batch of requests does not feel. It has no time-outs and does not know
-//! `connection: close`. The workers are not pinned, as whoever runs this pins the process.
+//! server of one write per batch of requests does not feel. It has no time-outs. It does not know `connection: close`
+//! either: the service says it, and leaves the closing to the client. The workers are not pinned, as whoever runs this
+//! pins the process.
 #![forbid(unsafe_code)]
 
 use std::io::Result;
@@ -28,8 +29,13 @@ fn main() -> Result<()> {
 struct Hello;
 
 impl HttpService for Hello {
-    fn call(&mut self, _request: Request<'_, '_, '_>, response: &mut Response<'_>) -> Result<()> {
+    fn call(&mut self, request: Request<'_, '_, '_>, response: &mut Response<'_>) -> Result<()> {
         response.header("Content-Type: text/plain").body("Hello, World!");
+        let connection =
+            request.headers().iter().find(|header| header.name.eq_ignore_ascii_case("connection"));
+        if connection.is_some_and(|header| header.value.eq_ignore_ascii_case(b"close")) {
+            response.header("Connection: close");
+        }
         Ok(())
     }
 }
