@@ -44,8 +44,20 @@ pub(crate) struct Entry {
     pub(crate) waker: Waker,
     /// Kept apart from `waker` to see whether anybody else holds one.
     shared: Arc<TaskWaker>,
-    queued: Cell<bool>,
+    queued: Cell<Queued>,
     job: RefCell<Option<Rc<dyn Run>>>,
+}
+
+/// In which queue a task waits to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Queued {
+    No,
+    /// In that of this turn.
+    Ready,
+    /// In that of this turn, from which it goes to the next one's: it was woken, and then it yielded.
+    Yields,
+    /// In that of the next turn, or come from there.
+    Yielded,
 }
 
 /// A task's place in its reactor's table, and which of the tasks that had this place it is.
@@ -146,7 +158,8 @@ impl TaskTable {
     }
 
     fn enqueue(&self, entry: &Rc<Entry>) {
-        if !entry.queued.replace(true) {
+        if entry.queued.get() == Queued::No {
+            entry.queued.set(Queued::Ready);
             self.ready.borrow_mut().push_back(entry.clone());
         }
     }
@@ -155,8 +168,10 @@ impl TaskTable {
     pub(crate) fn yield_running(&self, waker: &Waker) {
         match &*self.running.borrow() {
             Some(entry) if entry.waker.will_wake(waker) => {
-                if !entry.queued.replace(true) {
-                    self.yielded.borrow_mut().push_back(entry.clone());
+                match entry.queued.get() {
+                    Queued::No => self.put_off(entry.clone()),
+                    Queued::Ready => entry.queued.set(Queued::Yields),
+                    Queued::Yields | Queued::Yielded => {}
                 }
                 return;
             }
@@ -176,7 +191,18 @@ impl TaskTable {
 
     /// The next task that is ready.
     pub(crate) fn next_ready(&self) -> Option<Rc<Entry>> {
-        self.ready.borrow_mut().pop_front()
+        loop {
+            let entry = self.ready.borrow_mut().pop_front()?;
+            if entry.queued.get() != Queued::Yields {
+                return Some(entry);
+            }
+            self.put_off(entry);
+        }
+    }
+
+    fn put_off(&self, entry: Rc<Entry>) {
+        entry.queued.set(Queued::Yielded);
+        self.yielded.borrow_mut().push_back(entry);
     }
 
     pub(crate) fn has_ready(&self) -> bool {
@@ -208,7 +234,7 @@ impl TaskTable {
     }
 
     fn turn_of<R>(&self, entry: &Rc<Entry>, run: impl FnOnce(&mut Context<'_>) -> R) -> R {
-        entry.queued.set(false);
+        entry.queued.set(Queued::No);
         budget::refill();
         self.running.replace(Some(entry.clone()));
         let result = run(&mut Context::from_waker(&entry.waker));
@@ -281,7 +307,12 @@ impl TaskTable {
 impl Entry {
     fn new(id: TaskId, home: ReactorId, inbox: Arc<Inbox>) -> Self {
         let shared = Arc::new(TaskWaker { home, task: id, inbox });
-        Self { waker: Waker::from(shared.clone()), shared, queued: Cell::new(false), job: RefCell::default() }
+        Self {
+            waker: Waker::from(shared.clone()),
+            shared,
+            queued: Cell::new(Queued::No),
+            job: RefCell::default(),
+        }
     }
 
     pub(crate) fn is_main(&self) -> bool {
@@ -294,7 +325,7 @@ impl Entry {
 
     /// Whether a wake-up is queued, or somebody holds a waker to queue one: two are the entry's own.
     fn is_expected(&self) -> bool {
-        self.queued.get() || Arc::strong_count(&self.shared) > 2
+        self.queued.get() != Queued::No || Arc::strong_count(&self.shared) > 2
     }
 }
 

@@ -224,3 +224,27 @@ fn a_future_that_wakes_itself_all_the_time_starves_nobody() {
         }
     });
 }
+
+#[test]
+fn who_yields_goes_behind_the_others_also_if_it_was_woken_before() {
+    run(async {
+        let polls = Rc::new(Cell::new(0));
+        let count = polls.clone();
+        let busy = spawn(async move {
+            loop {
+                poll_fn(|cx| {
+                    cx.waker().wake_by_ref();
+                    Poll::Ready(())
+                })
+                .await;
+                count.set(count.get() + 1);
+                yield_now().await;
+            }
+        });
+        for turn in 0..20 {
+            assert_eq!(polls.get(), turn, "polls of who yields after so many turns");
+            yield_now().await;
+        }
+        busy.abort();
+    });
+}
