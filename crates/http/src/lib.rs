@@ -28,7 +28,8 @@
 //!   wrong with a message.
 //! - `adapt`, by the features `hyper` and `tower`, lets the programs that people have move in.
 //!
-//! The wire is ours (`h1`, without a socket or a clock), so that a request costs what the wire needs. It is strict:
+//! The wire is ours (`h1`, without a socket or a clock), so that a request costs what the wire needs; `write` hands
+//! to a stream what both ends have to say. It is strict:
 //! there is one way to frame a body, and whatever two programs might read differently is refused.
 #![forbid(unsafe_code)]
 
@@ -37,6 +38,7 @@ mod refusal;
 mod body;
 mod error;
 mod h1;
+mod write;
 pub mod client;
 pub mod server;
 #[cfg(any(feature = "hyper", feature = "tower"))]

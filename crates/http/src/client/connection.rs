@@ -21,7 +21,7 @@ use ekiden_reactor::{buffer, yield_now};
 use futures_io::{AsyncRead, AsyncWrite};
 use http::Response;
 use http_body::{Body as _, SizeHint};
-use std::io::{self, IoSlice};
+use std::io;
 
 use super::config::Config;
 use super::current::Current;
@@ -31,8 +31,9 @@ use super::request;
 use crate::body::{Body, OnUpgrade, Upgraded};
 use crate::error::{Error, Role};
 use crate::h1::client::{Exchange, Received};
-use crate::h1::outbox::{Outbox, SLICES_MAX};
+use crate::h1::outbox::Outbox;
 use crate::head::ResponseHead;
+use crate::write::poll_write;
 
 /// A client connection. Spawn it.
 pub(super) struct Connection<Io> {
@@ -372,24 +373,4 @@ impl<Io> Drop for Connection<Io> {
             current.fail(Error::closed(Role::Client, "ending the connection's task"));
         }
     }
-}
-
-fn poll_write<Io: AsyncWrite + Unpin>(
-    io: &mut Io,
-    cx: &mut Context<'_>,
-    outbox: &Outbox,
-) -> Poll<io::Result<usize>> {
-    let io = Pin::new(io);
-    let written = match outbox.single() {
-        Some(bytes) => ready!(io.poll_write(cx, bytes)),
-        None => {
-            let mut parts = [IoSlice::new(&[]); SLICES_MAX];
-            let count = outbox.slices(&mut parts);
-            ready!(io.poll_write_vectored(cx, &parts[..count]))
-        }
-    };
-    Poll::Ready(match written {
-        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-        written => written,
-    })
 }

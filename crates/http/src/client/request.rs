@@ -12,7 +12,7 @@ use super::config::{Config, TargetForm};
 use crate::error::Error;
 use crate::h1::client::Sent;
 use crate::h1::encode::{self, Outgoing};
-use crate::head::decimal;
+use crate::head::{decimal, list};
 
 /// Writes the head of a request, behind what `out` holds already.
 ///
@@ -123,7 +123,6 @@ fn write_target(
     authority: Option<&Authority>,
     form: TargetForm,
 ) -> Result<(), &'static str> {
-    const NO_AUTHORITY: &str = "it names no host, neither in its uri nor for the connection";
     if *method == Method::CONNECT {
         let authority = uri.authority().ok_or("CONNECT needs a host and a port to connect to")?;
         if authority.port().is_none() {
@@ -169,7 +168,7 @@ fn write_host(
         (Some(_), Some(_)) => return Err("it names more than one host"),
         (Some(host), None) => encode::field(out, "host", host.as_bytes()),
         (None, _) => {
-            let authority = authority.ok_or("it names no host, neither in its uri nor for the connection")?;
+            let authority = authority.ok_or(NO_AUTHORITY)?;
             out.extend_from_slice(b"host: ");
             write_authority(out, authority);
             out.extend_from_slice(b"\r\n");
@@ -177,6 +176,8 @@ fn write_host(
     }
     Ok(())
 }
+
+const NO_AUTHORITY: &str = "it names no host, neither in its uri nor for the connection";
 
 /// Host and port, without the user's name and password that a URI can carry.
 fn write_authority(out: &mut Vec<u8>, authority: &Authority) {
@@ -193,8 +194,7 @@ fn is_ours(name: &HeaderName) -> bool {
 /// Whether a comma-separated list has a member, in any case.
 fn lists(headers: &HeaderMap, name: &HeaderName, member: &str) -> bool {
     let has_member = |value: &HeaderValue| {
-        let mut members = value.as_bytes().split(|&byte| byte == b',');
-        members.any(|found| found.trim_ascii().eq_ignore_ascii_case(member.as_bytes()))
+        list(value.as_bytes()).any(|found| found.eq_ignore_ascii_case(member.as_bytes()))
     };
     headers.get_all(name).iter().any(has_member)
 }

@@ -7,7 +7,7 @@
 use super::chunked;
 use super::framing::{Asked, has_no_content};
 use super::outbox::Outbox;
-use crate::head::decimal;
+use crate::head::{decimal, list};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::fmt;
@@ -223,8 +223,7 @@ impl Said {
 }
 
 fn lists_close(value: &HeaderValue) -> bool {
-    let is_close = |option: &[u8]| option.trim_ascii().eq_ignore_ascii_case(b"close");
-    value.as_bytes().split(|&byte| byte == b',').any(is_close)
+    list(value.as_bytes()).any(|option| option.eq_ignore_ascii_case(b"close"))
 }
 
 fn agreed_length(declared: Option<u64>, known: Option<u64>) -> Result<Option<u64>, Invalid> {

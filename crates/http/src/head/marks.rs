@@ -170,7 +170,7 @@ fn is<const N: usize>(field: &httparse::Header<'_>, name: &[u8; N]) -> bool {
 }
 
 /// The members of a comma-separated list, without the space around them.
-fn list(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+pub(crate) fn list(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
 }
 

@@ -33,7 +33,7 @@ pub use response::ResponseHead;
 
 use crate::refusal::Refusal;
 
-pub(crate) use marks::{Coding, Expectation, Length, Marks, decimal};
+pub(crate) use marks::{Coding, Expectation, Length, Marks, decimal, list};
 pub(crate) use reader::HeadReader;
 
 /// How much of a head is accepted.

@@ -15,7 +15,6 @@
 //! It goes round until nothing can be done: then everything that could change that has this task's waker, and
 //! [`Patience`] has the next deadline. Or until the others must have a turn: then the task is queued behind them.
 
-use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
@@ -36,10 +35,10 @@ use crate::body::{Body, Feed, OnUpgrade};
 use crate::error::{Error, Role};
 use crate::h1::encode::Reply;
 use crate::h1::framing::Framing;
-use crate::h1::outbox::SLICES_MAX;
 use crate::h1::server::{Due, Event, Farewell, Reader, Terms, Wait};
 use crate::head::RequestHead;
 use crate::refusal::Refusal;
+use crate::write::poll_write;
 
 /// What a turn works with.
 pub(super) struct Turn<'t, 'cx, Io, Call, F> {
@@ -371,9 +370,8 @@ where
         let failed = |error| Error::io(Role::Server, SENDING, error);
         let mut is_progress = false;
         while !self.talk.outbox.is_empty() {
-            match self.poll_write() {
+            match poll_write(self.io, self.cx, &self.talk.outbox) {
                 Poll::Pending => return Ok(is_progress),
-                Poll::Ready(Ok(0)) => return Err(failed(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => self.talk.outbox.handle_written(count),
                 Poll::Ready(Err(error)) => return Err(failed(error)),
             }
@@ -420,18 +418,6 @@ where
             let _ = feed.poll_room(self.cx);
         } else if self.talk.conversation.awaits_continue() {
             let _ = feed.poll_wanted(self.cx);
-        }
-    }
-
-    fn poll_write(&mut self) -> Poll<io::Result<usize>> {
-        let io = Pin::new(&mut *self.io);
-        match self.talk.outbox.single() {
-            Some(bytes) => io.poll_write(self.cx, bytes),
-            None => {
-                let mut parts = [IoSlice::new(&[]); SLICES_MAX];
-                let count = self.talk.outbox.slices(&mut parts);
-                io.poll_write_vectored(self.cx, &parts[..count])
-            }
         }
     }
 }
