@@ -404,7 +404,7 @@ fn an_error_of_the_service_is_told_to_the_operator() {
         until(|| server.connections() == 0).await;
     });
     assert_eq!(told.len(), 1);
-    assert!(told[0].starts_with("warning: connection: of 127.0.0.1:"), "{told:?}");
+    assert!(told[0].starts_with("warning: pipeline: the connection of 127.0.0.1:"), "{told:?}");
     assert!(told[0].ends_with(": the service failed: the disk is full"), "{told:?}");
 }
 

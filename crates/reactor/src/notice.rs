@@ -3,6 +3,7 @@
 //! A notice is about the process, not about a request: a task panicked and nobody waited for it, files have run
 //! out, a server drains. It goes to a hook that the [`Config`](crate::Config) names; by default to a line on stderr.
 
+use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +19,15 @@ use crate::time::Instant;
 pub struct Notice<'a> {
     /// How bad it is.
     pub level: Level,
-    /// What it is about, in a word: `task`, `accept`, `drain`.
+    /// What it is about, in a word. Ekiden's own, and where each is told:
+    ///
+    /// - `task` (`task` of this crate, and `reactor`): a panic or an error that nobody waits for, a task that can never
+    ///   run again;
+    /// - `shutdown` (`shutdown` of this crate): signals cannot be watched for;
+    /// - `accept` (`net::Setbacks`, and `server` of ekiden-proto): connections wait for files, or for others to close;
+    /// - `drain` (`server` of ekiden-proto): connections had not finished in time;
+    /// - `pipeline` (`pipeline` of ekiden-proto): what a service did ended a connection;
+    /// - `http` (`server` of ekiden-http): a service failed or panicked, or its response cannot be sent.
     pub topic: &'static str,
     /// The notice, in a line.
     pub text: fmt::Arguments<'a>,
@@ -35,6 +44,33 @@ pub enum Level {
     /// Something worth knowing, seldom.
     Info,
 }
+
+/// An error and all that caused it, for a notice: what was being done, why that failed, and so on to the last cause.
+///
+/// ```
+/// use ekiden_reactor::notice::Causes;
+/// use std::{error::Error, fmt, io};
+///
+/// #[derive(Debug)]
+/// struct NotSaved(io::Error);
+///
+/// impl fmt::Display for NotSaved {
+///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         f.write_str("the cart was not saved")
+///     }
+/// }
+///
+/// impl Error for NotSaved {
+///     fn source(&self) -> Option<&(dyn Error + 'static)> {
+///         Some(&self.0)
+///     }
+/// }
+///
+/// let error = NotSaved(io::Error::other("the disk is full"));
+/// assert_eq!(Causes(&error).to_string(), "the cart was not saved: the disk is full");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Causes<'a>(pub &'a (dyn Error + 'static));
 
 /// When the operator was told of something last that may come again and again: lets a notice of it through once a
 /// minute.
@@ -103,5 +139,17 @@ impl fmt::Display for Notice<'_> {
 impl fmt::Debug for Notice<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Notice({self})")
+    }
+}
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
     }
 }

@@ -1,10 +1,7 @@
 //! What is said when there is no answer from the service, and what the operator is told of it.
 
-use std::error::Error as StdError;
-use std::fmt;
-
 use ekiden_reactor::notice;
-use ekiden_reactor::notice::Level;
+use ekiden_reactor::notice::{Causes, Level};
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::running::Panic;
@@ -22,7 +19,7 @@ pub(super) fn to_refusal(refusal: Refusal) -> Response<Body> {
 pub(super) fn to_failure(error: &Error) -> Response<Body> {
     let status = error.status();
     if status == StatusCode::INTERNAL_SERVER_ERROR {
-        notice(Level::Error, "http", format_args!("a service failed: {}", Chain(error)));
+        notice(Level::Error, "http", format_args!("a service failed: {}", Causes(error)));
     }
     let mut response = reason(status);
     if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -34,7 +31,7 @@ pub(super) fn to_failure(error: &Error) -> Response<Body> {
 
 /// To a request whose call panicked. The connection ends: nobody knows in what state the service left things.
 pub(super) fn to_panic(panic: &Panic, count: u64) -> Response<Body> {
-    notice(Level::Error, "http", format_args!("a service panicked, for the {count}. time: {panic}"));
+    notice(Level::Error, "http", format_args!("a service panicked ({count} so far): {panic}"));
     let mut response = reason(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
@@ -54,7 +51,7 @@ pub(super) fn to_unwanted_tunnel() -> Response<Body> {
 
 /// Tells the operator of a response that was begun and cannot be ended.
 pub(super) fn tell_of_cut(error: &Error) {
-    notice(Level::Warning, "http", format_args!("a response was cut short: {}", Chain(error)));
+    notice(Level::Warning, "http", format_args!("a response was cut short: {}", Causes(error)));
 }
 
 fn reason(status: StatusCode) -> Response<Body> {
@@ -67,19 +64,4 @@ fn text(status: StatusCode, text: String) -> Response<Body> {
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, plain);
     response
-}
-
-/// An error and what it was caused by.
-struct Chain<'a>(&'a (dyn StdError + 'static));
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
-    }
 }

@@ -78,7 +78,7 @@ fn a_call_that_panics_is_answered_and_ends_the_connection() {
         r"
         send GET /panic HTTP/1.1\nHost: x\n\n
         wire => HTTP/1.1 500 Internal Server Error\ncontent-length: 22\nconnection: close\n\nInternal Server Error⏎
-        told => error: http: a service panicked, for the 1. time: at the disco
+        told => error: http: a service panicked (1 so far): at the disco
         calls => 0
         client => closing
         ",

@@ -185,7 +185,7 @@ fn a_panic_harms_nobody_else() {
         assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
         vec![rowdy]
     });
-    assert_eq!(told, ["error: http: a service panicked, for the 1. time: at the disco"]);
+    assert_eq!(told, ["error: http: a service panicked (1 so far): at the disco"]);
 }
 
 #[test]

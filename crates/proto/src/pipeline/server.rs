@@ -16,7 +16,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use ekiden_reactor::notice;
-use ekiden_reactor::notice::Level;
+use ekiden_reactor::notice::{Causes, Level};
 use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -119,8 +119,12 @@ impl ServerConfig {
             async move {
                 let served = session.serve(&*service, &mut drain).await;
                 if let Err(error @ (ServeError::Service(_) | ServeError::Encode(_))) = served {
-                    let why = error.source().map(ToString::to_string).unwrap_or_default();
-                    notice(Level::Warning, "connection", format_args!("of {peer}: {error}: {why}"));
+                    let causes = Causes(&error);
+                    notice(
+                        Level::Warning,
+                        "pipeline",
+                        format_args!("the connection of {peer} ended: {causes}"),
+                    );
                 }
             }
         })

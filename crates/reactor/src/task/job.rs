@@ -42,9 +42,14 @@ pub(crate) struct Origin {
 impl Origin {
     /// Tells the operator of a panic for which nobody waits. `what` goes before the task's name.
     pub(crate) fn report_panic(self, what: &str, message: Option<&str>) {
-        let (name, place) = (self.name.unwrap_or("a task"), self.place);
         let message = message.unwrap_or("no message");
-        notice(Level::Error, "task", format_args!("{what}{name}, spawned at {place}, panicked: {message}"));
+        notice(Level::Error, "task", format_args!("{what}{self}, panicked: {message}"));
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, spawned at {}", self.name.unwrap_or("a task"), self.place)
     }
 }
 

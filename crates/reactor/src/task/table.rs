@@ -296,10 +296,9 @@ impl TaskTable {
         if let Some(job) = &*entry.job.borrow()
             && !entry.is_expected()
         {
-            let Origin { name, place } = job.origin();
-            let name = name.unwrap_or("a task");
+            let origin = job.origin();
             let says = "says that it waits for something, and asked nothing: it never ends";
-            notice(Level::Error, "task", format_args!("{name}, scheduled at {place}, {says}"));
+            notice(Level::Error, "task", format_args!("{origin}, {says}"));
         }
     }
 }

@@ -185,11 +185,6 @@ impl Drop for InTick<'_> {
 /// Tells the operator of a task that ended with an error for which nobody waits.
 pub(crate) fn report_error(result: &io::Result<()>, origin: Origin) {
     if let Err(error) = result {
-        let (name, place) = (origin.name.unwrap_or("a task"), origin.place);
-        notice(
-            Level::Warning,
-            "task",
-            format_args!("{name}, scheduled at {place}, ended with an error: {error}"),
-        );
+        notice(Level::Warning, "task", format_args!("{origin}, ended with an error: {error}"));
     }
 }

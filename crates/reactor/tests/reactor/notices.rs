@@ -79,7 +79,7 @@ fn a_tick_that_waits_for_nothing_is_told() {
     assert_eq!(
         told,
         [
-            "error: task: a task, scheduled at HERE, says that it waits for something, and asked nothing: it never ends"
+            "error: task: a task, spawned at HERE, says that it waits for something, and asked nothing: it never ends"
         ]
     );
 }
