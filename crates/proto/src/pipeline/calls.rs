@@ -5,7 +5,7 @@
 //! and wakes nobody: the wakers go to whoever told it, to be woken when nothing is borrowed.
 //!
 //! ```text
-//!   caller ── ask ──► queued ── next_request ──► sent ── handle_answer ──► answered ── try_answer ──► caller
+//!   caller ── ask ──► queued ── next_request ──► sent ── handle_answer ──► answered ── poll_answer ──► caller
 //!                     give_up: taken back        give_up: the answer is swallowed
 //! ```
 
@@ -92,7 +92,7 @@ impl<Req, Resp> Calls<Req, Resp> {
 
     /// What became of a call, once it is known; else keeps the waker, and returns the one it replaced, to be
     /// dropped when nothing is borrowed.
-    pub(super) fn try_answer(
+    pub(super) fn poll_answer(
         &mut self,
         call: Call,
         waker: &Waker,
@@ -264,7 +264,7 @@ mod tests {
                 }
                 _ => panic!("no such step: {step}"),
             }
-            names.retain(|name, call| match calls.try_answer(*call, Waker::noop()) {
+            names.retain(|name, call| match calls.poll_answer(*call, Waker::noop()) {
                 Ok(Ok(resp)) => {
                     log.push(format!("{name} = {resp}"));
                     false
@@ -359,7 +359,7 @@ mod tests {
         while calls.next_request(0).is_some() {}
         for call in asked {
             assert!(matches!(calls.handle_answer("pong"), Delivery::Kept));
-            assert!(calls.try_answer(call, Waker::noop()).is_ok());
+            assert!(calls.poll_answer(call, Waker::noop()).is_ok());
         }
         assert_eq!((calls.queued.capacity(), calls.sent.capacity()), (slots::KEPT_MAX, slots::KEPT_MAX));
     }

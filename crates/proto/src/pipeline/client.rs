@@ -179,7 +179,7 @@ impl<Req, Resp> Future for Asked<'_, Req, Resp> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(call) = self.call else { unreachable!("it was answered") };
-        let answer = self.shared.calls.borrow_mut().try_answer(call, cx.waker());
+        let answer = self.shared.calls.borrow_mut().poll_answer(call, cx.waker());
         match answer {
             Ok(answer) => {
                 self.call = None;

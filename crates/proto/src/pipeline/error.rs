@@ -45,6 +45,10 @@ pub(super) enum Cause {
     Frame(BoxError),
     /// The peer stopped in the middle of a frame.
     Truncated { bytes: usize },
+    /// The peer takes nothing of what it is sent.
+    Stalled,
+    /// The peer takes too long to send the rest of a frame that it has begun.
+    Slow,
     /// The peer ended the connection and owed answers.
     Ended,
     /// The peer answered what nobody had asked.
@@ -129,16 +133,6 @@ impl StdError for Error {
 }
 
 impl ConnectionError {
-    /// The peer does not take what is sent.
-    pub(super) fn stalled() -> Self {
-        io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing of what it is sent").into()
-    }
-
-    /// The peer does not send the rest of what it has begun.
-    pub(super) fn slow() -> Self {
-        io::Error::new(io::ErrorKind::TimedOut, "the peer takes too long to send a frame").into()
-    }
-
     /// The kind of the system's error, if that is what it was.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match &*self.0 {
@@ -147,14 +141,17 @@ impl ConnectionError {
         }
     }
 
-    fn is_timeout(&self) -> bool {
-        self.io_kind() == Some(io::ErrorKind::TimedOut)
+    /// True if time ran out: the server's own, or that of the system's network.
+    pub fn is_timeout(&self) -> bool {
+        matches!(*self.0, Cause::Stalled | Cause::Slow) || self.io_kind() == Some(io::ErrorKind::TimedOut)
     }
 
     fn fault(&self) -> Fault {
         match *self.0 {
             Cause::Io(_) | Cause::Truncated { .. } | Cause::Ended => Fault::Network,
             Cause::Frame(_) | Cause::Unasked => Fault::Service,
+            // It is servers that lose patience, with those who call.
+            Cause::Stalled | Cause::Slow => Fault::Caller,
             Cause::HandedOver | Cause::Dropped => Fault::Caller,
         }
     }
@@ -190,6 +187,8 @@ impl fmt::Display for ConnectionError {
             Cause::Truncated { bytes } => {
                 write!(f, "the peer ended the connection {bytes} bytes into a frame")
             }
+            Cause::Stalled => f.write_str("the peer takes nothing of what it is sent"),
+            Cause::Slow => f.write_str("the peer takes too long to send a frame"),
             Cause::Ended => f.write_str("the peer ended the connection"),
             Cause::Unasked => f.write_str("the peer answered what it was not asked"),
             Cause::HandedOver => f.write_str("the connection was handed over to another protocol"),
@@ -233,7 +232,15 @@ mod tests {
         let begun = Begun::Unknown;
         let lost = "the connection was lost before the answer came";
         check(
-            Error::lost(ConnectionError::slow(), begun),
+            Error::lost(Cause::Slow.into(), begun),
+            &format!("Caller Unknown in time: {lost}: the peer takes too long to send a frame"),
+        );
+        check(
+            Error::lost(Cause::Stalled.into(), begun),
+            &format!("Caller Unknown in time: {lost}: the peer takes nothing of what it is sent"),
+        );
+        check(
+            Error::lost(io::Error::from(io::ErrorKind::TimedOut).into(), begun),
             &format!("Network Unknown in time: {lost}: the connection failed"),
         );
         check(

@@ -13,7 +13,7 @@ use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::config::ServerConfig;
-use super::error::{BoxError, ConnectionError};
+use super::error::{BoxError, Cause, ConnectionError};
 use super::order::{Order, Ticket};
 use super::patience::{Patience, Wait};
 use super::running::Running;
@@ -144,10 +144,10 @@ where
         match ready!(self.patience.poll(self.wait(is_flushed), cx)) {
             Wait::Stalled { .. } => {
                 self.peer = Peer::Lost;
-                Poll::Ready(Err(ServeError::Connection(ConnectionError::stalled())))
+                Poll::Ready(Err(ConnectionError::from(Cause::Stalled).into()))
             }
             Wait::Frame { .. } => {
-                self.end_intake(Some(ConnectionError::slow().into()));
+                self.end_intake(Some(ConnectionError::from(Cause::Slow).into()));
                 // What is owed is written first, as it is when the frame is broken.
                 if self.order.owed() > 0 {
                     Poll::Pending
