@@ -334,15 +334,20 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
             }
             Stop::Switched(head) => {
                 self.exit.close(None);
-                if let (Some(current), Some(io)) = (current, self.io.take()) {
-                    let (slot, on_upgrade) = OnUpgrade::new(Role::Client);
-                    slot.fill(Upgraded::new(io, Bytes::from(std::mem::take(&mut self.leftover)), None));
-                    let response = Response::from_parts(head.into_parts(), Body::upgrade(on_upgrade));
-                    current.call.answer(Ok(response));
+                if let Some(current) = current {
+                    self.hand_over(&current, head);
                 }
             }
         }
         self.leftover = Vec::new();
+    }
+
+    /// Gives the stream, and what was read of it, to the caller.
+    fn hand_over(&mut self, current: &Current, head: ResponseHead) {
+        let Some(io) = self.io.take() else { return };
+        let (slot, on_upgrade) = OnUpgrade::new(Role::Client);
+        slot.fill(Upgraded::new(io, Bytes::from(std::mem::take(&mut self.leftover)), None));
+        current.call.answer(Ok(Response::from_parts(head.into_parts(), Body::upgrade(on_upgrade))));
     }
 
     /// Says good-bye, for as long as a stalled write may take.

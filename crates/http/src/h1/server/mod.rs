@@ -136,6 +136,15 @@ pub(crate) enum Farewell {
     HandOver,
 }
 
+/// What a reply means for its connection.
+struct Verdict {
+    /// Nothing is answered behind it, whatever was asked.
+    is_cut: bool,
+    /// No request is begun any more.
+    is_ending: bool,
+    place: Place,
+}
+
 impl<R> Conversation<R> {
     /// At most `in_flight_max` requests are begun and not answered; at least one.
     pub(crate) fn new(limits: Limits, in_flight_max: usize, unread_bytes_max: u64) -> Self {
@@ -267,13 +276,12 @@ impl<R> Conversation<R> {
             return Err(Invalid::Switch);
         }
         let said = Said::of(reply.headers)?;
-        let is_cut = !is_granted && (said.close || terms.offer == Offer::Tunnel);
-        self.is_ending |= is_granted || is_cut || self.is_body_forsaken(reader);
-        let is_last = is_cut || (self.is_ending && !is_granted && self.is_latest());
-        let place = if is_last { Place::Last } else { Place::Amid };
-        let outgoing = encode::response(out, reply, &said, terms.form, place)?;
+        let verdict = self.verdict(terms, is_granted, said.close, reader);
+        // Also if the reply turns out to be invalid: what is said in its place ends the connection as well.
+        self.is_ending = verdict.is_ending;
+        let outgoing = encode::response(out, reply, &said, terms.form, verdict.place)?;
         self.is_writing = true;
-        if is_cut || outgoing == Outgoing::ToClose {
+        if verdict.is_cut || outgoing == Outgoing::ToClose {
             self.cut();
         }
         if is_granted {
@@ -282,6 +290,15 @@ impl<R> Conversation<R> {
             self.end_of_request();
         }
         Ok(outgoing)
+    }
+
+    /// What a reply that is about to be written means for the connection.
+    #[inline]
+    fn verdict(&self, terms: Terms, is_granted: bool, says_close: bool, reader: Reader) -> Verdict {
+        let is_cut = !is_granted && (says_close || terms.offer == Offer::Tunnel);
+        let is_ending = self.is_ending || is_granted || is_cut || self.is_body_forsaken(reader);
+        let is_last = is_cut || (is_ending && !is_granted && self.is_latest());
+        Verdict { is_cut, is_ending, place: if is_last { Place::Last } else { Place::Amid } }
     }
 
     /// The reply was written to its end.
