@@ -30,7 +30,7 @@
 //! ```
 //!
 //! It is safe as it stands: every phase of a connection has a time limit, every queue a maximum, a handler that panics
-//! harms one connection, and ctrl-c or `SIGTERM` [drains](proto::server::Server::drain) it. Who wants to know its peer
+//! harms one connection, and ctrl-c or `SIGTERM` [drains](proto::server::Server::drain) it. Whoever wants to know its peer
 //! has a service made for each connection, by `http::server::Config::serve_each`.
 //!
 //! # A client

@@ -47,5 +47,5 @@ pub use concurrency_limit::ConcurrencyLimit;
 pub use ext::MiddlewareExt;
 pub use timeout::Timeout;
 
-// It lives with `Refused`, where every protocol can make its error from it; who looks for it looks here.
+// It lives with `Refused`, where every protocol can make its error from it; but it is here that people look for it.
 pub use ekiden_service::Expired;

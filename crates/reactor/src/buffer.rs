@@ -1,7 +1,7 @@
 //! Buffers to read into, lent for the length of one poll.
 //!
 //! A connection that waits should own no buffer: ten thousand idle ones would hold hundreds of megabytes for nothing.
-//! Who reads borrows one of the core's, and copies out what must be kept, at its exact size.
+//! Whoever reads borrows one of the core's, and copies out what must be kept, at its exact size.
 
 use std::cell::Cell;
 

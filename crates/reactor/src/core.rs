@@ -1,7 +1,7 @@
 //! The core: what the loop, the tasks and the sources of one reactor share.
 //!
 //! It is current on a thread while its reactor runs there, and that is how `spawn`, `sleep` and the sockets find it.
-//! Being current is a scope that can be swapped: a simulation runs many reactors on one thread.
+//! Being current is a scope that can be swapped: a test may run many reactors on one thread.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -91,7 +91,7 @@ impl Inbox {
         self.parked.store(false, Ordering::SeqCst);
     }
 
-    /// Takes no more letters; late ones are forgotten or given back to who writes them.
+    /// Takes no more letters; late ones are forgotten or given back to whoever writes them.
     pub(crate) fn close(&self) -> Letters {
         let mut letters = self.lock();
         letters.closed = true;

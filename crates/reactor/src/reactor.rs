@@ -37,7 +37,7 @@ pub fn run<F: Future>(main: F) -> F::Output {
 /// How a reactor behaves.
 #[non_exhaustive]
 pub struct Config {
-    /// Told what the operator should know. By default a line on stderr: it is seen by who looks, and costs nothing
+    /// Told what the operator should know. By default a line on stderr: it is seen by whoever looks, and costs nothing
     /// to set up.
     pub on_notice: Rc<dyn Fn(&Notice<'_>)>,
     /// For how long to look again and again for something to do before the thread sleeps; zero for not at all.
@@ -223,7 +223,7 @@ impl Core {
         self.timers.borrow().next_deadline().map(Instant::from_nanos)
     }
 
-    /// Wakes who waits for a moment that has come.
+    /// Wakes whoever waits for a moment that has come.
     fn fire_timers(&self) {
         if self.next_deadline().is_none_or(|due| due > self.turn_began.get()) {
             return;

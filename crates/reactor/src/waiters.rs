@@ -11,7 +11,7 @@
 //! keep more would keep the wakers of futures that are long gone, as such a function never hears of that.
 //!
 //! A table holds a waker only while its task waits. To keep it from one wait to the next would save two atomic
-//! operations each time; but then who holds a task's waker would no longer be who will wake it, which is how the
+//! operations each time; but then whoever holds a task's waker would no longer be who will wake it, which is how the
 //! task table finds a task that waits for nothing.
 
 use std::collections::VecDeque;

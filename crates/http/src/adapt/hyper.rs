@@ -146,7 +146,7 @@ where
 /// hyper has time-outs only where it is given a timer. They follow the reactor's clock, also where that is set by
 /// hand; so do its keep-alive pings and its measurements of the path.
 ///
-/// Some clocks of hyper's remain the system's, and a simulation cannot turn them:
+/// Some clocks of hyper's remain the system's, and a test cannot turn them:
 ///
 /// - `Date`, which a server writes by the wall clock. `auto_date_header(false)` on its builder turns it off; write your
 ///   own by [`wall_clock`](ekiden_reactor::wall_clock).

@@ -155,7 +155,7 @@ impl Body {
 
     /// Waits for the next bytes. `None` is the end of a complete body.
     ///
-    /// Trailers are passed over; who wants them reads frames, as of any [`http_body::Body`].
+    /// Trailers are passed over; whoever wants them reads frames, as of any [`http_body::Body`].
     ///
     /// ```
     /// # ekiden_reactor::run(async {

@@ -4,7 +4,7 @@
 //! message. What promises others make is checked where the bytes are framed.
 //!
 //! Pieces without bytes are passed over: one would say "the end" in the chunked coding, and says nothing anywhere else.
-//! Who gives such for ever leaves turns to others.
+//! Whoever gives such for ever leaves turns to others.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -48,7 +48,7 @@ fn try_encode(
     out.extend_from_slice(b" HTTP/1.1\r\n");
     write_host(out, &parts.headers, authority)?;
     for (name, value) in &parts.headers {
-        // Who sends nothing expects nothing (RFC 9110, section 10.1.1).
+        // Whoever sends nothing expects nothing (RFC 9110, section 10.1.1).
         let is_idle = *name == EXPECT && outgoing.is_done();
         if !is_ours(name) && !is_idle {
             encode::field(out, name.as_str(), value.as_bytes());

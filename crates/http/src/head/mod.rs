@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   bytes ──► HeadReader ──► RequestHead / ResponseHead ──► http::request::Parts
-//!             (waits for      (one shared piece of           (on request: not
-//!              the whole)      memory, and offsets)           everybody's price)
+//!             waits for      one shared piece of            only for those
+//!             the whole      memory, and offsets            who ask for it
 //! ```
 //!
 //! A head owns one copy of its bytes and remembers where in them each field lies. Whoever wants `http`'s types

@@ -330,7 +330,7 @@ where
     /// Whether somebody would take the connection over.
     #[cold]
     fn has_taker(&self, body: &mut Body) -> bool {
-        // Who is sent the body of the request cannot take it out of there.
+        // Whoever is sent the body of the request cannot take it out of there.
         drop(body.take_upgrade());
         self.talk.upgrade.as_ref().is_some_and(|slot| !slot.is_forsaken())
     }

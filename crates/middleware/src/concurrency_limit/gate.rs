@@ -1,7 +1,7 @@
 //! Who may pass: a number of places, and a queue of tickets before them.
 //!
 //! A place that is given back goes to the first in the queue in the same moment, and to nobody who comes later.
-//! So while anyone waits, no place is free, and a ticket needs no state of its own: **who has a ticket that is no
+//! So while anyone waits, no place is free, and a ticket needs no state of its own: **whoever has a ticket that is no
 //! longer in the queue has a place.** That is what makes it easy not to lose one: an [`Enter`] that is dropped
 //! looks for its ticket, and either takes it out of the queue or passes the place on.
 //!
@@ -63,7 +63,7 @@ impl Gate {
         Enter { gate: self, ticket: None }
     }
 
-    /// Whether who comes now gets a place at once.
+    /// Whether whoever comes now gets a place at once.
     pub(super) fn is_free(&self) -> bool {
         self.state.borrow().in_flight < self.in_flight_max
     }

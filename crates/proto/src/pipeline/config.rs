@@ -26,7 +26,7 @@ pub struct ServerConfig {
     /// soon nothing is read. 64 KiB, about what one write can hand to a socket. One reply may go beyond it.
     pub write_bytes_max: usize,
     /// Longest that the peer may take nothing of what waits for it. 30 s: a network that recovers does so by then,
-    /// and who has stopped reading does not hold a connection for ever.
+    /// and whoever has stopped reading does not hold a connection for ever.
     pub write_timeout: Duration,
     /// Longest from the first byte of a request to its last, while we wait for it. 30 s, as for the other direction: a
     /// request is made before it is sent, so it takes as long as the network does. Raise it for frames of many

@@ -75,7 +75,7 @@ impl Linger {
 /// Some round trips on a bad line.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
-/// How much is passed over: as much as the buffers of two sockets hold between them. Who is cut off before that may
+/// How much is passed over: as much as the buffers of two sockets hold between them. Whoever is cut off before that may
 /// never see the answer.
 const BYTES_MAX: u32 = 8 * 1024 * 1024;
 

@@ -2,7 +2,7 @@
 //!
 //! The loop and the sources ask it for sockets, the clocks, entropy, names, blocking jobs, signals, and to park until
 //! something happens. [`os`] is the system, on mio. [`hand`] is the system with a clock that a test sets by hand.
-//! Others may stand in, such as a simulated world: the reactor above does not change.
+//! Others may stand in, such as a world made up for a test: the reactor above does not change.
 //!
 //! ```text
 //!   loop, sockets, timers

@@ -19,7 +19,7 @@ use crate::task::yield_task;
 ///
 /// # Cancel safety
 ///
-/// Dropping it forgets nothing: who asks later is answered at once.
+/// Dropping it forgets nothing: whoever asks later is answered at once.
 pub struct Hangup(Rc<Interest>);
 
 impl Hangup {
@@ -36,7 +36,7 @@ impl Hangup {
     /// it: then it is dropped, and `None` is the answer.
     ///
     /// What had come before the end can still be read, and whoever reads on finds the end himself; so that is left to
-    /// him. Who does not read would never find it.
+    /// him. Whoever does not read would never find it.
     ///
     /// # Cancel safety
     ///

@@ -9,14 +9,14 @@ use crate::notice::{Level, Seldom, notice};
 
 /// What a listener has met lately, and so what to do about the next error.
 ///
-/// A [`TcpListener`](super::TcpListener) has one inside: who uses that never sees an error that passes. Reach for this
+/// A [`TcpListener`](super::TcpListener) has one inside: whoever uses that never sees an error that passes. Reach for this
 /// where connections are accepted in another way, and errors come as the system gives them:
 ///
 /// - Errors of one connection (`ECONNABORTED`, and all that accept(2) may report of the network) are passed over: the
 ///   next one may be well. So is what is not known. When 64 have come in a row, it is taken for a shortage.
 /// - A shortage, of files (`EMFILE`, `ENFILE`, `ENOSPC` where sockets are watched) or of memory (`ENOBUFS`, `ENOMEM`),
 ///   is waited out: 10 ms at first, doubled each time up to a second. The operator is told when it begins and when it
-///   has ended; at the edge of what there is, where one follows on another, not more than once a minute.
+///   has ended; where one shortage follows on another, not more than once a minute.
 /// - That it is no listener, or is one no longer (`EBADF`, `EINVAL`, `ENOTSOCK`, and
 ///   [`Unsupported`](io::ErrorKind::Unsupported) without a number), is an error.
 ///

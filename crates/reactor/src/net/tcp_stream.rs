@@ -308,7 +308,7 @@ impl TcpStream {
 
 /// # Options
 ///
-/// Each fails as the system does; a simulated world may have none of them
+/// Each fails as the system does; a world made up for a test may have none of them
 /// ([`Unsupported`](io::ErrorKind::Unsupported)).
 impl TcpStream {
     /// Whether, and how, a peer is probed from which nothing comes. It is not by default.

@@ -309,7 +309,7 @@ impl UdpSocket {
 
 /// # Options
 ///
-/// Each fails as the system does; a simulated world may have none of them
+/// Each fails as the system does; a world made up for a test may have none of them
 /// ([`Unsupported`](io::ErrorKind::Unsupported)).
 impl UdpSocket {
     /// Whether it may send to broadcast addresses. Off by default: such a send is refused, as it is seldom meant.

@@ -75,7 +75,7 @@ pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {
 ///
 /// # Cancel safety
 ///
-/// Nothing is kept between two calls: who was told to wait, and does not ask again, has lost nothing.
+/// Nothing is kept between two calls: whoever was told to wait, and does not ask again, has lost nothing.
 pub fn poll_proceed(cx: &Context<'_>, cost: u32) -> Poll<()> {
     let cost = cost.min(PER_POLL / 4);
     if LEFT.get() > cost || is_nobodys() {

@@ -181,7 +181,7 @@ impl TaskTable {
         waker.wake_by_ref();
     }
 
-    /// A new turn begins: who has yielded is ready again.
+    /// A new turn begins: whoever has yielded is ready again.
     pub(crate) fn begin_turn(&self) {
         let mut yielded = self.yielded.borrow_mut();
         if !yielded.is_empty() {

@@ -9,7 +9,7 @@ use crate::driver::os;
 
 /// A moment on the reactor's monotonic clock, in nanoseconds since an origin of the driver's choice.
 ///
-/// It is like `std::time::Instant`, but it comes from the reactor, so a test can set it and a simulation can turn it.
+/// It is like `std::time::Instant`, but it comes from the reactor, so a test can set it and turn it.
 /// Instants of one reactor compare, and so do those of all reactors on the system's driver; otherwise those of different
 /// drivers have nothing to do with each other. Sums that pass the end of the clock, after 584 years, stay there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

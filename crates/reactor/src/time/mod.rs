@@ -1,7 +1,6 @@
 //! Time: instants, and waiting for them.
 //!
-//! All time comes from the reactor's driver, so that a test can set the clock and a seed can replay a run. A reactor
-//! keeps its timers in a wheel of one millisecond's granularity: setting, moving and cancelling one is a few
+//! All time comes from the reactor's driver, so that a test can set the clock. A reactor keeps its timers in a wheel of one millisecond's granularity: setting, moving and cancelling one is a few
 //! dozen instructions, however many there are, and none fires early.
 //!
 //! In reading order: an [`Instant`] is a moment, the `wheel` knows who waits for which, a [`Sleep`] is one who waits;

@@ -72,7 +72,7 @@ impl Sleep {
         }
     }
 
-    /// Moves it to another moment, whether or not it is over; who waits goes on waiting.
+    /// Moves it to another moment, whether or not it is over; whoever waits goes on waiting.
     ///
     /// Moving it to a later one is a store: the timer finds out when its old moment comes.
     pub fn reset(&mut self, deadline: Instant) {

@@ -7,8 +7,8 @@
 //!              slot = 1 ms     64 ms     4.1 s    4.4 min   4.7 h   12 d   2.2 y   139 y
 //!   level           0          1         2        3         4       5      6       7
 //!                 ┌┬┬┬ 64 slots each, every slot a list through the slab ┬┬┬┐
-//!   a timer sits at the level of the highest group of six bits in which its tick differs from `elapsed`, and
-//!   moves down a level or more when `elapsed` reaches its slot
+//!   a timer sits at the level of the highest group of six bits in which its tick differs from `reached`, and
+//!   moves down a level or more when `reached` comes to its slot
 //! ```
 //!
 //! Deadlines are nanoseconds since the driver's origin and are rounded up to whole ticks of a millisecond, so
@@ -86,7 +86,7 @@ pub(crate) struct Wheel {
     /// Which slots of a level have timers.
     occupied: [u64; LEVELS],
     /// All slots up to this tick have been emptied, but for the one in `unfinished`.
-    elapsed: u64,
+    reached: u64,
     /// No timer is due before this tick. `NEVER` when none is linked.
     bound: u64,
     /// How many timers are linked, which is all but the fired.
@@ -103,7 +103,7 @@ impl Wheel {
             timers: Slab::new(),
             heads: vec![NIL; LEVELS * SLOTS].into_boxed_slice(),
             occupied: [0; LEVELS],
-            elapsed: 0,
+            reached: 0,
             bound: NEVER,
             linked: 0,
             unfinished: None,
@@ -204,7 +204,7 @@ impl Wheel {
     pub(crate) fn advance(&mut self, now: u64, limit: usize, mut due: impl FnMut(Waker)) {
         let now = now / TICK_NS;
         if now < self.bound {
-            // Nothing can fire, and `elapsed` may lag behind: it only says where new timers are linked.
+            // Nothing can fire, and `reached` may lag behind: it only says where new timers are linked.
             return;
         }
         let mut left = limit;
@@ -213,7 +213,7 @@ impl Wheel {
                 let index = self.heads[slot as usize];
                 if left == 0 {
                     self.unfinished = Some(slot);
-                    self.bound = self.elapsed;
+                    self.bound = self.reached;
                     return;
                 }
                 left -= 1;
@@ -227,11 +227,11 @@ impl Wheel {
                 }
             }
         }
-        self.elapsed = self.elapsed.max(now);
+        self.reached = self.reached.max(now);
         self.bound = self.find_bound();
     }
 
-    /// The next slot to empty, if its time has come, and moves `elapsed` to its beginning.
+    /// The next slot to empty, if its time has come, and moves `reached` to its beginning.
     fn next_slot(&mut self, now: u64) -> Option<u16> {
         if let Some(slot) = self.unfinished.take() {
             return Some(slot);
@@ -240,20 +240,20 @@ impl Wheel {
         if start > now {
             return None;
         }
-        self.elapsed = start;
+        self.reached = start;
         Some(place(level, slot))
     }
 
     /// The earliest slot with a timer, and its first tick.
     ///
     /// All that is in a level lies before all that is in the levels above, and in a level no slot wraps around:
-    /// a timer's tick agrees with `elapsed` in all groups of bits above its own.
+    /// a timer's tick agrees with `reached` in all groups of bits above its own.
     fn first_slot(&self) -> Option<(usize, usize, u64)> {
         let level = self.occupied.iter().position(|&slots| slots != 0)?;
         let slot = self.occupied[level].trailing_zeros() as usize;
         let shift = LEVEL_BITS * level as u32;
         let above = shift + LEVEL_BITS;
-        Some((level, slot, self.elapsed >> above << above | (slot as u64) << shift))
+        Some((level, slot, self.reached >> above << above | (slot as u64) << shift))
     }
 
     fn find_bound(&self) -> u64 {
@@ -277,11 +277,11 @@ impl Wheel {
     /// Puts a timer where its tick belongs, or says that it has fired.
     fn link(&mut self, index: u32) {
         let tick = self.timers[index as usize].tick();
-        if tick <= self.elapsed {
+        if tick <= self.reached {
             self.timers[index as usize].place = Place::Fired;
             return;
         }
-        let level = (tick ^ self.elapsed).ilog2() / LEVEL_BITS;
+        let level = (tick ^ self.reached).ilog2() / LEVEL_BITS;
         let slot = (tick >> (LEVEL_BITS * level)) as usize % SLOTS;
         let level = level as usize;
         let place = place(level, slot);

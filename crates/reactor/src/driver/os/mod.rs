@@ -39,7 +39,7 @@ pub struct Os {
     events: RefCell<mio::Events>,
     registry: mio::Registry,
     unparker: Arc<mio::Waker>,
-    /// What our instants count from: see [`origin`], which costs an atomic load more.
+    /// What our instants count from. Kept here, as to ask [`origin`] each time would cost an atomic load.
     origin: std::time::Instant,
     signals: OnceCell<Signals>,
     jobs: Pool,

@@ -14,7 +14,7 @@ use crate::interest::{Registration, Way};
 /// [`WouldBlock`](io::ErrorKind::WouldBlock), the task is woken once the value is ready. It is registered once, for
 /// both directions and edge-triggered, so a function that takes less than there is should be called again.
 ///
-/// Only the system's driver can poll such values; a simulated world has sources of its own.
+/// Only the system's driver can poll such values; a world made up for a test has sources of its own.
 ///
 /// ```
 /// use ekiden_reactor::{Source, run};
