@@ -11,7 +11,7 @@
 //!
 //! Parsing is strict, because two programs that read one head differently are how requests are smuggled: lines
 //! end in CR LF and nothing else, no folded lines, no space before a colon, `Host` once and valid, a target that
-//! fits its method. What is wrong is said by a [`Refusal`](crate::Refusal), which knows the status that answers it. How the body
+//! fits its method. What is wrong is said by a [`Refusal`], which knows the status that answers it. How the body
 //! is framed is not decided here.
 //!
 //! In reading order: `request` and `response` are the two heads, on their [`Fields`]; `marks`
