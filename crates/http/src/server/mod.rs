@@ -288,6 +288,29 @@ impl Config {
 
     /// The same for a service that takes the head of a request as it was parsed.
     ///
+    /// ```
+    /// use ekiden_http::server::{Config, RawRequest};
+    /// use ekiden_http::{Body, Client, Error, Request, Response};
+    /// use ekiden_proto::server::Drain;
+    /// use ekiden_reactor::net::{TcpListener, TcpStream};
+    /// use ekiden_service::{Service, service_fn};
+    ///
+    /// # ekiden_reactor::run(async {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let client = Client::connect(listener.local_addr()?).await?;
+    /// let (stream, _peer) = listener.accept().await?;
+    ///
+    /// let method = service_fn(async |request: RawRequest| {
+    ///     Ok::<_, Error>(Response::new(Body::from(request.head.method().to_string())))
+    /// });
+    /// ekiden_reactor::spawn(Config::default().serve_raw_connection(stream, method, Drain::new()));
+    ///
+    /// let response = client.call(Request::put("/").body(Body::empty())?).await?;
+    /// assert_eq!(response.into_body().collect(1024).await?, "PUT");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// As [`serve_connection`](Self::serve_connection).

@@ -117,7 +117,7 @@ impl<Io, Codec> Transport<Io, Codec> {
         &self.codec
     }
 
-    /// The codec.
+    /// The codec: for what both ends have agreed upon, such as longer frames from here on.
     pub fn codec_mut(&mut self) -> &mut Codec {
         &mut self.codec
     }

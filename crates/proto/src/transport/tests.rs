@@ -69,6 +69,18 @@ fn outcome(polled: Poll<io::Result<()>>) -> String {
 }
 
 #[test]
+fn a_codec_may_be_changed_between_two_frames() {
+    by_hand(|cx| {
+        let wire = Wire::new();
+        let mut transport = Transport::new(wire.clone(), Holding(Lines::new(4)));
+        wire.send("four\nlonger\n");
+        assert!(matches!(transport.poll_next(cx), Poll::Ready(Some(Ok(line))) if line == "four"));
+        transport.codec_mut().0 = Lines::new(6);
+        assert!(matches!(transport.poll_next(cx), Poll::Ready(Some(Ok(line))) if line == "longer"));
+    });
+}
+
+#[test]
 fn frames_arrive_in_any_pieces() {
     check("in a/b, next, next, in b, next, in /, next, next", "a, wait, wait, bb, wait");
     check("next, in a/bb/ccc/, next, next, next, next", "wait, a, bb, ccc, wait");

@@ -1,5 +1,6 @@
 //! A source made of something that the reactor does not ship: a pipe.
 
+use std::future::poll_fn;
 use std::io::{Read, Write};
 use std::rc::Rc;
 
@@ -66,6 +67,51 @@ fn a_pipe_ticks() {
         }
         drop(sender);
         task.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_pipe_is_polled_and_ticks_in_both_directions() {
+    /// Writes what it has, as far as there is room.
+    struct Sending {
+        pipe: Source<pipe::Sender>,
+        left: usize,
+    }
+    impl Task for Sending {
+        fn tick(&mut self) -> std::io::Result<Tick> {
+            let bytes = vec![7; self.left];
+            while self.left > 0 {
+                let left = self.left;
+                let written = self.pipe.try_write_with(|mut pipe| pipe.write(&bytes[..left]))?;
+                let Some(written) = written else { return Ok(Tick::WouldBlock) };
+                self.left -= written;
+            }
+            Ok(Tick::Final)
+        }
+    }
+    run(async {
+        let (sender, receiver) = pipe();
+        // More than a pipe holds, so that a tick has to wait for room.
+        let sending = schedule(Sending { pipe: sender, left: 300_000 });
+        let mut buf = [0; 4096];
+        let mut count = 0;
+        while count < 300_000 {
+            count += poll_fn(|cx| receiver.poll_read_with(cx, |mut pipe| pipe.read(&mut buf))).await.unwrap();
+        }
+        sending.await.unwrap().unwrap();
+
+        let (sender, receiver) = pipe();
+        let filling = spawn(async move {
+            for _ in 0..300 {
+                let whole = poll_fn(|cx| sender.poll_write_with(cx, |mut pipe| pipe.write(&[7; 1000])));
+                assert_eq!(whole.await.unwrap(), 1000);
+            }
+        });
+        let mut count = 0;
+        while count < 300_000 {
+            count += receiver.read_with(|mut pipe| pipe.read(&mut buf)).await.unwrap();
+        }
+        filling.await.unwrap();
     });
 }
 

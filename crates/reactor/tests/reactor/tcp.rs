@@ -57,10 +57,11 @@ fn the_traits_of_futures_io_work_on_sockets_and_references() {
         AsyncWriteExt::write_all(&mut &server, b"hello").await.unwrap();
         let bufs = [IoSlice::new(b", "), IoSlice::new(b"world")];
         assert_eq!(server.write_vectored(&bufs).await.unwrap(), 7);
+        assert_eq!(server.try_write_vectored(&bufs).unwrap(), Some(7));
         (&server).close().await.unwrap();
         let mut text = String::new();
         client.read_to_string(&mut text).await.unwrap();
-        assert_eq!(text, "hello, world");
+        assert_eq!(text, "hello, world, world");
     });
 }
 

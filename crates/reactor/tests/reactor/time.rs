@@ -1,11 +1,15 @@
 //! Time, on a clock set by hand.
 
+use std::cell::Cell;
 use std::future::{pending, poll_fn};
+use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::{
-    Config, Instant, Reactor, interval, sleep, sleep_until, spawn, timeout, wall_clock, yield_now,
+    Config, Instant, Interval, Reactor, Task, Tick, interval, schedule, sleep, sleep_until, spawn, timeout,
+    wall_clock, yield_now,
 };
 use futures_util::FutureExt;
 
@@ -120,6 +124,33 @@ fn an_interval_keeps_its_beat_and_skips_what_was_missed() {
         assert!(beat.tick().now_or_never().is_none());
         clock.advance(5 * MS);
         assert_eq!(beat.tick().await, due(5));
+    });
+}
+
+#[test]
+fn an_interval_ticks_in_a_task_that_ticks() {
+    struct Beating {
+        beat: Interval,
+        beats: Rc<Cell<u32>>,
+    }
+    impl Task for Beating {
+        fn tick(&mut self) -> io::Result<Tick> {
+            while self.beat.try_tick()?.is_some() {
+                self.beats.set(self.beats.get() + 1);
+            }
+            Ok(Tick::WouldBlock)
+        }
+    }
+    by_hand(async |clock| {
+        let beats = Rc::new(Cell::new(0));
+        drop(schedule(Beating { beat: interval(10 * MS), beats: beats.clone() }));
+        for expected in 1..=3 {
+            yield_now().await;
+            assert_eq!(beats.get(), expected);
+            clock.pass(9 * MS).await;
+            assert_eq!(beats.get(), expected, "it is a millisecond too early");
+            clock.pass(MS).await;
+        }
     });
 }
 
