@@ -1,7 +1,8 @@
 //! What all connections have in common: bytes in and out, by three faces.
 
+use std::future::Future;
 use std::io::{self, IoSlice};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use crate::driver::{Driver, Token};
 use crate::interest::{Registration, Way};
@@ -34,47 +35,36 @@ impl<S: StreamSocket> Stream<S> {
         Ok(Self { socket, registration })
     }
 
-    pub(super) async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let len = buf.len();
-        let n = self.registration.use_by(Way::Read, 1, || self.socket.read(buf)).await?;
-        Ok(self.note(Way::Read, n, len))
+    pub(super) fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        self.registration.use_by(Way::Read, 1, || self.read_now(buf))
     }
 
     pub(super) fn try_read(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
-        let len = buf.len();
-        let read = self.registration.try_use(Way::Read, 1, || self.socket.read(buf))?;
-        Ok(read.map(|n| self.note(Way::Read, n, len)))
+        self.registration.try_use(Way::Read, 1, || self.read_now(buf))
     }
 
     pub(super) fn poll_read(&self, cx: &Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let len = buf.len();
-        let n = ready!(self.registration.poll_use(Way::Read, 1, cx, || self.socket.read(buf)))?;
-        Poll::Ready(Ok(self.note(Way::Read, n, len)))
+        self.registration.poll_use(Way::Read, 1, cx, || self.read_now(buf))
     }
 
-    pub(super) async fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        let n = self.registration.use_by(Way::Write, 1, || self.socket.write(buf)).await?;
-        Ok(self.note(Way::Write, n, buf.len()))
+    pub(super) fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        self.registration.use_by(Way::Write, 1, || self.write_now(buf))
     }
 
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<Option<usize>> {
-        let written = self.registration.try_use(Way::Write, 1, || self.socket.write(buf))?;
-        Ok(written.map(|n| self.note(Way::Write, n, buf.len())))
+        self.registration.try_use(Way::Write, 1, || self.write_now(buf))
     }
 
     pub(super) fn poll_write(&self, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let n = ready!(self.registration.poll_use(Way::Write, 1, cx, || self.socket.write(buf)))?;
-        Poll::Ready(Ok(self.note(Way::Write, n, buf.len())))
+        self.registration.poll_use(Way::Write, 1, cx, || self.write_now(buf))
     }
 
-    pub(super) async fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let n = self.registration.use_by(Way::Write, 1, || self.socket.write_vectored(bufs)).await?;
-        Ok(self.note(Way::Write, n, total(bufs)))
+    pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> impl Future<Output = io::Result<usize>> {
+        self.registration.use_by(Way::Write, 1, || self.write_vectored_now(bufs))
     }
 
     pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
-        let written = self.registration.try_use(Way::Write, 1, || self.socket.write_vectored(bufs))?;
-        Ok(written.map(|n| self.note(Way::Write, n, total(bufs))))
+        self.registration.try_use(Way::Write, 1, || self.write_vectored_now(bufs))
     }
 
     pub(super) fn poll_write_vectored(
@@ -82,8 +72,7 @@ impl<S: StreamSocket> Stream<S> {
         cx: &Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let n = ready!(self.registration.poll_use(Way::Write, 1, cx, || self.socket.write_vectored(bufs)))?;
-        Poll::Ready(Ok(self.note(Way::Write, n, total(bufs))))
+        self.registration.poll_use(Way::Write, 1, cx, || self.write_vectored_now(bufs))
     }
 
     pub(super) async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
@@ -96,12 +85,31 @@ impl<S: StreamSocket> Stream<S> {
         Ok(())
     }
 
+    fn read_now(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.socket.read(buf)?;
+        if S::SHORT_READ_IS_LAST {
+            self.note(Way::Read, n, buf.len());
+        }
+        Ok(n)
+    }
+
+    fn write_now(&self, buf: &[u8]) -> io::Result<usize> {
+        let n = self.socket.write(buf)?;
+        self.note(Way::Write, n, buf.len());
+        Ok(n)
+    }
+
+    fn write_vectored_now(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let n = self.socket.write_vectored(bufs)?;
+        self.note(Way::Write, n, total(bufs));
+        Ok(n)
+    }
+
     /// A use that took less than it could has emptied, or filled, the socket: no need to ask again to find out.
-    fn note(&self, way: Way, n: usize, len: usize) -> usize {
-        if 0 < n && n < len && (way == Way::Write || S::SHORT_READ_IS_LAST) {
+    fn note(&self, way: Way, n: usize, len: usize) {
+        if 0 < n && n < len {
             self.registration.note_short(way);
         }
-        n
     }
 }
 
