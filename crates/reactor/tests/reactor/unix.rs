@@ -88,6 +88,26 @@ fn the_traits_of_futures_io_work_on_a_pair_and_its_references() {
     });
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn an_abstract_address_has_no_file() {
+    use std::os::linux::net::SocketAddrExt;
+
+    run(async {
+        let name = format!("ekiden-{}-abstract", std::process::id());
+        let addr = SocketAddr::from_abstract_name(&name).unwrap();
+        let listener = UnixListener::bind_addr(&addr).unwrap();
+        let client = UnixStream::connect_addr(&addr).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        assert_eq!(client.peer_addr().unwrap().as_abstract_name(), Some(name.as_bytes()));
+        server.write_all(b"hello").await.unwrap();
+        assert_eq!(client.read(&mut [0; 9]).await.unwrap(), 5);
+        // Gone with the listener, so that it can be taken again.
+        drop(listener);
+        UnixListener::bind_addr(&addr).unwrap();
+    });
+}
+
 /// Sends each of its clients one byte.
 struct Greeter {
     listener: UnixListener,

@@ -12,20 +12,21 @@ use crate::driver::{ConnectOptions, Keepalive, ListenOptions, TcpOptions};
 pub(super) fn prepare_to_listen(socket: &Socket, options: &ListenOptions) -> io::Result<()> {
     reuse(socket, options.reuse_address, options.reuse_port)?;
     buffers(socket, options.recv_buffer_bytes, options.send_buffer_bytes)?;
-    if let Some(keepalive) = &options.keepalive {
-        socket.set_tcp_keepalive(&parameters(keepalive))?;
-    }
-    socket.set_tcp_nodelay(options.nodelay)
+    tcp(socket, options.nodelay, options.keepalive.as_ref())
 }
 
 /// Sets what has to be set before a socket connects.
 pub(super) fn prepare_to_connect(socket: &Socket, options: &ConnectOptions) -> io::Result<()> {
     reuse(socket, options.reuse_address, options.reuse_port)?;
     buffers(socket, options.recv_buffer_bytes, options.send_buffer_bytes)?;
-    if let Some(keepalive) = &options.keepalive {
+    tcp(socket, options.nodelay, options.keepalive.as_ref())
+}
+
+fn tcp(socket: &Socket, nodelay: bool, keepalive: Option<&Keepalive>) -> io::Result<()> {
+    if let Some(keepalive) = keepalive {
         socket.set_tcp_keepalive(&parameters(keepalive))?;
     }
-    socket.set_tcp_nodelay(options.nodelay)
+    socket.set_tcp_nodelay(nodelay)
 }
 
 pub(super) fn reuse(socket: &Socket, address: bool, port: bool) -> io::Result<()> {
