@@ -143,27 +143,51 @@ fn a_dead_end_is_noticed() {
     notices(dead_ends, paper("see [b](crates/x/src/b.rs)"), "crates/x/src/b.rs");
     notices(dead_ends, paper("see `crates/x/src/b.rs`"), "crates/x/src/b.rs");
     assert_eq!(
-        dead_ends(&paper("[a](crates/x/src/a.rs), `crates/x`, [w](https://x), [h](#h), `a/b`")),
+        dead_ends(&paper("[a](crates/x/src/a.rs#h), `crates/x`, [w](https://x), [h](#h), `a/b`")),
         [""; 0]
     );
+    let inner = |text| Repository::with("crates/x/README.md", text).and("crates/y/a.rs", "");
+    notices(dead_ends, inner("see [a](../../crates/x/a.rs)"), "crates/x/README.md points to");
+    notices(dead_ends, inner("see [a](crates/y/a.rs)"), "crates/y/a.rs");
+    assert_eq!(dead_ends(&inner("[a](../y/a.rs), [b](./../y/), `crates/y/a.rs`")), [""; 0]);
 }
 
-/// Links, and paths in backticks, that name no file.
+/// Links, from the folder of the paper, and paths in backticks, from the root, that name no file.
 fn dead_ends(repository: &Repository) -> Vec<String> {
-    let papers =
-        repository.files.iter().filter(|file| file.path.ends_with(".md") && !file.path.contains('/'));
+    let papers = repository.files.iter().filter(|file| file.path.ends_with(".md"));
     papers.flat_map(|paper| dead_ends_of(paper, repository)).collect()
 }
 
 fn dead_ends_of(paper: &File, repository: &Repository) -> Vec<String> {
-    let links = paper.text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0.to_string()));
+    let links = paper.text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
     let links = links.filter(|link| !link.contains("://") && !link.starts_with('#'));
+    let links = links.map(|link| (link.to_string(), resolved(&paper.path, link)));
     let is_ours =
         |path: &String| ["crates/", "tests/", "examples/"].iter().any(|folder| path.starts_with(folder));
     let paths = paper.text.lines().flat_map(in_backticks).filter(is_ours);
-    let dead = links.chain(paths).filter(|path| !repository.holds(path.trim_end_matches('/')));
-    dead.map(|path| format!("{} points to {path}", paper.path)).collect()
+    let paths = paths.map(|path| (path.clone(), path));
+    let dead = links.chain(paths).filter(|(_, path)| !repository.holds(path.trim_end_matches('/')));
+    let dead = dead.filter(|(_, path)| path != WRITTEN_BY_BENCH);
+    dead.map(|(named, _)| format!("{} points to {named}", paper.path)).collect()
 }
+
+/// Where a link of a paper leads, from the root, without the heading that it may name.
+fn resolved(paper: &str, link: &str) -> String {
+    let (path, _heading) = link.split_once('#').unwrap_or((link, ""));
+    let mut place: Vec<&str> = paper.split('/').collect();
+    place.pop();
+    for step in path.split('/') {
+        match step {
+            ".." => drop(place.pop()),
+            "." => {}
+            step => place.push(step),
+        }
+    }
+    place.join("/")
+}
+
+/// The page of our figures, which a run of `bench` writes, and which its README points to before there was one.
+const WRITTEN_BY_BENCH: &str = "docs/benchmarks.md";
 
 #[test]
 fn every_published_crate_can_be_found() {
