@@ -1,8 +1,10 @@
 //! HTTP: a greeting of thirteen bytes, by both versions of the protocol.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{Scenario, command, serve};
 use crate::load::echo::Speech;
@@ -45,6 +47,9 @@ fn run_http1(rounds: &mut Rounds) -> Result<()> {
         rounds.take_turns(case, &peers, |peer| {
             let server = serve(peer)?;
             by_http1(1).run(server.addr, WARM_UP_REQUESTS, &mut Watch::of(&server))?;
+            if wrk.closes {
+                see_it_close(server.addr)?;
+            }
             measure(&server, |watch| wrk.run(server.addr, seconds, watch))
         });
     }
@@ -70,6 +75,15 @@ fn run_http2(rounds: &mut Rounds) -> Result<()> {
         });
         count(rounds, case, &peers, h2load);
     }
+    Ok(())
+}
+
+/// Fails unless the server closes when it is asked to: wrk would go on with the same connection, and not tell.
+fn see_it_close(addr: SocketAddr) -> Result<()> {
+    let mut stream = TcpStream::connect(addr)?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    stream.read_to_end(&mut Vec::new()).context("it does not close when asked to")?;
     Ok(())
 }
 
