@@ -11,6 +11,7 @@
 //! |---|---|---|
 //! | [`Semaphore`](semaphore) | one of so many permits, or several | in the order they came |
 //! | [`Notify`](notify) | a word that something has happened | the one who has waited longest, or all |
+//! | [`Mutex`](mutex) | a value for oneself, across awaits; says who has it | in the order they came |
 //!
 //! Why one did not do what it was asked says an `error`, which gives back what was to be sent.
 //!
@@ -31,9 +32,11 @@ pub mod watch;
 pub mod broadcast;
 pub mod semaphore;
 pub mod notify;
+pub mod mutex;
 mod error;
 pub(crate) mod parts;
 
 pub use error::{Closed, Lagged, RecvError, SendError, TrySendError};
+pub use mutex::Mutex;
 pub use notify::Notify;
 pub use semaphore::Semaphore;

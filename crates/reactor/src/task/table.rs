@@ -282,6 +282,13 @@ impl TaskTable {
         std::mem::forget(std::mem::take(&mut *self.ready.borrow_mut()));
     }
 
+    /// Who the running task is; `None` if none runs, or the future that the reactor was asked to run does.
+    pub(crate) fn running_origin(&self) -> Option<Origin> {
+        let running = self.running.borrow();
+        let job = running.as_ref()?.job.borrow();
+        job.as_ref().map(|job| job.origin())
+    }
+
     /// How many tasks there are.
     pub(crate) fn len(&self) -> usize {
         self.entries.borrow().len()

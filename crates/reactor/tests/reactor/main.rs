@@ -17,6 +17,7 @@ mod accepting;
 mod sources;
 mod channels;
 mod sharing;
+mod locks;
 mod threads;
 mod signals;
 mod notices;
