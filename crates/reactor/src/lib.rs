@@ -40,6 +40,93 @@
 //! The reactor has no idea what a request is; that is for the floors above. What it knows of the world below it
 //! asks of a [`driver`].
 //!
+//! # Waiting for several things at once
+//!
+//! Each method that waits says under *Cancel safety* what is lost when its future is dropped. What loses nothing may be
+//! raced by any `select`, with futures made anew in each round:
+//!
+//! ```
+//! use ekiden_reactor::{Latch, channel::mpsc, run, spawn, yield_now};
+//! use futures_util::future::{Either, select};
+//! use std::pin::pin;
+//!
+//! run(async {
+//!     let ((sender, mut letters), stop) = (mpsc::channel(8), Latch::new());
+//!     let stopped = stop.clone();
+//!     let clerk = spawn(async move {
+//!         let mut read = Vec::new();
+//!         loop {
+//!             match select(stopped.wait(), pin!(letters.recv())).await {
+//!                 Either::Right((Some(letter), _)) => read.push(letter),
+//!                 Either::Right((None, _)) | Either::Left(_) => return read,
+//!             }
+//!         }
+//!     });
+//!     sender.send("one").await.unwrap();
+//!     yield_now().await;
+//!     stop.open();
+//!     assert_eq!(clerk.await.unwrap(), ["one"]);
+//! });
+//! ```
+//!
+//! A time limit is such a race too ([`timeout()`]), and so is whatever drops a future that it has begun to poll. There
+//! are three traps, none of which the compiler sees.
+//!
+//! **Steps of which each is safe are not safe together.** What was received in the first step is lost when the future
+//! is dropped in the second. Make such a future once, outside of the loop, and race it by reference; or give it to a
+//! task of its own and race the [`JoinHandle`].
+//!
+//! ```
+//! use ekiden_reactor::{channel::mpsc, run, timeout};
+//! use std::{pin::pin, time::Duration};
+//!
+//! async fn pair(letters: &mut mpsc::Receiver<u32>) -> Option<(u32, u32)> {
+//!     Some((letters.recv().await?, letters.recv().await?))
+//! }
+//!
+//! run(async {
+//!     let (sender, mut letters) = mpsc::channel(8);
+//!     sender.send(1).await.unwrap();
+//!     assert!(timeout(Duration::ZERO, pair(&mut letters)).await.is_err());
+//!     sender.send(2).await.unwrap();
+//!     assert_eq!(letters.recv().await, Some(2)); // where is 1?
+//!
+//!     let mut pair = pin!(pair(&mut letters));
+//!     sender.send(3).await.unwrap();
+//!     assert!(timeout(Duration::ZERO, pair.as_mut()).await.is_err());
+//!     sender.send(4).await.unwrap();
+//!     assert_eq!(pair.await, Some((3, 4)));
+//! });
+//! ```
+//!
+//! **A future that is kept and not polled keeps its turn.** It may be next to have a lock, a permit or a place, and
+//! whoever comes after it then waits for somebody who does not come. Poll it to its end or drop it before you await
+//! anything else.
+//!
+//! ```
+//! use ekiden_reactor::{channel::Mutex, run, timeout};
+//! use std::{pin::pin, time::Duration};
+//!
+//! run(async {
+//!     let mutex = Mutex::new(0);
+//!     let held = mutex.lock().await;
+//!     let mut next = pin!(mutex.lock());
+//!     assert!(timeout(Duration::ZERO, next.as_mut()).await.is_err());
+//!     drop(held); // now it is the turn of `next`, which nobody polls
+//!     assert!(timeout(Duration::from_millis(1), mutex.lock()).await.is_err());
+//!     drop(next.await);
+//!     assert_eq!(*mutex.lock().await, 0);
+//! });
+//! ```
+//!
+//! **What is always ready hides what is asked after it.** In which order a `select` asks is for its own docs to say;
+//! where it is yours to choose, the stop comes before the work.
+//!
+//! A task that ticks meets none of the three: it asks everything it waits for by `try_` methods, which keep nothing of
+//! its own between two ticks. And what need not be given up need not be raced: a [`TaskGroup`] runs it all at once.
+//!
+//! # The parts
+//!
 //! In reading order:
 //!
 //! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it, by a
