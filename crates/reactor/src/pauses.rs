@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::core::{self, Core, ReactorId};
 use crate::driver::{Readiness, Token};
-use crate::interest::Registration;
+use crate::registration::Registration;
 use crate::time::{Sleep, sleep};
 
 /// The pauses of one listener, or of one who sends.

@@ -5,8 +5,9 @@ use std::io;
 use std::task::{Context, Poll};
 
 use super::Setbacks;
-use crate::interest::{Registration, Way};
+use crate::interest::Way;
 use crate::pauses::Pause;
+use crate::registration::Registration;
 use crate::task::budget::ACCEPT_COST;
 
 /// The part of a listener that is the same for every kind of socket; `one` accepts from the socket.

@@ -5,7 +5,8 @@ use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
 use crate::driver::{Driver, Token};
-use crate::interest::{Registration, Way};
+use crate::interest::Way;
+use crate::registration::Registration;
 
 /// A connection's socket, as its driver gives it: none of these waits.
 pub(super) trait StreamSocket {

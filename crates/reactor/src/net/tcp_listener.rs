@@ -9,7 +9,7 @@ use super::accepting::Accepting;
 use super::addrs::first_of;
 use super::{TcpStream, ToAddrs};
 use crate::driver::{self, ListenOptions};
-use crate::interest::Registration;
+use crate::registration::Registration;
 
 /// Accepts TCP connections, and lives through what accepting can meet besides.
 ///

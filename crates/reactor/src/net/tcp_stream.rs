@@ -10,7 +10,8 @@ use super::race::first_to_answer;
 use super::stream::{Stream, StreamSocket, impl_futures_io};
 use super::{Hangup, ToAddrs, lookup_host};
 use crate::driver::{self, ConnectOptions, Driver, Keepalive, Token};
-use crate::interest::{Registration, Way};
+use crate::interest::Way;
+use crate::registration::Registration;
 
 /// A TCP connection, with `TCP_NODELAY` set.
 ///

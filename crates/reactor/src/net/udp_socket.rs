@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use super::addrs::first_of;
 use super::{ToAddrs, lookup_host};
 use crate::driver::{self, UdpOptions};
-use crate::interest::{Registration, Way};
+use crate::interest::Way;
+use crate::registration::Registration;
 
 /// Sends and receives datagrams.
 ///

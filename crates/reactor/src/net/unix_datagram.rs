@@ -11,8 +11,9 @@ use std::time::Duration;
 use super::unix_listener::named;
 use crate::core;
 use crate::driver;
-use crate::interest::{Registration, Way};
+use crate::interest::Way;
 use crate::pauses::Pause;
+use crate::registration::Registration;
 
 /// Sends and receives datagrams between programs on one machine. None is lost: who sends waits for room.
 ///

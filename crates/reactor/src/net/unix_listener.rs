@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use super::UnixStream;
 use super::accepting::Accepting;
 use crate::driver;
-use crate::interest::Registration;
+use crate::registration::Registration;
 
 /// Accepts Unix streams, and lives through what accepting can meet besides, as a [`TcpListener`](super::TcpListener)
 /// does: what is said there of errors that pass, and of eight in one turn, is true here.

@@ -5,7 +5,8 @@ use std::io;
 use std::ops::Deref;
 use std::task::{Context, Poll};
 
-use crate::interest::{Registration, Way};
+use crate::interest::Way;
+use crate::registration::Registration;
 
 /// Makes a source of anything that mio can poll: a pipe, an eventfd, a device.
 ///
