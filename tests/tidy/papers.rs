@@ -167,7 +167,6 @@ fn dead_ends_of(paper: &File, repository: &Repository) -> Vec<String> {
     let paths = paper.text.lines().flat_map(in_backticks).filter(is_ours);
     let paths = paths.map(|path| (path.clone(), path));
     let dead = links.chain(paths).filter(|(_, path)| !repository.holds(path.trim_end_matches('/')));
-    let dead = dead.filter(|(_, path)| path != WRITTEN_BY_BENCH);
     dead.map(|(named, _)| format!("{} points to {named}", paper.path)).collect()
 }
 
@@ -185,9 +184,6 @@ fn resolved(paper: &str, link: &str) -> String {
     }
     place.join("/")
 }
-
-/// The page of our figures, which a run of `bench` writes, and which its README points to before there was one.
-const WRITTEN_BY_BENCH: &str = "docs/benchmarks.md";
 
 #[test]
 fn every_published_crate_can_be_found() {
