@@ -1,4 +1,5 @@
-//! The limit under schedules played by hand, and under random ones against a model of two lists.
+//! The limit around a service, under schedules played by hand, and under random ones against a model of two lists. The
+//! schedules of the queue alone are at the bottom of its `gate`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -33,38 +34,6 @@ fn calls_beyond_the_queue_are_refused_and_may_come_again() {
     check(1, 1, "call a, call b, call c", "a begins, b waits, c refused");
     check(1, 0, "call a, call b, end a, call c", "a begins, b refused, a ends, c begins");
     check(1, 1, "call a, call b, drop b, call c, call d", "a begins, b waits, c waits, d refused");
-}
-
-#[test]
-fn who_waits_is_served_before_who_comes_later() {
-    check(
-        1,
-        2,
-        "call a, call b, end a, call c, poll c, poll b",
-        "a begins, b waits, a ends, wake b, c waits, c waits, b begins",
-    );
-}
-
-#[test]
-fn a_call_dropped_in_the_queue_leaves_it() {
-    check(
-        1,
-        2,
-        "call a, call b, call c, drop b, end a, poll c",
-        "a begins, b waits, c waits, a ends, wake c, c begins",
-    );
-    check(1, 2, "call a, call b, drop b, end a, call c", "a begins, b waits, a ends, c begins");
-}
-
-#[test]
-fn a_call_dropped_after_it_was_handed_its_place_hands_it_on() {
-    check(
-        1,
-        2,
-        "call a, call b, call c, end a, drop b, poll c",
-        "a begins, b waits, c waits, a ends, wake b, wake c, c begins",
-    );
-    check(1, 1, "call a, call b, end a, drop b, call c", "a begins, b waits, a ends, wake b, c begins");
 }
 
 #[test]

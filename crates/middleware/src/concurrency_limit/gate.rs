@@ -161,3 +161,94 @@ impl Drop for Place<'_> {
         self.gate.leave();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+    use std::task::Wake;
+
+    type Log = Arc<Mutex<Vec<String>>>;
+
+    /// A waker that says whom it wakes.
+    struct Named(String, Log);
+
+    impl Wake for Named {
+        fn wake(self: Arc<Self>) {
+            self.1.lock().unwrap().push(format!("wake {}", self.0));
+        }
+    }
+
+    /// Plays a schedule by hand: callers `enter`, are polled again, `leave` their place, or `drop` their wait for one.
+    fn check(in_flight_max: usize, queue_max: usize, schedule: &str, expect: &str) {
+        let (gate, log) = (Gate::new(in_flight_max, queue_max), Log::default());
+        let (mut before, mut within) = (BTreeMap::new(), BTreeMap::new());
+        for step in schedule.split(", ") {
+            let (verb, name) = step.split_once(' ').expect("a verb and a name");
+            match verb {
+                "enter" => drop(before.insert(name, gate.enter())),
+                "poll" => {}
+                "leave" => drop(within.remove(name).expect("it is within")),
+                "drop" => drop(before.remove(name).expect("it waits")),
+                _ => panic!("no such step: {step}"),
+            }
+            if !matches!(verb, "enter" | "poll") {
+                continue;
+            }
+            let waker = Waker::from(Arc::new(Named(name.to_owned(), log.clone())));
+            let mut enter = before.remove(name).expect("it waits");
+            let says = match Pin::new(&mut enter).poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(Ok(place)) => {
+                    within.insert(name, place);
+                    "passes"
+                }
+                Poll::Ready(Err(_refused)) => "refused",
+                Poll::Pending => {
+                    before.insert(name, enter);
+                    "waits"
+                }
+            };
+            log.lock().unwrap().push(format!("{name} {says}"));
+        }
+        assert_eq!(log.lock().unwrap().join(", "), expect, "{schedule}");
+    }
+
+    #[test]
+    fn who_waits_passes_before_who_comes_later() {
+        check(
+            1,
+            2,
+            "enter a, enter b, leave a, enter c, poll c, poll b",
+            "a passes, b waits, wake b, c waits, c waits, b passes",
+        );
+    }
+
+    #[test]
+    fn beyond_the_queue_nobody_waits() {
+        check(1, 1, "enter a, enter b, enter c", "a passes, b waits, c refused");
+        check(1, 0, "enter a, enter b, leave a, enter c", "a passes, b refused, c passes");
+    }
+
+    #[test]
+    fn a_wait_that_is_dropped_leaves_the_queue() {
+        check(
+            1,
+            2,
+            "enter a, enter b, enter c, drop b, leave a, poll c",
+            "a passes, b waits, c waits, wake c, c passes",
+        );
+        check(1, 1, "enter a, enter b, drop b, enter c", "a passes, b waits, c waits");
+    }
+
+    #[test]
+    fn a_place_that_was_handed_to_one_who_is_gone_goes_on() {
+        check(
+            1,
+            2,
+            "enter a, enter b, enter c, leave a, drop b, poll c",
+            "a passes, b waits, c waits, wake b, wake c, c passes",
+        );
+        check(1, 1, "enter a, enter b, leave a, drop b, enter c", "a passes, b waits, wake b, c passes");
+    }
+}
