@@ -1,15 +1,14 @@
 //! Echo of frames on ekiden, to see what an idle connection holds.
 //!
-//! Set up after `examples/lines.rs`.
+//! Set up after the docs of `Transport`, in the place of connections of `examples/echo.rs`: as its peer, a framed stream
+//! and no dispatch.
 #![forbid(unsafe_code)]
 
-use std::convert::Infallible;
 use std::io::Result;
 
-use ekiden::net::TcpListener;
+use ekiden::net::{TcpListener, TcpStream};
 use ekiden::proto::codec::LengthDelimited;
-use ekiden::proto::pipeline;
-use ekiden::service_fn;
+use ekiden::proto::{Transport, server};
 
 const FRAME_BYTES_MAX: usize = 1024 * 1024;
 
@@ -20,8 +19,17 @@ fn main() -> Result<()> {
     ekiden::run(async {
         let listener = TcpListener::bind(addr).await?;
         println!("listening {}", listener.local_addr()?);
-        let echo = service_fn(async |frame| Ok::<_, Infallible>(frame));
-        pipeline::serve(listener, LengthDelimited::new(FRAME_BYTES_MAX), echo).await?;
+        server::Config::default().serve(listener, async |stream, _peer, _seat| echo(stream).await).await?;
         Ok(())
     })
+}
+
+async fn echo(stream: TcpStream) {
+    let mut frames = Transport::new(stream, LengthDelimited::new(FRAME_BYTES_MAX));
+    // A client that breaks off, or sends what is no frame, is its own business.
+    while let Some(Ok(frame)) = frames.next().await {
+        if frames.send(frame).await.is_err() {
+            return;
+        }
+    }
 }
