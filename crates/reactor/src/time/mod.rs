@@ -4,7 +4,7 @@
 //! dozen instructions, however many there are, and none fires early.
 //!
 //! In reading order: an [`Instant`] is a moment, the `wheel` knows who waits for which, a [`Sleep`] is one who waits;
-//! `timeout` and [`Interval`] are made of that. The [`wall_clock`] is for what others should read.
+//! `timeout` and [`Interval`] are made of that. The [`wall_clock()`] is for what others should read.
 
 mod instant;
 pub(crate) mod wheel;
