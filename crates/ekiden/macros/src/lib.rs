@@ -19,10 +19,20 @@ use proc_macro::TokenStream;
 /// ```standalone_crate
 /// # extern crate self as ekiden;
 /// # pub use ekiden_macros::test;
-/// # pub fn run<F: Future>(_: F) -> F::Output { unimplemented!() }
-/// # pub mod net { pub struct TcpListener; impl TcpListener {
-/// #     pub async fn bind(_: &str) -> std::io::Result<Self> { Ok(Self) }
-/// #     pub fn local_addr(&self) -> std::io::Result<std::net::SocketAddr> { unimplemented!() } } }
+/// # pub fn run<F: Future>(main: F) -> F::Output {
+/// #     let mut main = std::pin::pin!(main);
+/// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     loop {
+/// #         if let std::task::Poll::Ready(output) = main.as_mut().poll(&mut cx) { return output; }
+/// #     }
+/// # }
+/// # pub mod net {
+/// #     pub struct TcpListener(std::net::TcpListener);
+/// #     impl TcpListener {
+/// #         pub async fn bind(addr: &str) -> std::io::Result<Self> { std::net::TcpListener::bind(addr).map(Self) }
+/// #         pub fn local_addr(&self) -> std::io::Result<std::net::SocketAddr> { self.0.local_addr() }
+/// #     }
+/// # }
 /// use ekiden::net::TcpListener;
 ///
 /// #[ekiden::test]
