@@ -137,7 +137,7 @@ fn an_axum_handler_finds_its_peer_in_the_extensions() -> Result<(), Failed> {
             })
         });
         for _ in 0..2 {
-            let stream = TcpStream::connect_addr(addr).await?;
+            let stream = TcpStream::connect(addr).await?;
             let peer = stream.local_addr()?;
             let client = Client::handshake(stream);
             let response = client.call(Request::get("http://a/").body(Body::empty())?).await?;

@@ -57,7 +57,7 @@ async fn serve(door: Door) -> (Server, SocketAddr) {
 }
 
 async fn connect(addr: SocketAddr) -> TcpStream {
-    TcpStream::connect_addr(addr).await.expect("a connection")
+    TcpStream::connect(addr).await.expect("a connection")
 }
 
 async fn ask(stream: &TcpStream, path: &str) {
@@ -322,7 +322,7 @@ fn what_was_upgraded_is_a_connection_of_the_server_until_it_is_dropped() {
         assert!(!first.drain().has_begun());
         let drained = spawn(server.drain(Duration::from_secs(30)));
         first.drain().begun().await;
-        while TcpStream::connect_addr(addr).await.is_ok() {}
+        while TcpStream::connect(addr).await.is_ok() {}
         drop(first);
         yield_now().await;
         assert!(!drained.is_finished());
@@ -345,7 +345,7 @@ fn a_drain_closes_what_is_idle_and_waits_for_what_is_not() {
         door.reached.wait().await;
         let drained = spawn(server.drain(Duration::from_secs(30)));
         assert!(is_closed(&idle).await);
-        assert!(TcpStream::connect_addr(addr).await.is_err(), "nobody is accepted any more");
+        assert!(TcpStream::connect(addr).await.is_err(), "nobody is accepted any more");
         assert!(!drained.is_finished());
         door.opened.open();
         let answer = read_to(&busy, "waited").await;

@@ -103,23 +103,6 @@ impl TcpStream {
         first_to_answer(addrs, options.attempt_delay, |addr| Self::open(addr, options)).await
     }
 
-    /// Connects to an address.
-    ///
-    /// # Errors
-    ///
-    /// As for [`connect`](Self::connect).
-    ///
-    /// # Cancel safety
-    ///
-    /// As for [`connect`](Self::connect).
-    ///
-    /// # Panics
-    ///
-    /// If no reactor runs on this thread.
-    pub async fn connect_addr(addr: SocketAddr) -> io::Result<Self> {
-        Self::connect(addr).await
-    }
-
     async fn open(addr: SocketAddr, options: &ConnectOptions) -> io::Result<Self> {
         let opened = Registration::new(|core, token| core.driver.tcp_connect_with(addr, options, token));
         let (registration, socket) = opened?;

@@ -390,7 +390,7 @@ fn what_never_had_a_file_gives_none_back() {
         stage.come(["24", "ok"].into_iter());
         settle().await;
         assert!(socket.try_accept().unwrap().is_none());
-        TcpStream::connect_addr(nowhere()).await.unwrap_err();
+        TcpStream::connect(nowhere()).await.unwrap_err();
         settle().await;
         assert!(socket.try_accept().unwrap().is_none());
         assert_eq!(stage.queue.lock().unwrap().asked, 1);

@@ -54,7 +54,7 @@ fn a_connection_that_stands_can_still_be_changed() {
     run(async {
         for host in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(listener) = TcpListener::bind(host).await else { continue };
-            let stream = TcpStream::connect_addr(listener.local_addr().unwrap()).await.unwrap();
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             assert_eq!(stream.keepalive().unwrap(), None);
             stream.set_keepalive(Some(&keepalive())).unwrap();
             assert_eq!(stream.keepalive().unwrap(), Some(keepalive()));
@@ -74,7 +74,7 @@ fn a_connection_that_stands_can_still_be_changed() {
 fn zero_linger_ends_a_connection_by_a_reset() {
     run(async {
         let listener = TcpListener::bind(somewhere()).await.unwrap();
-        let client = TcpStream::connect_addr(listener.local_addr().unwrap()).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
         client.set_zero_linger().unwrap();
         drop(client);
