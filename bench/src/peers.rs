@@ -1,5 +1,6 @@
 //! Who is measured: each folder below `peers/KIND/` is a peer, its manifest says how it is set up, and the lock file
-//! which version it is. Nobody keeps a list.
+//! which version it is. Nobody keeps a list of them; only those that ratios are taken to are named, in
+//! `render/table.rs`, and those that are built, in `scenario/build.rs`.
 
 use std::collections::HashMap;
 
