@@ -53,7 +53,12 @@ fn what_is_accepted_and_what_connects_has_the_options_that_were_asked_for() {
 fn a_connection_that_stands_can_still_be_changed() {
     run(async {
         for host in ["127.0.0.1:0", "[::1]:0"] {
-            let Ok(listener) = TcpListener::bind(host).await else { continue };
+            let listener = match TcpListener::bind(host).await {
+                Ok(listener) => listener,
+                // Not every machine has IPv6.
+                Err(_) if host.starts_with('[') => continue,
+                Err(error) => panic!("{error}"),
+            };
             let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             assert_eq!(stream.keepalive().unwrap(), None);
             stream.set_keepalive(Some(&keepalive())).unwrap();
