@@ -18,6 +18,7 @@ use crate::inbox::Inbox;
 use crate::interest::Interest;
 use crate::notice::Hook;
 use crate::pauses::Pauses;
+use crate::pulse;
 use crate::reactor::Config;
 use crate::shutdown::ShutdownState;
 use crate::spin::Spin;
@@ -40,6 +41,8 @@ pub(crate) struct Core {
     pub(crate) on_notice: Hook,
     /// When this turn of the loop began.
     pub(crate) turn_began: Cell<Instant>,
+    /// When the core had nothing left to do in this turn, if it has nothing.
+    pub(crate) rest_began: Cell<Option<Instant>>,
     /// Holds the wakers of timers that fire, for a moment: kept so that firing allocates nothing.
     pub(crate) due: Cell<Vec<Waker>>,
     /// Whether the loop runs.
@@ -49,13 +52,14 @@ pub(crate) struct Core {
 
 /// Names a reactor among all of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ReactorId(u64);
+pub(crate) struct ReactorId(pub(crate) u64);
 
 impl Core {
     pub(crate) fn new(driver: Box<dyn Driver>, config: Config) -> Rc<Self> {
         static IDS: AtomicU64 = AtomicU64::new(1);
         let id = ReactorId(IDS.fetch_add(1, Ordering::Relaxed));
-        let inbox = Arc::new(Inbox::new(driver.unparker()));
+        let inbox = Arc::new(Inbox::new(id, driver.unparker()));
+        pulse::add(&inbox);
         let now = driver.now();
         let spin_max = if driver.spins() { config.spin_max } else { Duration::ZERO };
         Rc::new(Self {
@@ -70,6 +74,7 @@ impl Core {
             shutdown: ShutdownState::default(),
             on_notice: config.on_notice,
             turn_began: Cell::new(now),
+            rest_began: Cell::new(None),
             due: Cell::default(),
             running: Cell::new(false),
             spin: Cell::new(Spin::new(spin_max, now)),
@@ -91,6 +96,11 @@ impl Core {
     pub(crate) fn remove_source(&self, token: Token) {
         let gone = self.sources.borrow_mut().try_remove(token.0);
         drop(gone); // outside the borrow: it holds wakers, which may drop anything
+    }
+
+    /// How many sources there are.
+    pub(crate) fn sources_len(&self) -> usize {
+        self.sources.borrow().len()
     }
 
     pub(crate) fn source(&self, token: Token) -> Option<Rc<Interest>> {

@@ -6,20 +6,25 @@
 
 use std::mem;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::core::ReactorId;
 use crate::driver::Unpark;
+use crate::pulse::{Life, Pulse};
 use crate::task::TaskId;
 
 /// What other threads have said and the reactor has not read yet.
 pub(crate) struct Inbox {
+    pub(crate) reactor: ReactorId,
     letters: Mutex<Letters>,
     /// Whether there is a letter: all that a turn looks at when nobody wrote.
     any: AtomicBool,
-    /// Whether the reactor is parked or about to be, so that a letter must wake it.
-    parked: AtomicBool,
+    /// The reactor's [`Life`]: if it is parked, or about to be, a letter must wake it.
+    life: AtomicU8,
     unparker: Arc<dyn Unpark>,
+    /// What the core publishes for whoever looks at it from outside.
+    pub(crate) pulse: Pulse,
 }
 
 #[derive(Default)]
@@ -37,9 +42,9 @@ pub(crate) struct Maker {
 }
 
 impl Inbox {
-    pub(crate) fn new(unparker: Arc<dyn Unpark>) -> Self {
-        let (any, parked) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { letters: Mutex::default(), any, parked, unparker }
+    pub(crate) fn new(reactor: ReactorId, unparker: Arc<dyn Unpark>) -> Self {
+        let (any, life) = (AtomicBool::new(false), AtomicU8::new(Life::Out as u8));
+        Self { reactor, letters: Mutex::default(), any, life, unparker, pulse: Pulse::default() }
     }
 
     /// A foreign thread wakes a task. Forgotten when the reactor has ended, as the task then has too.
@@ -82,13 +87,27 @@ impl Inbox {
 
     /// Announces that the reactor is going to park; false if it must not, since there is a letter.
     pub(crate) fn announce_park(&self) -> bool {
-        // Sequentially consistent with `ring`: either the writer sees `parked` or we see `any`.
-        self.parked.store(true, Ordering::SeqCst);
+        // Sequentially consistent with `ring`: either the writer sees that it parks or we see `any`.
+        self.life.store(Life::Parked as u8, Ordering::SeqCst);
         !self.has_letters()
     }
 
     pub(crate) fn announce_running(&self) {
-        self.parked.store(false, Ordering::SeqCst);
+        self.life.store(Life::Running as u8, Ordering::SeqCst);
+    }
+
+    /// Announces that nobody runs the reactor any more, for now.
+    pub(crate) fn announce_out(&self) {
+        self.life.store(Life::Out as u8, Ordering::SeqCst);
+    }
+
+    /// What the reactor is about; from any thread.
+    pub(crate) fn life(&self) -> Life {
+        match self.life.load(Ordering::SeqCst) {
+            parked if parked == Life::Parked as u8 => Life::Parked,
+            running if running == Life::Running as u8 => Life::Running,
+            _ => Life::Out,
+        }
     }
 
     /// Takes no more letters; late ones are forgotten or given back to whoever writes them.
@@ -100,7 +119,7 @@ impl Inbox {
 
     fn ring(&self) {
         let was_any = self.any.swap(true, Ordering::SeqCst);
-        if !was_any && self.parked.load(Ordering::SeqCst) {
+        if !was_any && self.life() == Life::Parked {
             self.unparker.unpark();
         }
     }

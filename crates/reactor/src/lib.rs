@@ -130,18 +130,20 @@
 //! In reading order:
 //!
 //! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it, by a
-//!   `handle`, `spin` whether it looks around for a moment before it sleeps;
+//!   `handle`, `pulse` what they see of it without asking, `spin` whether it looks around for a moment before it sleeps;
 //! - [`task`] is what it runs;
 //! - sources: `interest` is what one is ready for, `registration` how it is used, `waiters` are those who wait for
 //!   it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such sources, and so are
 //!   the ends of work that is `blocking` and the `shutdown`; `entropy` is there at once;
-//! - [`notice`](mod@notice) is what the operator is told, [`buffer`] what is lent to read into;
+//! - [`notice`](mod@notice) is what the operator is told, [`inspect`] what can be seen of it all while it runs;
+//! - [`buffer`] is what is lent to read into;
 //! - [`driver`] is what is asked of the world, with a clock for tests; `woken` serves tests, too.
 #![forbid(unsafe_code)]
 
 mod reactor;
 mod core;
 mod inbox;
+mod pulse;
 mod handle;
 mod spin;
 pub mod task;
@@ -160,6 +162,7 @@ mod blocking;
 mod shutdown;
 mod entropy;
 pub mod notice;
+pub mod inspect;
 pub mod buffer;
 pub mod driver;
 

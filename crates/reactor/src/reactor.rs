@@ -1,10 +1,9 @@
 //! The reactor and its loop: run what is ready, hear what others ask, wait for the world, fire the timers.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -16,6 +15,7 @@ use crate::driver::{Driver, Event, Park};
 use crate::handle::Handle;
 use crate::inbox::Maker;
 use crate::notice::{self, Notice};
+use crate::pulse;
 use crate::task::{JoinError, Origin, budget};
 use crate::time::Instant;
 
@@ -27,6 +27,7 @@ use crate::time::Instant;
 /// # Panics
 ///
 /// If the system gives no selector or takes it away, or if the future panics.
+#[track_caller]
 pub fn run<F: Future>(main: F) -> F::Output {
     match Reactor::new(Config::default()) {
         Ok(reactor) => reactor.run(main),
@@ -106,14 +107,17 @@ impl Reactor {
     /// # Panics
     ///
     /// If the future panics, if the reactor is running already, or if the driver fails for good.
+    #[track_caller]
     pub fn run<F: Future>(&self, main: F) -> F::Output {
         let core = &*self.core;
         let _entered = self.core.enter();
-        let _running = Running::begin(&core.running);
+        let _running = Running::begin(core);
         let mut main = pin!(main);
-        core.tasks.wake_main();
+        core.tasks.begin_main(Location::caller());
+        core.begin_turn(core.driver.now());
         loop {
-            core.tasks.begin_turn();
+            let ready = core.tasks.begin_turn();
+            core.inbox.pulse.counters.ready.set(ready as u64);
             let mut work = 0;
             while work < WORK_PER_TURN {
                 let Some(task) = core.tasks.next_ready() else { break };
@@ -149,21 +153,52 @@ impl Core {
 
     /// Waits until something happens; only looks when there are tasks to run.
     fn park(&self) {
+        self.publish();
         let parked = if self.tasks.has_ready() {
             self.driver.park(Park::look(), &mut |event| self.handle_event(event))
         } else {
             self.spin().and_then(|has_come| if has_come { Ok(()) } else { self.sleep() })
         };
-        self.turn_began.set(self.driver.now());
+        self.end_turn();
         if let Err(error) = parked {
             panic!("the driver cannot wait for events any more: {error}");
         }
     }
 
+    /// Says how many there are of what a core has, while it rests.
+    fn publish(&self) {
+        let counters = &self.inbox.pulse.counters;
+        counters.tasks.set(self.tasks.len() as u64);
+        counters.timers.set(self.timers.borrow().len() as u64);
+        counters.sources.set(self.sources_len() as u64);
+    }
+
+    /// The turn is over, rest included: one reading of the clock ends it and begins the next.
+    fn end_turn(&self) {
+        let now = self.driver.now();
+        let rest_began = self.rest_began.take().unwrap_or(now);
+        let counters = &self.inbox.pulse.counters;
+        counters.busy_nanos.add((rest_began - self.turn_began.get()).as_nanos() as u64);
+        counters.idle_nanos.add((now - rest_began).as_nanos() as u64);
+        self.begin_turn(now);
+    }
+
+    fn begin_turn(&self, now: Instant) {
+        self.turn_began.set(now);
+        self.inbox.pulse.begin_turn(now);
+    }
+
     fn sleep(&self) -> io::Result<()> {
-        let park = if self.inbox.announce_park() { Park::until(self.next_deadline()) } else { Park::look() };
+        // To sleep takes a hundred times as long as to read the clock; and a driver that waits for a timer needs it.
+        let now = self.driver.now();
+        if self.rest_began.get().is_none() {
+            self.rest_began.set(Some(now));
+        }
+        let park =
+            if self.inbox.announce_park() { Park::until(self.next_deadline()).at(now) } else { Park::look() };
         let parked = self.driver.park(park, &mut |event| self.handle_event(event));
         self.inbox.announce_running();
+        self.inbox.pulse.counters.wakeups.add(1);
         parked
     }
 
@@ -199,7 +234,11 @@ impl Core {
             }
             // The first look is free of the clock: on a busy core it finds something.
             let now = self.driver.now();
-            if now >= *until.get_or_insert(now + time) {
+            let until = *until.get_or_insert_with(|| {
+                self.rest_began.set(Some(now));
+                now + time
+            });
+            if now >= until {
                 return Ok(false);
             }
             if self.next_deadline().is_some_and(|due| now >= due) {
@@ -209,6 +248,7 @@ impl Core {
     }
 
     fn handle_event(&self, event: Event) {
+        self.inbox.pulse.counters.events.add(1);
         match event {
             Event::Ready(token, readiness) => {
                 if let Some(interest) = self.source(token) {
@@ -232,6 +272,7 @@ impl Core {
         self.timers
             .borrow_mut()
             .advance(self.turn_began.get().as_nanos(), TIMERS_PER_TURN, |waker| due.push(waker));
+        self.inbox.pulse.counters.timers_fired.add(due.len() as u64);
         // Only now, as a waker may do anything, such as dropping another timer.
         for waker in due.drain(..) {
             waker.wake();
@@ -246,6 +287,7 @@ impl Drop for Reactor {
         let _entered = self.core.enter();
         drop(self.core.inbox.close());
         self.core.tasks.clear();
+        pulse::remove(&self.core.inbox);
     }
 }
 
@@ -256,18 +298,23 @@ impl fmt::Debug for Reactor {
 }
 
 /// Keeps a reactor from being run within itself.
-struct Running<'a>(&'a Cell<bool>);
+struct Running<'a>(&'a Core);
 
 impl<'a> Running<'a> {
-    fn begin(running: &'a Cell<bool>) -> Self {
-        assert!(!running.replace(true), "this reactor is running already, so a task of it cannot run it");
-        Self(running)
+    fn begin(core: &'a Core) -> Self {
+        assert!(
+            !core.running.replace(true),
+            "this reactor is running already, so a task of it cannot run it"
+        );
+        core.inbox.announce_running();
+        Self(core)
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.set(false);
+        self.0.running.set(false);
+        self.0.inbox.announce_out();
     }
 }
 

@@ -215,16 +215,24 @@ pub trait Unpark: Send + Sync {
 pub struct Park {
     /// When to return at the latest; `None` for no time limit.
     pub until: Option<Instant>,
+    /// What the driver's clock showed a moment ago, if the reactor has just read it: to wait for so long needs no
+    /// second reading.
+    pub now: Option<Instant>,
 }
 
 impl Park {
     /// Returns at once with what has happened already.
     pub(crate) fn look() -> Self {
-        Self { until: Some(Instant::ORIGIN) }
+        Self { until: Some(Instant::ORIGIN), now: None }
     }
 
     pub(crate) fn until(until: Option<Instant>) -> Self {
-        Self { until }
+        Self { until, now: None }
+    }
+
+    /// The same, said at this moment.
+    pub(crate) fn at(self, now: Instant) -> Self {
+        Self { now: Some(now), ..self }
     }
 }
 

@@ -4,14 +4,14 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::origin::{Origin, OriginId};
 use super::table::Entry;
-use crate::notice::{Level, notice};
 
 /// A future on its way to a result.
 pub(crate) struct Job<F: Future> {
@@ -21,8 +21,8 @@ pub(crate) struct Job<F: Future> {
     joiner: Cell<Option<Waker>>,
     aborted: Cell<bool>,
     /// Told of a result for which nobody waits.
-    report: fn(&F::Output, Origin),
-    origin: Origin,
+    report: fn(&F::Output, OriginId),
+    origin: OriginId,
     detached: Cell<bool>,
 }
 
@@ -32,27 +32,6 @@ enum JobResult<T> {
     Taken,
 }
 
-/// Who a task is and where it comes from, for a notice about it.
-#[derive(Clone, Copy)]
-pub(crate) struct Origin {
-    pub(crate) name: Option<&'static str>,
-    pub(crate) place: &'static Location<'static>,
-}
-
-impl Origin {
-    /// Tells the operator of a panic for which nobody waits. `what` goes before the task's name.
-    pub(crate) fn report_panic(self, what: &str, message: Option<&str>) {
-        let message = message.unwrap_or("no message");
-        notice(Level::Error, "task", format_args!("{what}{self}, panicked: {message}"));
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, spawned at {}", self.name.unwrap_or("a task"), self.place)
-    }
-}
-
 /// A panic's message, if it is text, as it nearly always is.
 pub(crate) fn message_of(payload: &(dyn Any + Send)) -> Option<&str> {
     let text = payload.downcast_ref::<&'static str>().copied();
@@ -60,7 +39,7 @@ pub(crate) fn message_of(payload: &(dyn Any + Send)) -> Option<&str> {
 }
 
 impl<F: Future> Job<F> {
-    pub(crate) fn new(future: F, origin: Origin, report: fn(&F::Output, Origin)) -> Self {
+    pub(crate) fn new(future: F, origin: OriginId, report: fn(&F::Output, OriginId)) -> Self {
         Self {
             future: Cell::new(Some(Box::pin(future))),
             result: RefCell::new(JobResult::Pending),
@@ -86,7 +65,8 @@ impl<F: Future> Job<F> {
     fn report_lost(&self, result: Result<F::Output, JoinError>) {
         match result {
             Ok(output) => (self.report)(&output, self.origin),
-            Err(failure) => failure.report(self.origin),
+            Err(failure) if failure.is_panic() => failure.report(self.origin.known()),
+            Err(_aborted) => {}
         }
     }
 }
@@ -97,7 +77,7 @@ pub(crate) trait Run {
     fn run(&self, cx: &mut Context<'_>) -> bool;
     /// Drops the future now.
     fn cancel(&self);
-    fn origin(&self) -> Origin;
+    fn origin(&self) -> OriginId;
 }
 
 impl<F: Future> Run for Job<F> {
@@ -136,7 +116,7 @@ impl<F: Future> Run for Job<F> {
         }
     }
 
-    fn origin(&self) -> Origin {
+    fn origin(&self) -> OriginId {
         self.origin
     }
 }

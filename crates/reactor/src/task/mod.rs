@@ -8,11 +8,12 @@
 //!   run queue ───┘          wake puts the entry here, unless it is there already
 //! ```
 //!
-//! In reading order: `table` knows all tasks and which are ready, `job` is one future and its result, `tick`
-//! makes a future of a task that ticks, `budget` keeps one task from using the whole turn, `group` owns children.
+//! In reading order: `table` knows all tasks and which are ready, `job` is one future and its result, `origin`
+//! where it comes from, `tick` makes a future of a task that ticks, `budget` keeps one task from using the whole turn, `group` owns children.
 
 pub(crate) mod table;
 pub(crate) mod job;
+pub(crate) mod origin;
 pub(crate) mod tick;
 pub(crate) mod budget;
 mod group;
@@ -30,7 +31,7 @@ pub use job::{JoinError, JoinHandle};
 pub use tick::{Task, Tick};
 
 pub(crate) use budget::{poll_budget, try_budget};
-pub(crate) use job::Origin;
+pub(crate) use origin::{Origin, OriginId};
 pub(crate) use table::{TaskId, TaskTable};
 pub(crate) use tick::tick_waker;
 

@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
@@ -15,7 +15,8 @@ use std::task::{Context, Wake, Waker};
 use slab::Slab;
 
 use super::budget;
-use super::job::{Job, JoinHandle, Origin, Run, message_of};
+use super::job::{Job, JoinHandle, Run, message_of};
+use super::origin::{Origin, OriginCache, OriginId};
 use super::tick::TickScope;
 use crate::core::{self, ReactorId};
 use crate::inbox::Inbox;
@@ -36,6 +37,7 @@ pub(crate) struct TaskTable {
     /// Whose turn it is.
     pub(super) running: RefCell<Option<Rc<Entry>>>,
     pub(crate) tick: TickScope,
+    origins: OriginCache,
     generations: Cell<u32>,
 }
 
@@ -45,6 +47,7 @@ pub(crate) struct Entry {
     /// Kept apart from `waker` to see whether anybody else holds one.
     shared: Arc<TaskWaker>,
     queued: Cell<Queued>,
+    origin: Cell<OriginId>,
     job: RefCell<Option<Rc<dyn Run>>>,
 }
 
@@ -99,6 +102,7 @@ impl TaskTable {
             spare: RefCell::default(),
             running: RefCell::default(),
             tick: TickScope::default(),
+            origins: OriginCache::default(),
             generations: Cell::new(0),
         }
     }
@@ -110,15 +114,16 @@ impl TaskTable {
         &self,
         future: F,
         origin: Origin,
-        report: fn(&F::Output, Origin),
+        report: fn(&F::Output, OriginId),
     ) -> JoinHandle<F::Output> {
+        let origin = self.origins.number(origin);
         let job = Rc::new(Job::new(future, origin, report));
-        let entry = self.place(job.clone());
+        let entry = self.place(job.clone(), origin);
         self.enqueue(&entry);
         JoinHandle::new(job, entry)
     }
 
-    fn place(&self, job: Rc<dyn Run>) -> Rc<Entry> {
+    fn place(&self, job: Rc<dyn Run>, origin: OriginId) -> Rc<Entry> {
         let mut entries = self.entries.borrow_mut();
         let vacant = entries.vacant_entry();
         let slot = vacant.key();
@@ -128,6 +133,7 @@ impl TaskTable {
             _ => Rc::new(Entry::new(self.next_id(slot), self.home, self.inbox.clone())),
         };
         entry.job.replace(Some(job));
+        entry.origin.set(origin);
         vacant.insert(entry.clone());
         entry
     }
@@ -153,7 +159,13 @@ impl TaskTable {
         }
     }
 
-    pub(crate) fn wake_main(&self) {
+    /// The future that the reactor was asked to run begins, and is ready.
+    pub(crate) fn begin_main(&self, place: &'static Location<'static>) {
+        self.main.origin.set(self.origins.number(Origin { name: Some(MAIN_NAME), place }));
+        self.wake_main();
+    }
+
+    fn wake_main(&self) {
         self.enqueue(&self.main);
     }
 
@@ -181,12 +193,13 @@ impl TaskTable {
         waker.wake_by_ref();
     }
 
-    /// A new turn begins: whoever has yielded is ready again.
-    pub(crate) fn begin_turn(&self) {
-        let mut yielded = self.yielded.borrow_mut();
+    /// A new turn begins: whoever has yielded is ready again. How many are ready in all.
+    pub(crate) fn begin_turn(&self) -> usize {
+        let (mut ready, mut yielded) = (self.ready.borrow_mut(), self.yielded.borrow_mut());
         if !yielded.is_empty() {
-            self.ready.borrow_mut().append(&mut yielded);
+            ready.append(&mut yielded);
         }
+        ready.len()
     }
 
     /// The next task that is ready.
@@ -217,7 +230,7 @@ impl TaskTable {
         let ended = self.turn_of(&entry, |cx| {
             let run = AssertUnwindSafe(|| job.run(cx));
             catch_unwind(run).unwrap_or_else(|payload| {
-                job.origin().report_panic("the end of ", message_of(&*payload));
+                job.origin().known().report_panic("the end of ", message_of(&*payload));
                 std::mem::forget(payload); // its drop may be what panicked
                 true
             })
@@ -237,7 +250,9 @@ impl TaskTable {
         entry.queued.set(Queued::No);
         budget::refill();
         self.running.replace(Some(entry.clone()));
+        self.inbox.pulse.begin_poll(entry.origin.get());
         let result = run(&mut Context::from_waker(&entry.waker));
+        self.inbox.pulse.end_poll();
         self.running.replace(None);
         result
     }
@@ -286,7 +301,7 @@ impl TaskTable {
     pub(crate) fn running_origin(&self) -> Option<Origin> {
         let running = self.running.borrow();
         let job = running.as_ref()?.job.borrow();
-        job.as_ref().map(|job| job.origin())
+        job.as_ref().map(|job| job.origin().known())
     }
 
     /// How many tasks there are.
@@ -303,7 +318,7 @@ impl TaskTable {
         if let Some(job) = &*entry.job.borrow()
             && !entry.is_expected()
         {
-            let origin = job.origin();
+            let origin = job.origin().known();
             let says = "says that it waits for something, and asked nothing: it never ends";
             notice(Level::Error, "task", format_args!("{origin}, {says}"));
         }
@@ -317,6 +332,7 @@ impl Entry {
             waker: Waker::from(shared.clone()),
             shared,
             queued: Cell::new(Queued::No),
+            origin: Cell::new(OriginId::NONE),
             job: RefCell::default(),
         }
     }
@@ -337,6 +353,9 @@ impl Entry {
 
 /// The slot of the future that the reactor was asked to run, which has none.
 const MAIN: u32 = u32::MAX;
+
+/// What that future is called where tasks are listed.
+const MAIN_NAME: &str = "main";
 
 /// Enough for a thousand tasks that are spawned at once and then again; an entry is some hundred bytes.
 const SPARE_MAX: usize = 1024;

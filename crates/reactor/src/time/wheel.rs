@@ -185,6 +185,11 @@ impl Wheel {
         self.timers.remove(key.index as usize).waker
     }
 
+    /// How many timers are set and have not fired.
+    pub(crate) fn len(&self) -> usize {
+        self.linked
+    }
+
     /// When to call [`advance`](Self::advance) next, in nanoseconds since the origin; `None` for never.
     ///
     /// Never later than the earliest deadline. It is earlier only when timers were cancelled, moved later, or

@@ -21,5 +21,6 @@ mod locks;
 mod threads;
 mod signals;
 mod notices;
+mod inspecting;
 mod world;
 mod stand_in;

@@ -16,7 +16,7 @@ use ekiden_reactor::driver::{
 };
 use ekiden_reactor::net::{self, lookup_host};
 use ekiden_reactor::{
-    Config, Instant, Reactor, Source, blocking, entropy, shutdown, sleep, spawn, timeout, wall_clock,
+    Config, Handle, Instant, Reactor, Source, blocking, entropy, shutdown, sleep, spawn, timeout, wall_clock,
 };
 
 /// What happened and was not told yet.
@@ -267,6 +267,22 @@ fn time_there_is_the_worlds_own() {
         assert_eq!(wall_clock(), SystemTime::UNIX_EPOCH + day);
         assert!(timeout(day, std::future::pending::<()>()).await.is_err());
     });
+}
+
+#[test]
+fn a_core_that_sleeps_is_idle_and_the_others_can_tell() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let stats = run(async {
+        let before = Handle::current().stats();
+        sleep(day).await;
+        let after = Handle::current().stats();
+        assert_eq!(after.busy_share_since(&before), Some(0.0));
+        [before, after]
+    });
+    let [before, after] = stats;
+    assert_eq!((after.busy - before.busy, after.idle - before.idle), (Duration::ZERO, day));
+    assert_eq!(after.turn_began - before.turn_began, day);
+    assert_eq!((after.wakeups - before.wakeups, after.timers_fired - before.timers_fired), (1, 1));
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl Driver for Os {
         let timeout = match park.until {
             // What is past needs no clock.
             Some(Instant::ORIGIN) => Some(Duration::ZERO),
-            until => until.map(|until| until.duration_since(self.now())),
+            until => until.map(|until| until.duration_since(park.now.unwrap_or_else(|| self.now()))),
         };
         self.poll(timeout, happened)
     }

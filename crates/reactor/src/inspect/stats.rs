@@ -1,0 +1,158 @@
+//! The counters of each core, read while it runs.
+
+use std::fmt;
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::handle::Handle;
+use crate::inbox::Inbox;
+use crate::pulse::{self, Life};
+use crate::task::Origin;
+use crate::time::Instant;
+
+/// The counters of every reactor of this process that has not ended, in the order in which they were made.
+///
+/// From any thread, with or without a reactor. No core is stopped or waited for: it publishes its counters while it
+/// runs, and they are read one after the other.
+///
+/// ```
+/// use ekiden_reactor::{inspect, run, yield_now};
+///
+/// run(async {
+///     yield_now().await;
+///     let stats = &inspect::stats()[0];
+///     assert!(stats.turns >= 2 && stats.polls >= 2);
+/// });
+/// ```
+#[must_use]
+pub fn stats() -> Vec<CoreStats> {
+    pulse::reactors().iter().map(|reactor| CoreStats::of(reactor)).collect()
+}
+
+impl Handle {
+    /// The reactor's counters, read from any thread without stopping it; see [`stats`].
+    #[must_use]
+    pub fn stats(&self) -> CoreStats {
+        CoreStats::of(&self.inbox)
+    }
+}
+
+/// What a core has done, and has.
+///
+/// What goes up only is exact as of the moment of reading, the turn that goes on included, but for the times: these are
+/// added up when a turn ends.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CoreStats {
+    /// Which reactor it is, numbered from one in this process.
+    pub reactor: u64,
+    /// What it is about.
+    pub state: CoreState,
+    /// When the turn began in which it is, or was last, by its driver's clock. On the system's driver that is the same
+    /// clock for every core.
+    pub turn_began: Instant,
+    /// The task whose poll goes on; `None` between two polls.
+    pub running: Option<Spawned>,
+    /// Turns of the loop.
+    pub turns: u64,
+    /// Polls of tasks.
+    pub polls: u64,
+    /// What the driver has told: a source became ready, a signal came.
+    pub events: u64,
+    /// How often the thread has slept and woken.
+    pub wakeups: u64,
+    /// Timers that have fired.
+    pub timers_fired: u64,
+    /// Panics of tasks that nobody received.
+    pub panics: u64,
+    /// Time spent on turns; without looking around before a sleep, and sleep.
+    pub busy: Duration,
+    /// Time spent on looking around and sleep.
+    pub idle: Duration,
+    /// Tasks that were ready when this turn began.
+    pub ready: u64,
+    /// Tasks that had not ended when the last turn did.
+    pub tasks: u64,
+    /// Timers that were set when the last turn ended.
+    pub timers: u64,
+    /// Sockets and other sources that were registered when the last turn ended.
+    pub sources: u64,
+}
+
+/// What a core is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CoreState {
+    /// Nobody runs the reactor.
+    Out,
+    /// It is in a turn.
+    Running,
+    /// Its thread sleeps until something happens, or is about to.
+    Parked,
+}
+
+/// Who a task is: its name, if it has one, and where it was spawned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Spawned {
+    /// The name. The future that a reactor was asked to run is `main`.
+    pub name: Option<&'static str>,
+    /// Where it was spawned.
+    pub at: &'static Location<'static>,
+}
+
+impl CoreStats {
+    fn of(reactor: &Inbox) -> Self {
+        let (beat, counters) = (reactor.beat(), &reactor.pulse.counters);
+        Self {
+            reactor: reactor.reactor.0,
+            state: beat.life.into(),
+            turn_began: beat.turn_began,
+            running: beat.poll_of.origin().map(Spawned::from),
+            turns: counters.turns.get(),
+            polls: beat.polls,
+            events: counters.events.get(),
+            wakeups: counters.wakeups.get(),
+            timers_fired: counters.timers_fired.get(),
+            panics: counters.panics.get(),
+            busy: Duration::from_nanos(counters.busy_nanos.get()),
+            idle: Duration::from_nanos(counters.idle_nanos.get()),
+            ready: counters.ready.get(),
+            tasks: counters.tasks.get(),
+            timers: counters.timers.get(),
+            sources: counters.sources.get(),
+        }
+    }
+
+    /// Which part of its time the core was busy, from 0 to 1, between an earlier reading and this one; `None` if no
+    /// turn has ended in between.
+    #[must_use]
+    pub fn busy_share_since(&self, earlier: &Self) -> Option<f64> {
+        let (busy, idle) = (self.busy.saturating_sub(earlier.busy), self.idle.saturating_sub(earlier.idle));
+        let all = (busy + idle).as_secs_f64();
+        (all > 0.0).then(|| busy.as_secs_f64() / all)
+    }
+}
+
+impl From<Life> for CoreState {
+    fn from(life: Life) -> Self {
+        match life {
+            Life::Out => Self::Out,
+            Life::Running => Self::Running,
+            Life::Parked => Self::Parked,
+        }
+    }
+}
+
+impl From<Origin> for Spawned {
+    fn from(origin: Origin) -> Self {
+        Self { name: origin.name, at: origin.place }
+    }
+}
+
+/// `clerk, spawned at src/office.rs:7:9`
+impl fmt::Display for Spawned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Origin { name: self.name, place: self.at }.fmt(f)
+    }
+}
