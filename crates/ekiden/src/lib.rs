@@ -185,10 +185,10 @@ pub use ekiden_http as http;
 
 pub use ekiden_middleware::{ConcurrencyLimit, MiddlewareExt, Timeout};
 pub use ekiden_reactor::{
-    ChildError, Config, Elapsed, Handle, Instant, Interval, JoinError, JoinHandle, Latch, Reactor, Sleep,
-    Source, Task, TaskGroup, Tick, blocking, buffer, channel, driver, entropy, interval, is_shutting_down,
-    net, notice, request_shutdown, run, schedule, shutdown, sleep, sleep_until, spawn, spawn_named, sync,
-    timeout, timeout_at, wall_clock, yield_now,
+    ChildError, Config, Elapsed, Handle, Instant, Interval, JoinError, JoinHandle, Latch, Reactor, Signal,
+    Signals, Sleep, Source, Task, TaskGroup, Tick, blocking, buffer, channel, driver, entropy, interval,
+    is_shutting_down, net, notice, request_shutdown, run, schedule, shutdown, signals, sleep, sleep_until,
+    spawn, spawn_named, sync, timeout, timeout_at, wall_clock, yield_now,
 };
 pub use ekiden_service::{
     Begun, BoxService, Expired, Failure, Fault, Refused, Service, ServiceExt, ServiceFn, Status, service_fn,

@@ -21,6 +21,7 @@ use crate::pauses::Pauses;
 use crate::pulse;
 use crate::reactor::Config;
 use crate::shutdown::ShutdownState;
+use crate::signals::SignalState;
 use crate::spin::Spin;
 use crate::task::TaskTable;
 use crate::time::Instant;
@@ -38,6 +39,7 @@ pub(crate) struct Core {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) buffers: Buffers,
     pub(crate) shutdown: ShutdownState,
+    pub(crate) signals: SignalState,
     pub(crate) on_notice: Hook,
     /// When this turn of the loop began.
     pub(crate) turn_began: Cell<Instant>,
@@ -72,6 +74,7 @@ impl Core {
             inbox,
             buffers: Buffers::default(),
             shutdown: ShutdownState::default(),
+            signals: SignalState::default(),
             on_notice: config.on_notice,
             turn_began: Cell::new(now),
             rest_began: Cell::new(None),

@@ -134,7 +134,8 @@
 //! - [`task`] is what it runs;
 //! - sources: `interest` is what one is ready for, `registration` how it is used, `waiters` are those who wait for
 //!   it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such sources, and so are
-//!   the ends of work that is `blocking` and the `shutdown`; `entropy` is there at once;
+//!   the ends of work that is `blocking`, the `shutdown` and whatever `signals` a program asks for; `entropy` is there
+//!   at once;
 //! - [`notice`](mod@notice) is what the operator is told, [`inspect`] what can be seen of it all while it runs;
 //! - [`buffer`] is what is lent to read into;
 //! - [`driver`] is what is asked of the world, with a clock for tests; `woken` serves tests, too.
@@ -160,6 +161,7 @@ pub mod sync;
 mod latch;
 mod blocking;
 mod shutdown;
+mod signals;
 mod entropy;
 pub mod notice;
 pub mod inspect;
@@ -167,6 +169,7 @@ pub mod buffer;
 pub mod driver;
 
 pub use blocking::{BlockingError, blocking};
+pub use driver::Signal;
 pub use driver::os::Source;
 pub use entropy::entropy;
 pub use handle::{Handle, RemoteHandle};
@@ -174,6 +177,7 @@ pub use latch::Latch;
 pub use notice::notice;
 pub use reactor::{Config, Reactor, run};
 pub use shutdown::{Shutdown, is_shutting_down, request_shutdown, shutdown};
+pub use signals::{Signals, signals};
 pub use task::{
     ChildError, JoinError, JoinHandle, Task, TaskGroup, Tick, schedule, spawn, spawn_named, yield_now,
 };

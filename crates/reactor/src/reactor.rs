@@ -255,7 +255,7 @@ impl Core {
                     interest.handle_ready(readiness);
                 }
             }
-            Event::Signal(_) => self.handle_signal(),
+            Event::Signal(signal) => self.handle_signal(signal),
         }
     }
 

@@ -14,7 +14,8 @@ use crate::notice::{Level, notice};
 ///
 /// The first call takes over these signals; a program that never asks keeps what they do by default. After the
 /// first signal the second ends the process at once, so whoever is tired of waiting can press ctrl-c again. When the
-/// reactor is gone, the first one does so too.
+/// reactor is gone, the first one does so too. What the program listens for by [`signals`](crate::signals) begins no
+/// shutdown.
 ///
 /// ```no_run
 /// # ekiden_reactor::run(async {
@@ -87,8 +88,8 @@ pub(crate) struct ShutdownState {
 }
 
 impl Core {
-    /// A signal came.
-    pub(crate) fn handle_signal(&self) {
+    /// Somebody asks the program to end.
+    pub(crate) fn begin_shutdown(&self) {
         self.shutdown.latch.open();
     }
 }

@@ -15,8 +15,8 @@ use std::time::{Duration, SystemTime};
 
 use super::os::Os;
 use super::{
-    ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream,
-    Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
+    ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Signal, TcpListener,
+    TcpStream, Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
 };
 use crate::time::{Instant, sleep_until};
 
@@ -198,6 +198,14 @@ impl Driver for Hand {
 
     fn watch_signals(&self) -> io::Result<()> {
         self.os.watch_signals()
+    }
+
+    fn watch_signal(&self, signal: Signal) -> io::Result<()> {
+        self.os.watch_signal(signal)
+    }
+
+    fn unwatch_signal(&self, signal: Signal) {
+        self.os.unwatch_signal(signal);
     }
 
     fn os(&self) -> Option<&Os> {

@@ -13,10 +13,12 @@
 //! ```
 //!
 //! A socket of `tcp`, `udp` or `unix` is the system's or a boxed other ([`TcpStream`], [`UdpSocket`] and so on), so the
-//! system's sockets cost one predictable branch and no indirect call. What can be chosen of one is in `options`.
+//! system's sockets cost one predictable branch and no indirect call. What can be chosen of one is in `options`. The
+//! names of signals are in `signal`.
 
 pub mod os;
 pub mod hand;
+mod signal;
 mod tcp;
 mod options;
 mod udp;
@@ -32,6 +34,7 @@ use std::time::SystemTime;
 use crate::time::Instant;
 
 pub use options::{ConnectOptions, Keepalive, ListenOptions, TcpOptions};
+pub use signal::Signal;
 pub use tcp::{OtherTcpListener, OtherTcpStream, TcpListener, TcpStream};
 pub use udp::{OtherUdpSocket, UdpOptions, UdpSocket};
 pub use unix::{
@@ -179,12 +182,32 @@ pub trait Driver: 'static {
     /// Too many wait already: the job was not begun, and is dropped.
     fn blocking(&self, job: Job) -> Result<(), Overloaded>;
 
-    /// Reports the signals that ask a program to end as [`Event::Signal`] from now on.
+    /// Reports the signals that ask a program to end, [`Signal::Interrupt`] and [`Signal::Terminate`], as
+    /// [`Event::Signal`] from now on.
     ///
     /// # Errors
     ///
     /// When the system refuses.
     fn watch_signals(&self) -> io::Result<()>;
+
+    /// Reports a signal that the program listens for as [`Event::Signal`] from now on, also when it came several times
+    /// only once. By default there are none in this world.
+    ///
+    /// It is asked for each signal once, however many listen here. What was asked for here is the listeners' alone, in
+    /// the whole program: it is reported to no reactor for its shutdown.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    fn watch_signal(&self, signal: Signal) -> io::Result<()> {
+        let _ = signal;
+        Err(absent("signals to listen for"))
+    }
+
+    /// Nobody listens here any more for a signal that was asked for by [`watch_signal`](Self::watch_signal).
+    fn unwatch_signal(&self, signal: Signal) {
+        let _ = signal;
+    }
 
     /// The system's driver, for a [`Source`](os::Source) of what only it can poll; `None` in a world without one.
     fn os(&self) -> Option<&os::Os> {
@@ -246,18 +269,8 @@ pub struct Token(pub usize);
 pub enum Event {
     /// A source became ready.
     Ready(Token, Readiness),
-    /// Somebody asks the program to end.
+    /// A signal came that the driver was asked to watch for.
     Signal(Signal),
-}
-
-/// Signals that ask a program to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Signal {
-    /// `SIGINT`: ctrl-c in a terminal.
-    Interrupt,
-    /// `SIGTERM`: what `kill`, service managers and containers send.
-    Terminate,
 }
 
 /// What a source is ready for.

@@ -1,6 +1,6 @@
 //! A driver on a clock set by hand, some of whose sockets are a test's own.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::SocketAddr as UnixAddr;
@@ -11,8 +11,8 @@ use std::time::SystemTime;
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::driver::os::Os;
 use ekiden_reactor::driver::{
-    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, TcpListener, TcpStream,
-    Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
+    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Signal, TcpListener,
+    TcpStream, Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
 };
 use ekiden_reactor::{Config, Instant, Reactor, yield_now};
 
@@ -39,6 +39,8 @@ pub(crate) struct Stage {
     news: Arc<Mutex<Vec<Event>>>,
     /// The socket that was opened last.
     token: Rc<Cell<Option<Token>>>,
+    /// What the driver was asked to watch for, in order, and no more.
+    pub(crate) watched: Rc<RefCell<Vec<Signal>>>,
 }
 
 /// Runs a test in that world.
@@ -50,7 +52,7 @@ pub(crate) fn run<F: Future>(world: StandIn, test: impl FnOnce(Stage) -> F) -> F
 impl StandIn {
     pub(crate) fn new() -> Self {
         let (hand, clock) = Hand::new().unwrap();
-        let stage = Stage { clock, news: Arc::default(), token: Rc::default() };
+        let stage = Stage { clock, news: Arc::default(), token: Rc::default(), watched: Rc::default() };
         Self {
             hand,
             stage,
@@ -73,6 +75,11 @@ impl Stage {
     /// Says that a socket became ready.
     pub(crate) fn tell_of(&self, token: Token, readable: bool, writable: bool) {
         self.news.lock().unwrap().push(Event::Ready(token, Readiness::new(readable, writable)));
+    }
+
+    /// Says that a signal came.
+    pub(crate) fn tell_signal(&self, signal: Signal) {
+        self.news.lock().unwrap().push(Event::Signal(signal));
     }
 
     /// Lets every task that can go on do so.
@@ -154,5 +161,17 @@ impl Driver for StandIn {
 
     fn watch_signals(&self) -> io::Result<()> {
         self.hand.watch_signals()
+    }
+
+    fn watch_signal(&self, signal: Signal) -> io::Result<()> {
+        if signal == Signal::Io {
+            return Err(io::Error::other("not this one"));
+        }
+        self.stage.watched.borrow_mut().push(signal);
+        Ok(())
+    }
+
+    fn unwatch_signal(&self, signal: Signal) {
+        self.stage.watched.borrow_mut().retain(|watched| *watched != signal);
     }
 }

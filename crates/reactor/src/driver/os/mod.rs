@@ -1,8 +1,8 @@
 //! The system's driver, on mio: the only place that names it, and the only one that reads the system's clocks.
 //!
 //! In reading order: the sockets are in `tcp`, `udp` and `unix`, with what can be set of them in
-//! `options`; any other thing that mio can poll is a [`Source`]; `signals` ask the
-//! program to end; a `pool` has threads for what blocks.
+//! `options`; any other thing that mio can poll is a [`Source`]; `signals` come by a pipe; a `pool` has threads for what
+//! blocks.
 
 mod tcp;
 mod udp;
@@ -21,12 +21,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use super::{
-    ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Token,
-    UdpOptions, Unpark,
+    ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Signal,
+    Token, UdpOptions, Unpark,
 };
 use crate::time::Instant;
 use pool::{Limits, Pool};
-use signals::Signals;
+use signals::{Reason, Signals};
 
 pub use source::Source;
 pub use tcp::{TcpListener, TcpStream};
@@ -90,6 +90,17 @@ impl Os {
 
     fn deregister(&self, source: &mut impl mio::event::Source) -> io::Result<()> {
         self.registry.deregister(source)
+    }
+
+    /// Where signals arrive, from the first time that somebody asks for one.
+    fn signals(&self) -> io::Result<&Signals> {
+        if self.signals.get().is_none() {
+            let mut signals = Signals::new()?;
+            self.registry.register(signals.source(), SIGNALS, mio::Interest::READABLE)?;
+            // Nobody else can have set it in between: there is one thread.
+            drop(self.signals.set(signals));
+        }
+        Ok(self.signals.get().expect("it was just set"))
     }
 
     /// Asks the selector once, waiting for so long.
@@ -245,13 +256,20 @@ impl Driver for Os {
     }
 
     fn watch_signals(&self) -> io::Result<()> {
-        if self.signals.get().is_none() {
-            let mut signals = Signals::new()?;
-            self.registry.register(signals.source(), SIGNALS, mio::Interest::READABLE)?;
-            // Nobody else can have set it in between: there is one thread.
-            drop(self.signals.set(signals));
+        let signals = self.signals()?;
+        [Signal::Interrupt, Signal::Terminate]
+            .into_iter()
+            .try_for_each(|signal| signals.watch(signal, Reason::Shutdown))
+    }
+
+    fn watch_signal(&self, signal: Signal) -> io::Result<()> {
+        self.signals()?.watch(signal, Reason::Listener)
+    }
+
+    fn unwatch_signal(&self, signal: Signal) {
+        if let Some(signals) = self.signals.get() {
+            signals.unwatch(signal, Reason::Listener);
         }
-        Ok(())
     }
 
     fn os(&self) -> Option<&Os> {
