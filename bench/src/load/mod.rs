@@ -38,6 +38,18 @@ impl Measured {
     pub(crate) fn of(figures: Figures) -> Self {
         Self { figures, has_saturated: false }
     }
+
+    /// The same from the other end: the client is what is measured, and it is as busy as it can be.
+    pub(crate) fn of_the_client(self) -> Self {
+        let mut figures = self.figures;
+        let server = figures.remove(&Figure::CpuMicros);
+        let client = figures.remove(&Figure::OtherEndMicros);
+        figures.extend(client.map(|micros| (Figure::CpuMicros, micros)));
+        figures.extend(server.map(|micros| (Figure::OtherEndMicros, micros)));
+        // Those of the server, of which nothing is known apart for a client.
+        figures.retain(|figure, _| !matches!(figure, Figure::UserMicros | Figure::SystemMicros));
+        Self::of(figures)
+    }
 }
 
 /// Watches what a server uses while the load counts.

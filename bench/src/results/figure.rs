@@ -16,7 +16,8 @@ pub(crate) enum Figure {
     UserMicros,
     SystemMicros,
     CpuNanos,
-    ClientMicros,
+    #[serde(alias = "client_micros")]
+    OtherEndMicros,
     SystemCalls,
     Allocations,
     PerSecond,
@@ -40,7 +41,7 @@ impl Figure {
             Self::UserMicros => "user µs",
             Self::SystemMicros => "system µs",
             Self::CpuNanos => "CPU ns",
-            Self::ClientMicros => "client CPU µs",
+            Self::OtherEndMicros => "other end's CPU µs",
             Self::SystemCalls => "system calls",
             Self::Allocations => "allocations",
             Self::PerSecond => "per second",

@@ -1,12 +1,13 @@
 //! Calls: protocols whose clients are the peers' own, and clients of a server that we did not write.
 
+use std::convert::identity;
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 
 use anyhow::Result;
 
 use super::Scenario;
-use crate::load::{Watch, client, measure};
+use crate::load::{Measured, Watch, client, measure};
 use crate::packages::program;
 use crate::peers::Peer;
 use crate::process::Place;
@@ -25,14 +26,14 @@ pub(crate) const RPC: Scenario = Scenario {
 pub(crate) const REDIS: Scenario = Scenario {
     name: "redis",
     about: "`GET` of a small value by many tasks that share one connection, from a real `redis-server`, against a client \
-            by hand that pipelines. The client is what differs; the CPU beside it is redis's.",
+            by hand that pipelines. The CPU is the client's, which is what differs, and beside it redis's.",
     kinds: &["redis"],
     programs: &["redis-server"],
-    run: |rounds| take_turns(rounds, "redis", |_| serve_redis()),
+    run: |rounds| take_turns(rounds, "redis", |_| serve_redis(), Measured::of_the_client),
 };
 
 fn run_rpc(rounds: &mut Rounds) -> Result<()> {
-    take_turns(rounds, "rpc", |peer| Server::start(Place::Serving, &mut rpc_server(peer)))?;
+    take_turns(rounds, "rpc", |peer| Server::start(Place::Serving, &mut rpc_server(peer)), identity)?;
     let peers = rounds.of_kind("rpc");
     let requests = rounds.pace.counted_requests;
     rounds.count(COUNTED, &peers, |peer, counter| {
@@ -46,7 +47,13 @@ fn run_rpc(rounds: &mut Rounds) -> Result<()> {
 /// The scenario whose calls are counted.
 const COUNTED: &str = "unary_64_64";
 
-fn take_turns(rounds: &mut Rounds, kind: &str, serve: impl Fn(&Peer) -> Result<Server>) -> Result<()> {
+/// `of` says whose the figures are.
+fn take_turns(
+    rounds: &mut Rounds,
+    kind: &str,
+    serve: impl Fn(&Peer) -> Result<Server>,
+    of: fn(Measured) -> Measured,
+) -> Result<()> {
     let mut able = Vec::new();
     for peer in rounds.of_kind(kind) {
         able.extend(client::scenarios(&peer)?.into_iter().map(|name| (name, peer.clone())));
@@ -57,7 +64,7 @@ fn take_turns(rounds: &mut Rounds, kind: &str, serve: impl Fn(&Peer) -> Result<S
             let server = serve(peer)?;
             let few = client::run(peer, &name, FEW, server.addr, &mut Watch::of(&server))?;
             let calls = (few.per_second * seconds) as u64;
-            measure(&server, |watch| client::run(peer, &name, calls.max(FEW), server.addr, watch))
+            measure(&server, |watch| client::run(peer, &name, calls.max(FEW), server.addr, watch)).map(of)
         });
     }
     Ok(())
