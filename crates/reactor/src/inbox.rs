@@ -6,9 +6,10 @@
 
 use std::mem;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::bell::Bell;
 use crate::core::ReactorId;
 use crate::driver::Unpark;
 use crate::pulse::{Life, Pulse};
@@ -18,10 +19,10 @@ use crate::task::TaskId;
 pub(crate) struct Inbox {
     pub(crate) reactor: ReactorId,
     letters: Mutex<Letters>,
-    /// Whether there is a letter: all that a turn looks at when nobody wrote.
-    any: AtomicBool,
-    /// The reactor's [`Life`]: if it is parked, or about to be, a letter must wake it.
-    life: AtomicU8,
+    /// Rung when there is a letter.
+    bell: Bell,
+    /// Whether somebody runs the reactor.
+    is_run: AtomicBool,
     unparker: Arc<dyn Unpark>,
     /// What the core publishes for whoever looks at it from outside.
     pub(crate) pulse: Pulse,
@@ -43,8 +44,8 @@ pub(crate) struct Maker {
 
 impl Inbox {
     pub(crate) fn new(reactor: ReactorId, unparker: Arc<dyn Unpark>) -> Self {
-        let (any, life) = (AtomicBool::new(false), AtomicU8::new(Life::Out as u8));
-        Self { reactor, letters: Mutex::default(), any, life, unparker, pulse: Pulse::default() }
+        let (bell, is_run) = (Bell::new(), AtomicBool::new(false));
+        Self { reactor, letters: Mutex::default(), bell, is_run, unparker, pulse: Pulse::default() }
     }
 
     /// A foreign thread wakes a task. Forgotten when the reactor has ended, as the task then has too.
@@ -74,7 +75,7 @@ impl Inbox {
         if !self.has_letters() {
             return None;
         }
-        self.any.store(false, Ordering::SeqCst);
+        self.bell.answer();
         let mut letters = self.lock();
         let closed = letters.closed;
         Some(mem::replace(&mut *letters, Letters { closed, ..Letters::default() }))
@@ -82,31 +83,31 @@ impl Inbox {
 
     /// Whether there is a letter.
     pub(crate) fn has_letters(&self) -> bool {
-        self.any.load(Ordering::SeqCst)
+        self.bell.has_rung()
     }
 
     /// Announces that the reactor is going to park; false if it must not, since there is a letter.
     pub(crate) fn announce_park(&self) -> bool {
-        // Sequentially consistent with `ring`: either the writer sees that it parks or we see `any`.
-        self.life.store(Life::Parked as u8, Ordering::SeqCst);
-        !self.has_letters()
+        self.bell.announce_sleep()
     }
 
     pub(crate) fn announce_running(&self) {
-        self.life.store(Life::Running as u8, Ordering::SeqCst);
+        self.bell.announce_awake();
+        self.is_run.store(true, Ordering::Relaxed);
     }
 
     /// Announces that nobody runs the reactor any more, for now.
     pub(crate) fn announce_out(&self) {
-        self.life.store(Life::Out as u8, Ordering::SeqCst);
+        self.bell.announce_awake();
+        self.is_run.store(false, Ordering::Relaxed);
     }
 
     /// What the reactor is about; from any thread.
     pub(crate) fn life(&self) -> Life {
-        match self.life.load(Ordering::SeqCst) {
-            parked if parked == Life::Parked as u8 => Life::Parked,
-            running if running == Life::Running as u8 => Life::Running,
-            _ => Life::Out,
+        match self.is_run.load(Ordering::Relaxed) {
+            _ if self.bell.is_asleep() => Life::Parked,
+            true => Life::Running,
+            false => Life::Out,
         }
     }
 
@@ -118,8 +119,7 @@ impl Inbox {
     }
 
     fn ring(&self) {
-        let was_any = self.any.swap(true, Ordering::SeqCst);
-        if !was_any && self.life() == Life::Parked {
+        if self.bell.ring() {
             self.unparker.unpark();
         }
     }

@@ -129,7 +129,7 @@
 //!
 //! In reading order:
 //!
-//! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it, by a
+//! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it, by a `bell` and a
 //!   `handle`, `pulse` what they see of it without asking, `spin` whether it looks around for a moment before it sleeps;
 //! - [`task`] is what it runs;
 //! - sources: `interest` is what one is ready for, `registration` how it is used, `waiters` are those who wait for
@@ -143,6 +143,7 @@
 
 mod reactor;
 mod core;
+mod bell;
 mod inbox;
 mod pulse;
 mod handle;

@@ -2,7 +2,7 @@
 //!
 //! The states decide; they call no waker, drop none and drop no value, but hand them out. The ends wake and drop when
 //! nothing is borrowed or locked, because both can run code that comes back to the same channel. `schedules` plays them
-//! against all of that, and `semaphore_schedules` a semaphore.
+//! against all of that, and `semaphore_schedules` a semaphore; `modelled` has threads use them in every order.
 //!
 //! [`oneshot`], [`notify`], [`watch`] and [`broadcast`] have their state and their ends in one file; the state of [`mpsc`] is a
 //! [`queue`], that of a [`semaphore`] are its [`permits`].
@@ -19,6 +19,8 @@ pub(crate) mod broadcast;
 mod schedules;
 #[cfg(test)]
 mod semaphore_schedules;
+#[cfg(test)]
+mod modelled;
 
 use std::cell::RefCell;
 use std::ops::Deref;
