@@ -126,8 +126,25 @@
 //! [scheduled](schedule). Both use the same sockets, timers and [channels](channel). A panic of a task reaches whoever
 //! waits for it by the [`JoinHandle`], or else the operator, by a [`notice`](fn@notice); the others go on.
 //!
-//! One reactor is one thread. Other threads speak to it by a [`Handle`], by the channels in [`sync`], and by work that
-//! [blocks](blocking) and runs elsewhere.
+//! # Cores
+//!
+//! [`run`] is on one thread until somebody asks for more: a task is [spawned on](spawn_on) another core, or
+//! [on every core](on_every_core), by a function that makes it there. So a task never leaves its core, and nothing in it
+//! needs to be `Send`; what goes between cores are the function, the result, and what is sent by the channels in [`sync`].
+//!
+//! ```
+//! use ekiden::{CoreId, cores, on_every_core};
+//!
+//! ekiden::run(async {
+//!     let greetings = on_every_core(|| async { format!("hello from {}", CoreId::current()) });
+//!     for (core, greeting) in cores().zip(greetings) {
+//!         assert_eq!(greeting.await.unwrap(), format!("hello from {core}"));
+//!     }
+//! });
+//! ```
+//!
+//! How many cores, and how each is configured, is a [`Runtime`]'s to say. Threads that are no cores speak to one by a
+//! [`Handle`], and work that [blocks](blocking) runs elsewhere.
 //!
 //! # Tests
 //!
@@ -185,10 +202,11 @@ pub use ekiden_http as http;
 
 pub use ekiden_middleware::{ConcurrencyLimit, MiddlewareExt, Timeout};
 pub use ekiden_reactor::{
-    ChildError, Config, Elapsed, Handle, Instant, Interval, JoinError, JoinHandle, Latch, Reactor, Signal,
-    Signals, Sleep, Source, Task, TaskGroup, Tick, blocking, buffer, channel, driver, entropy, interval,
-    is_shutting_down, net, notice, request_shutdown, run, schedule, shutdown, signals, sleep, sleep_until,
-    spawn, spawn_named, sync, timeout, timeout_at, wall_clock, yield_now,
+    ChildError, Config, CoreId, Elapsed, Handle, Instant, Interval, JoinError, JoinHandle, Latch, Reactor,
+    RemoteHandle, Runtime, Signal, Signals, Sleep, Source, Task, TaskGroup, Tick, blocking, buffer, channel,
+    cores, driver, entropy, interval, is_shutting_down, net, notice, on_every_core, request_shutdown, run,
+    schedule, shutdown, signals, sleep, sleep_until, spawn, spawn_named, spawn_on, sync, timeout, timeout_at,
+    wall_clock, yield_now,
 };
 pub use ekiden_service::{
     Begun, BoxService, Expired, Failure, Fault, Refused, Service, ServiceExt, ServiceFn, Status, service_fn,

@@ -20,6 +20,7 @@ use crate::notice::Hook;
 use crate::pauses::Pauses;
 use crate::pulse;
 use crate::reactor::Config;
+use crate::runtime::Membership;
 use crate::shutdown::ShutdownState;
 use crate::signals::SignalState;
 use crate::spin::Spin;
@@ -40,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) buffers: Buffers,
     pub(crate) shutdown: ShutdownState,
     pub(crate) signals: SignalState,
+    pub(crate) runtime: Membership,
     pub(crate) on_notice: Hook,
     /// When this turn of the loop began.
     pub(crate) turn_began: Cell<Instant>,
@@ -56,11 +58,23 @@ pub(crate) struct Core {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReactorId(pub(crate) u64);
 
-impl Core {
-    pub(crate) fn new(driver: Box<dyn Driver>, config: Config) -> Rc<Self> {
+impl ReactorId {
+    /// One that no other reactor has.
+    pub(crate) fn new() -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
-        let id = ReactorId(IDS.fetch_add(1, Ordering::Relaxed));
-        let inbox = Arc::new(Inbox::new(id, driver.unparker()));
+        Self(IDS.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Core {
+    /// A core whose driver is woken by `inbox`.
+    pub(crate) fn new(
+        driver: Box<dyn Driver>,
+        config: Config,
+        inbox: Arc<Inbox>,
+        runtime: Membership,
+    ) -> Rc<Self> {
+        let id = inbox.reactor;
         pulse::add(&inbox);
         let now = driver.now();
         let spin_max = if driver.spins() { config.spin_max } else { Duration::ZERO };
@@ -75,6 +89,7 @@ impl Core {
             buffers: Buffers::default(),
             shutdown: ShutdownState::default(),
             signals: SignalState::default(),
+            runtime,
             on_notice: config.on_notice,
             turn_began: Cell::new(now),
             rest_began: Cell::new(None),

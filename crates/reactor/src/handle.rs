@@ -1,10 +1,10 @@
 //! A reactor's handle, by which other threads have tasks run there. What it says goes into the inbox.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use crate::core;
@@ -54,8 +54,21 @@ impl Handle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        let place = Location::caller();
-        let (sender, receiver) = oneshot::channel();
+        self.spawn_from(make, Location::caller())
+    }
+
+    /// The same, from a place that the caller knows.
+    pub(crate) fn spawn_from<M, F>(
+        &self,
+        make: M,
+        place: &'static Location<'static>,
+    ) -> RemoteHandle<F::Output>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        let ((sender, receiver), (abort, aborted)) = (oneshot::channel(), oneshot::channel());
         let make = Box::new(move || {
             let origin = Origin { name: None, place };
             // An error of sending only says that nobody waits for the result.
@@ -64,19 +77,40 @@ impl Handle {
                     failure.report(origin);
                 }
             };
-            let task = match catch_unwind(AssertUnwindSafe(make)) {
-                Ok(future) => spawn_from(future, origin),
-                Err(payload) => return tell(Err(JoinError::panicked(payload))),
-            };
-            drop(spawn_from(
-                async move { tell(task.await) },
-                Origin { name: Some("waits for a task of another thread"), place },
-            ));
+            match catch_unwind(AssertUnwindSafe(make)) {
+                Ok(future) => {
+                    drop(spawn_from(async move { tell(outcome(Box::pin(future), aborted).await) }, origin));
+                }
+                Err(payload) => tell(Err(JoinError::panicked(payload))),
+            }
         });
         // Given back by a reactor that has ended: dropping it here closes the channel, which the handle reports.
         drop(self.inbox.send(Maker { make, place }));
-        RemoteHandle { receiver }
+        RemoteHandle { receiver, abort: Mutex::new(Some(abort)) }
     }
+}
+
+/// What becomes of a future: its output, its panic, or that somebody aborted it. It is dropped before that is told.
+async fn outcome<F: Future>(
+    mut future: Pin<Box<F>>,
+    aborted: oneshot::Receiver<()>,
+) -> Result<F::Output, JoinError> {
+    let mut aborted = Some(aborted);
+    let outcome = poll_fn(|cx| {
+        match aborted.as_mut().map_or(Poll::Pending, |aborted| Pin::new(aborted).poll(cx)) {
+            Poll::Ready(Ok(())) => return Poll::Ready(Err(JoinError::aborted())),
+            Poll::Ready(Err(_detached)) => aborted = None,
+            Poll::Pending => {}
+        }
+        // The future is not used again after a panic; see the jobs, which do the same.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => Poll::Ready(Err(JoinError::panicked(payload))),
+        }
+    })
+    .await;
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(future)));
+    outcome.and_then(|output| dropped.map(|()| output).map_err(JoinError::panicked))
 }
 
 impl fmt::Debug for Handle {
@@ -85,13 +119,33 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// Waits for a task that runs on another thread's reactor; see [`Handle::spawn`].
+/// Waits for a task that runs on another thread's reactor; see [`Handle::spawn`] and [`spawn_on`](crate::spawn_on).
 ///
 /// # Cancel safety
 ///
 /// Dropping it detaches the task, which goes on.
 pub struct RemoteHandle<T> {
     receiver: oneshot::Receiver<Result<T, JoinError>>,
+    /// Taken when it is used.
+    abort: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+impl<T> RemoteHandle<T> {
+    /// Of a task that could not even be sent.
+    pub(crate) fn aborted() -> Self {
+        let (_gone, receiver) = oneshot::channel();
+        Self { receiver, abort: Mutex::default() }
+    }
+
+    /// Ends the task: its future is dropped on its own core, and the handle then says that it was aborted. Nothing happens
+    /// if the task has ended already.
+    pub fn abort(&self) {
+        let abort = self.abort.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(abort) = abort {
+            // It fails when the task has ended.
+            let _has_ended = abort.send(());
+        }
+    }
 }
 
 impl<T> Future for RemoteHandle<T> {

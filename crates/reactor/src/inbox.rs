@@ -4,6 +4,7 @@
 //! turn and takes the lock only when somebody wrote. Messages are data and makers of tasks, never tasks: a future
 //! lives and dies on the thread of its reactor.
 
+use std::any::Any;
 use std::mem;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +33,8 @@ pub(crate) struct Inbox {
 pub(crate) struct Letters {
     pub(crate) wakes: Vec<TaskId>,
     pub(crate) makers: Vec<Maker>,
+    /// Why the loop of another core of the runtime has failed.
+    pub(crate) fault: Option<Box<dyn Any + Send>>,
     closed: bool,
 }
 
@@ -65,6 +68,18 @@ impl Inbox {
             return Err(maker);
         }
         letters.makers.push(maker);
+        drop(letters);
+        self.ring();
+        Ok(())
+    }
+
+    /// Another core's loop has failed, by this panic. Given back when the reactor has ended.
+    pub(crate) fn fail(&self, payload: Box<dyn Any + Send>) -> Result<(), Box<dyn Any + Send>> {
+        let mut letters = self.lock();
+        if letters.closed || letters.fault.is_some() {
+            return Err(payload);
+        }
+        letters.fault = Some(payload);
         drop(letters);
         self.ring();
         Ok(())

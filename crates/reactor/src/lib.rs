@@ -131,6 +131,7 @@
 //!
 //! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it, by a `bell` and a
 //!   `handle`, `pulse` what they see of it without asking, `spin` whether it looks around for a moment before it sleeps;
+//!   `runtime` has the cores of a program, each of which is such a reactor;
 //! - [`task`] is what it runs;
 //! - sources: `interest` is what one is ready for, `registration` how it is used, `waiters` are those who wait for
 //!   it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such sources, and so are
@@ -148,6 +149,7 @@ mod inbox;
 mod pulse;
 mod handle;
 mod spin;
+mod runtime;
 pub mod task;
 mod interest;
 mod registration;
@@ -177,6 +179,7 @@ pub use handle::{Handle, RemoteHandle};
 pub use latch::Latch;
 pub use notice::notice;
 pub use reactor::{Config, Reactor, run};
+pub use runtime::{CoreId, CoreIds, CoreSeat, NewCore, Runtime, cores, on_every_core, spawn_on};
 pub use shutdown::{Shutdown, is_shutting_down, request_shutdown, shutdown};
 pub use signals::{Signals, signals};
 pub use task::{

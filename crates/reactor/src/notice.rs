@@ -23,7 +23,9 @@ pub struct Notice<'a> {
     ///
     /// - `task` (`task` of this crate, and `reactor`): a panic or an error that nobody waits for, a task that can never
     ///   run again;
-    /// - `shutdown` (`shutdown` of this crate): signals cannot be watched for;
+    /// - `shutdown` (`shutdown` of this crate, and `reactor`): signals cannot be watched for; tasks had not ended when a
+    ///   program that was asked to end did so;
+    /// - `core` (`runtime` of this crate): a core cannot begin, or its loop fails;
     /// - `accept` (`net::Setbacks`, and `server` of ekiden-proto): connections wait for files, or for others to close;
     /// - `drain` (`server` of ekiden-proto): connections had not finished in time;
     /// - `pipeline` (`pipeline` of ekiden-proto): what a service did ended a connection;

@@ -3,36 +3,36 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::core::Core;
+use crate::core::{Core, ReactorId};
 use crate::driver::os::Os;
 use crate::driver::{Driver, Event, Park};
 use crate::handle::Handle;
-use crate::inbox::Maker;
+use crate::inbox::{Inbox, Maker};
 use crate::notice::{self, Notice};
 use crate::pulse;
+use crate::runtime::{CoreId, Membership, Runtime};
 use crate::task::{JoinError, Origin, budget};
 use crate::time::Instant;
 
-/// Runs a future on a new reactor, on the system's driver, until it is ready.
+/// Runs a future on this thread, on the system's driver, until it is ready.
 ///
-/// Tasks that are left then are dropped. This is the way into a program; [`Reactor`] is for those who need a handle
-/// or a driver of their own.
+/// This is the way into a program: a [`Runtime`] with its defaults, which has a core for each that the machine has. The
+/// others begin when they are asked for, by [`spawn_on`](crate::spawn_on) and those that use it. Tasks that are left at the
+/// end are dropped. [`Reactor`] is for those who need a handle or a driver of their own.
 ///
 /// # Panics
 ///
 /// If the system gives no selector or takes it away, or if the future panics.
 #[track_caller]
 pub fn run<F: Future>(main: F) -> F::Output {
-    match Reactor::new(Config::default()) {
-        Ok(reactor) => reactor.run(main),
-        Err(error) => panic!("the system gives no selector to wait for events: {error}"),
-    }
+    Runtime::default().run(main)
 }
 
 /// How a reactor behaves.
@@ -65,7 +65,7 @@ impl fmt::Debug for Config {
     }
 }
 
-/// One event loop, on the thread that runs it.
+/// One event loop, on the thread that runs it. It is the only core that it knows, unless it was made by a [`Runtime`].
 ///
 /// ```
 /// use ekiden_reactor::{Config, Reactor, spawn};
@@ -91,7 +91,30 @@ impl Reactor {
 
     /// A reactor in the world that a driver makes.
     pub fn with_driver(config: Config, driver: impl Driver) -> Self {
-        Self { core: Core::new(Box::new(driver), config) }
+        let inbox = Arc::new(Inbox::new(ReactorId::new(), driver.unparker()));
+        let runtime = Membership::first_of(1, Arc::new(|_core| Config::default()), inbox.clone());
+        Self::of(Box::new(driver), config, inbox, runtime)
+    }
+
+    /// The reactor of the first of so many cores.
+    pub(crate) fn first_of(
+        cores: usize,
+        config: Arc<dyn Fn(CoreId) -> Config + Send + Sync>,
+        driver: impl Driver,
+    ) -> Self {
+        let inbox = Arc::new(Inbox::new(ReactorId::new(), driver.unparker()));
+        let runtime = Membership::first_of(cores, config.clone(), inbox.clone());
+        Self::of(Box::new(driver), config(CoreId::FIRST), inbox, runtime)
+    }
+
+    /// The reactor of a core.
+    pub(crate) fn of(
+        driver: Box<dyn Driver>,
+        config: Config,
+        inbox: Arc<Inbox>,
+        runtime: Membership,
+    ) -> Self {
+        Self { core: Core::new(driver, config, inbox, runtime) }
     }
 
     /// A handle by which other threads spawn tasks here.
@@ -106,7 +129,8 @@ impl Reactor {
     ///
     /// # Panics
     ///
-    /// If the future panics, if the reactor is running already, or if the driver fails for good.
+    /// If the future panics, if the reactor is running already, or if the driver fails for good, on this core or another of
+    /// the runtime.
     #[track_caller]
     pub fn run<F: Future>(&self, main: F) -> F::Output {
         let core = &*self.core;
@@ -139,6 +163,9 @@ impl Core {
     /// Does what other threads asked for.
     fn read_letters(&self) {
         let Some(letters) = self.inbox.take() else { return };
+        if let Some(fault) = letters.fault {
+            resume_unwind(fault);
+        }
         for task in letters.wakes {
             self.tasks.wake(task);
         }
@@ -283,11 +310,18 @@ impl Core {
 
 impl Drop for Reactor {
     fn drop(&mut self) {
-        // Tasks first: what they own belongs to this reactor, and may speak to it while it is dropped.
         let _entered = self.core.enter();
+        let others = if self.core.runtime.is_first() { self.core.runtime.end_others() } else { Vec::new() };
+        // Tasks first: what they own belongs to this reactor, and may speak to it while it is dropped.
         drop(self.core.inbox.close());
+        if self.core.shutdown.has_begun() {
+            self.core.tasks.report_left();
+        }
         self.core.tasks.clear();
         pulse::remove(&self.core.inbox);
+        for join in others {
+            join();
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use crate::notice::{Level, notice};
 
 /// Waits until the program is asked to end: by ctrl-c (`SIGINT`), by `SIGTERM`, or by [`request_shutdown`].
 ///
+/// It begins on all cores of the runtime when it begins on one.
+///
 /// The first call takes over these signals; a program that never asks keeps what they do by default. After the
 /// first signal the second ends the process at once, so whoever is tired of waiting can press ctrl-c again. When the
 /// reactor is gone, the first one does so too. What the program listens for by [`signals`](crate::signals) begins no
@@ -35,6 +37,7 @@ use crate::notice::{Level, notice};
 pub fn shutdown() -> Shutdown {
     let core = core::current();
     if !core.shutdown.watched.replace(true)
+        && core.runtime.is_first_to_watch_signals()
         && let Err(error) = core.driver.watch_signals()
     {
         notice(Level::Warning, "shutdown", format_args!("cannot watch for signals: {error}"));
@@ -42,14 +45,14 @@ pub fn shutdown() -> Shutdown {
     Shutdown(core.shutdown.latch.begin_wait())
 }
 
-/// Begins the shutdown, as the first signal would.
+/// Begins the shutdown, on all cores of the runtime, as the first signal would.
 ///
 /// # Panics
 ///
 /// If no reactor runs on this thread.
 #[track_caller]
 pub fn request_shutdown() {
-    core::with(|core| core.shutdown.latch.clone()).open();
+    core::current().begin_shutdown();
 }
 
 /// Whether the shutdown has begun.
@@ -87,9 +90,18 @@ pub(crate) struct ShutdownState {
     watched: Cell<bool>,
 }
 
+impl ShutdownState {
+    pub(crate) fn has_begun(&self) -> bool {
+        self.latch.is_open()
+    }
+}
+
 impl Core {
-    /// Somebody asks the program to end.
+    /// Somebody asks the program to end: the shutdown begins here, and on the other cores of the runtime.
     pub(crate) fn begin_shutdown(&self) {
-        self.shutdown.latch.open();
+        if !self.shutdown.latch.is_open() {
+            self.shutdown.latch.open();
+            self.runtime.spread_shutdown();
+        }
     }
 }

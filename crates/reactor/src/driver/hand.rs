@@ -9,15 +9,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::SocketAddr as UnixAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::os::Os;
+use super::os::{Os, threads};
 use super::{
-    ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Signal, TcpListener,
-    TcpStream, Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
+    ConnectOptions, Driver, Event, Job, JoinCore, ListenOptions, LookupDone, Overloaded, Park, Signal,
+    TcpListener, TcpStream, Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
 };
+use crate::runtime::CoreSeat;
 use crate::time::{Instant, sleep_until};
 
 /// The system's driver with a clock set by hand.
@@ -49,16 +50,16 @@ impl Hand {
     /// As the system's: too many open files.
     pub fn new() -> io::Result<(Self, Clock)> {
         let os = Os::new()?;
-        let clock = Clock { nanos: Arc::default(), unparker: os.unparker() };
+        let clock = Clock { nanos: Arc::default(), unparkers: Arc::new(Mutex::new(vec![os.unparker()])) };
         Ok((Self { os, clock: clock.clone() }, clock))
     }
 }
 
-/// Sets the time of a [`Hand`]; from any thread.
+/// Sets the time of a [`Hand`], and of the other cores of its runtime; from any thread.
 #[derive(Clone)]
 pub struct Clock {
     nanos: Arc<AtomicU64>,
-    unparker: Arc<dyn Unpark>,
+    unparkers: Arc<Mutex<Vec<Arc<dyn Unpark>>>>,
 }
 
 impl Clock {
@@ -68,7 +69,9 @@ impl Clock {
     pub fn advance(&self, by: Duration) {
         let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         self.nanos.fetch_add(nanos, Ordering::SeqCst);
-        self.unparker.unpark();
+        for unparker in self.unparkers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            unparker.unpark();
+        }
     }
 
     /// Moves the time forward, and waits until whatever was due has been woken: for tests on the reactor itself.
@@ -206,6 +209,13 @@ impl Driver for Hand {
 
     fn unwatch_signal(&self, signal: Signal) {
         self.os.unwatch_signal(signal);
+    }
+
+    fn start_core(&self, seat: CoreSeat) -> io::Result<JoinCore> {
+        let hand = Self { os: self.os.sibling()?, clock: self.clock.clone() };
+        let mut unparkers = self.clock.unparkers.lock().unwrap_or_else(PoisonError::into_inner);
+        unparkers.push(hand.unparker());
+        threads::start(seat.take(hand.unparker()), hand)
     }
 
     fn os(&self) -> Option<&Os> {

@@ -31,6 +31,7 @@ use std::os::unix::net::SocketAddr as UnixAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::runtime::CoreSeat;
 use crate::time::Instant;
 
 pub use options::{ConnectOptions, Keepalive, ListenOptions, TcpOptions};
@@ -209,6 +210,26 @@ pub trait Driver: 'static {
         let _ = signal;
     }
 
+    /// How many cores this world has: so many reactors a [`Runtime`](crate::Runtime) has that is told nothing else. By
+    /// default one.
+    fn cores(&self) -> usize {
+        1
+    }
+
+    /// Begins another core of the runtime: takes its seat, has its reactor run on a driver of the same world, and returns
+    /// what waits until that has ended. By default there is no other.
+    ///
+    /// On a thread of its own a core needs no more than [`NewCore::run`](crate::NewCore::run), with a driver that was made
+    /// here or there.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: too many threads, or open files.
+    fn start_core(&self, seat: CoreSeat) -> io::Result<JoinCore> {
+        drop(seat);
+        Err(absent("other cores"))
+    }
+
     /// The system's driver, for a [`Source`](os::Source) of what only it can poll; `None` in a world without one.
     fn os(&self) -> Option<&os::Os> {
         None
@@ -222,6 +243,9 @@ fn absent(what: &str) -> io::Error {
 
 /// A job for [`Driver::blocking`].
 pub type Job = Box<dyn FnOnce() + Send>;
+
+/// Waits until a core that was told to end has done so; see [`Driver::start_core`].
+pub type JoinCore = Box<dyn FnOnce() + Send>;
 
 /// Told the addresses of a name; see [`Driver::lookup`].
 pub type LookupDone = Box<dyn FnOnce(io::Result<Vec<SocketAddr>>) + Send>;

@@ -31,6 +31,7 @@ pub use job::{JoinError, JoinHandle};
 pub use tick::{Task, Tick};
 
 pub(crate) use budget::{poll_budget, try_budget};
+pub(crate) use job::message_of;
 pub(crate) use origin::{Origin, OriginId};
 pub(crate) use table::{TaskId, TaskTable};
 pub(crate) use tick::tick_waker;

@@ -309,6 +309,22 @@ impl TaskTable {
         self.entries.borrow().len()
     }
 
+    /// Tells the operator of the tasks that are about to be dropped: how many, and who the first are.
+    pub(crate) fn report_left(&self) {
+        let entries = self.entries.borrow();
+        if entries.is_empty() {
+            return;
+        }
+        let origins =
+            entries.iter().filter_map(|(_, entry)| Some(entry.job.borrow().as_ref()?.origin().known()));
+        let named: Vec<String> = origins.take(NAMED_MAX).map(|origin| origin.to_string()).collect();
+        let (count, named, more) = (entries.len(), named.join("; "), entries.len() - named.len());
+        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+        drop(entries); // before a hook, which may do anything
+        let text = format_args!("{count} tasks had not ended and are dropped: {named}{more}");
+        notice(Level::Warning, "shutdown", text);
+    }
+
     /// A tick of the running task said that it waits, and had asked nothing that was not ready.
     ///
     /// Something that it asked before may still hold its waker. If nothing does, it will never run again.
@@ -359,6 +375,9 @@ const MAIN_NAME: &str = "main";
 
 /// Enough for a thousand tasks that are spawned at once and then again; an entry is some hundred bytes.
 const SPARE_MAX: usize = 1024;
+
+/// So many of the tasks that are dropped at the end are named: enough to see which kind it was.
+const NAMED_MAX: usize = 5;
 
 /// How often the end of a reactor drops tasks that were spawned by dropping tasks.
 const CLEAR_ROUNDS_MAX: usize = 100;

@@ -19,6 +19,7 @@ mod channels;
 mod sharing;
 mod locks;
 mod threads;
+mod cores;
 mod signals;
 mod notices;
 mod inspecting;

@@ -2,7 +2,7 @@
 //!
 //! In reading order: the sockets are in `tcp`, `udp` and `unix`, with what can be set of them in
 //! `options`; any other thing that mio can poll is a [`Source`]; `signals` come by a pipe; a `pool` has threads for what
-//! blocks.
+//! blocks, `threads` are those of the cores.
 
 mod tcp;
 mod udp;
@@ -11,6 +11,7 @@ mod options;
 mod source;
 mod signals;
 mod pool;
+pub(super) mod threads;
 
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
@@ -21,9 +22,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use super::{
-    ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Signal,
-    Token, UdpOptions, Unpark,
+    ConnectOptions, Driver, Event, Job, JoinCore, ListenOptions, LookupDone, Overloaded, Park, Readiness,
+    Signal, Token, UdpOptions, Unpark,
 };
+use crate::runtime::CoreSeat;
 use crate::time::Instant;
 use pool::{Limits, Pool};
 use signals::{Reason, Signals};
@@ -42,8 +44,9 @@ pub struct Os {
     /// What our instants count from. Kept here, as to ask [`origin`] each time would cost an atomic load.
     origin: std::time::Instant,
     signals: OnceCell<Signals>,
-    jobs: Pool,
-    lookups: Pool,
+    /// Of all cores of a runtime, as are the look-ups': that there are more cores makes no disk faster.
+    jobs: Arc<Pool>,
+    lookups: Arc<Pool>,
 }
 
 impl Os {
@@ -53,6 +56,15 @@ impl Os {
     ///
     /// As the system's: too many open files.
     pub fn new() -> io::Result<Self> {
+        Self::with_pools(Arc::new(Pool::new(Limits::of_jobs())), Arc::new(Pool::new(Limits::of_lookups())))
+    }
+
+    /// A driver for another core of the same runtime.
+    pub(super) fn sibling(&self) -> io::Result<Self> {
+        Self::with_pools(self.jobs.clone(), self.lookups.clone())
+    }
+
+    fn with_pools(jobs: Arc<Pool>, lookups: Arc<Pool>) -> io::Result<Self> {
         let poll = mio::Poll::new()?;
         let registry = poll.registry().try_clone()?;
         let unparker = Arc::new(mio::Waker::new(&registry, UNPARK)?);
@@ -63,8 +75,8 @@ impl Os {
             unparker,
             origin: origin(),
             signals: OnceCell::new(),
-            jobs: Pool::new(Limits::of_jobs()),
-            lookups: Pool::new(Limits::of_lookups()),
+            jobs,
+            lookups,
         })
     }
 
@@ -270,6 +282,15 @@ impl Driver for Os {
         if let Some(signals) = self.signals.get() {
             signals.unwatch(signal, Reason::Listener);
         }
+    }
+
+    fn cores(&self) -> usize {
+        threads::available()
+    }
+
+    fn start_core(&self, seat: CoreSeat) -> io::Result<JoinCore> {
+        let os = self.sibling()?;
+        threads::start(seat.take(os.unparker()), os)
     }
 
     fn os(&self) -> Option<&Os> {

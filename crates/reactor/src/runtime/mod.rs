@@ -1,0 +1,202 @@
+//! The cores of a program: one reactor on each, and how they have tasks run on one another.
+//!
+//! ```text
+//!   core 0                        core 1                       core 2
+//!   reactor ── spawn_on(1) ─────► reactor                      (nobody asked for it yet)
+//!      main     a maker, in a        tasks made there,
+//!               letter               which need not be Send
+//! ```
+//!
+//! A [`Runtime`] says how many; `run` runs the main future on core 0, the thread that calls. The other cores begin when
+//! somebody first asks for them, so that a small program has one thread. How a core begins is the driver's to say
+//! ([`Driver::start_core`]): a thread, or a place in a world made up for a test. This module starts no thread itself.
+//!
+//! In reading order: [`CoreId`] names a core, `cores` is what they all share, `seat` is what a driver is given to begin
+//! one.
+
+mod core_id;
+mod cores;
+mod seat;
+
+use std::fmt;
+use std::future::Future;
+use std::num::NonZero;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::core;
+use crate::driver::Driver;
+use crate::driver::os::Os;
+use crate::handle::RemoteHandle;
+use crate::reactor::{Config, Reactor};
+
+pub use core_id::{CoreId, CoreIds, cores};
+pub(crate) use cores::Membership;
+pub use seat::{CoreSeat, NewCore};
+
+/// How a program uses the cores of its machine.
+///
+/// [`run`](crate::run) is `Runtime::default().run`. Whoever wants other numbers says so here:
+///
+/// ```
+/// use ekiden_reactor::{Runtime, cores, on_every_core};
+/// use std::num::NonZero;
+///
+/// let mut runtime = Runtime::default();
+/// runtime.threads = NonZero::new(2);
+/// runtime.run(async {
+///     assert_eq!(cores().len(), 2);
+///     for greeting in on_every_core(|| async { "hello" }) {
+///         assert_eq!(greeting.await.unwrap(), "hello");
+///     }
+/// });
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Runtime {
+    /// How many reactors there may be, each on a thread of its own. `None`, the default, is as many as the driver has
+    /// cores: on the system all that this process may use, in a world made up for a test what that was given.
+    ///
+    /// They begin when they are first used, so a number too high costs nothing.
+    pub threads: Option<NonZero<usize>>,
+    /// Makes the configuration of each core, on that core. The default configuration by default.
+    ///
+    /// It is a function so that what a core is given need not be `Send`, such as its hook for notices.
+    pub config: Arc<dyn Fn(CoreId) -> Config + Send + Sync>,
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self { threads: None, config: Arc::new(|_core| Config::default()) }
+    }
+}
+
+impl Runtime {
+    /// Runs a future on core 0, which is this thread, on the system's driver, until it is ready.
+    ///
+    /// Then all cores end: each drops the tasks that are left on it, on its own thread, and the threads are joined. So a
+    /// task that blocks its thread holds up the end too. If the shutdown had begun, the operator is told of what was
+    /// dropped.
+    ///
+    /// # Panics
+    ///
+    /// If the system gives no selector or takes it away, on any core, or if the future panics.
+    #[track_caller]
+    pub fn run<F: Future>(&self, main: F) -> F::Output {
+        match Os::new() {
+            Ok(os) => self.reactor(os).run(main),
+            Err(error) => panic!("the system gives no selector to wait for events: {error}"),
+        }
+    }
+
+    /// The reactor of core 0, in the world that a driver makes; dropping it ends the other cores too.
+    ///
+    /// ```
+    /// use ekiden_reactor::driver::hand::Hand;
+    /// use ekiden_reactor::{CoreId, Instant, Runtime, sleep_until, spawn_on};
+    /// use std::num::NonZero;
+    /// use std::time::Duration;
+    ///
+    /// let (hand, clock) = Hand::new()?;
+    /// let mut runtime = Runtime::default();
+    /// runtime.threads = NonZero::new(2);
+    /// runtime.reactor(hand).run(async {
+    ///     // Their clocks are one.
+    ///     let in_an_hour = Instant::now() + Duration::from_secs(3600);
+    ///     let over_there = spawn_on(CoreId::new(1), move || sleep_until(in_an_hour));
+    ///     clock.advance(Duration::from_secs(3600));
+    ///     over_there.await.unwrap();
+    /// });
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there are more than 65,535 threads.
+    #[must_use]
+    pub fn reactor(&self, driver: impl Driver) -> Reactor {
+        let threads = self.threads.map_or_else(|| driver.cores(), NonZero::get);
+        Reactor::first_of(threads, self.config.clone(), driver)
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("threads", &self.threads).finish_non_exhaustive()
+    }
+}
+
+/// Spawns a task on a core of this runtime, which begins if it has not yet.
+///
+/// What travels is the maker of the future, not the future: that need not be `Send`, and lives and dies on its core. It
+/// runs with that core's next turn, also if it is this one.
+///
+/// Dropping the returned handle detaches the task. If the core ends first, or cannot begin, the handle says that the task
+/// was aborted; why a core cannot begin is the operator's to know.
+///
+/// ```
+/// use ekiden_reactor::{CoreId, cores, run, spawn_on};
+/// use std::rc::Rc;
+///
+/// run(async {
+///     let last = cores().last().unwrap();
+///     let there = spawn_on(last, || async {
+///         let local = Rc::new(CoreId::current());
+///         *local
+///     });
+///     assert_eq!(there.await.unwrap(), last);
+/// });
+/// ```
+///
+/// # Panics
+///
+/// If no reactor runs on this thread, or if its runtime has no such core.
+#[track_caller]
+pub fn spawn_on<M, F>(core: CoreId, make: M) -> RemoteHandle<F::Output>
+where
+    M: FnOnce() -> F + Send + 'static,
+    F: Future + 'static,
+    F::Output: Send + 'static,
+{
+    let place = Location::caller();
+    match core::current().runtime.handle_of(core) {
+        Some(handle) => handle.spawn_from(make, place),
+        None => RemoteHandle::aborted(),
+    }
+}
+
+/// Spawns a task on every core of this runtime, this one included; all of them begin.
+///
+/// The handles are in the order of the cores. Each is as that of [`spawn_on`].
+///
+/// ```
+/// use ekiden_reactor::{CoreId, cores, on_every_core, run};
+///
+/// run(async {
+///     let tasks = on_every_core(|| async { CoreId::current() });
+///     for (core, task) in cores().zip(tasks) {
+///         assert_eq!(task.await.unwrap(), core);
+///     }
+/// });
+/// ```
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[track_caller]
+pub fn on_every_core<M, F>(make: M) -> Vec<RemoteHandle<F::Output>>
+where
+    M: Fn() -> F + Send + Sync + 'static,
+    F: Future + 'static,
+    F::Output: Send + 'static,
+{
+    let (place, make, here) = (Location::caller(), Arc::new(make), core::current());
+    let spawn = |core| match here.runtime.handle_of(core) {
+        Some(handle) => {
+            let make = make.clone();
+            handle.spawn_from(move || make(), place)
+        }
+        None => RemoteHandle::aborted(),
+    };
+    cores().map(spawn).collect()
+}
