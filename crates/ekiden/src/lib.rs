@@ -204,9 +204,9 @@ pub use ekiden_middleware::{ConcurrencyLimit, MiddlewareExt, Timeout};
 pub use ekiden_reactor::{
     ChildError, Config, CoreId, Elapsed, Handle, Instant, Interval, JoinError, JoinHandle, Latch, Reactor,
     RemoteHandle, Runtime, Signal, Signals, Sleep, Source, Task, TaskGroup, Tick, blocking, buffer, channel,
-    cores, driver, entropy, interval, is_shutting_down, net, notice, on_every_core, request_shutdown, run,
-    schedule, shutdown, signals, sleep, sleep_until, spawn, spawn_named, spawn_on, sync, timeout, timeout_at,
-    wall_clock, yield_now,
+    context, cores, driver, entropy, interval, is_shutting_down, net, notice, on_every_core,
+    request_shutdown, run, schedule, shutdown, signals, sleep, sleep_until, spawn, spawn_named, spawn_on,
+    sync, timeout, timeout_at, wall_clock, yield_now,
 };
 pub use ekiden_service::{
     Begun, BoxService, Expired, Failure, Fault, Refused, Service, ServiceExt, ServiceFn, Status, service_fn,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use slab::Slab;
 
 use crate::buffer::Buffers;
+use crate::context::TraceIds;
 use crate::driver::{Driver, Token};
 use crate::inbox::Inbox;
 use crate::interest::Interest;
@@ -43,6 +44,7 @@ pub(crate) struct Core {
     pub(crate) signals: SignalState,
     pub(crate) runtime: Membership,
     pub(crate) on_notice: Hook,
+    pub(crate) trace_ids: TraceIds,
     /// When this turn of the loop began.
     pub(crate) turn_began: Cell<Instant>,
     /// When the core had nothing left to do in this turn, if it has nothing.
@@ -91,6 +93,7 @@ impl Core {
             signals: SignalState::default(),
             runtime,
             on_notice: config.on_notice,
+            trace_ids: TraceIds::default(),
             turn_began: Cell::new(now),
             rest_began: Cell::new(None),
             due: Cell::default(),

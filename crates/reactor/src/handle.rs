@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use crate::context;
 use crate::core;
 use crate::inbox::{Inbox, Maker};
 use crate::sync::oneshot;
@@ -45,6 +46,9 @@ impl Handle {
     ///
     /// What travels is the maker of the future, not the future, so that need not be `Send`.
     ///
+    /// Of the [context](mod@crate::context) in which this is called the task begins with the deadline and the trace, which is
+    /// all of it that can travel; a deadline that is to mean anything needs both reactors on one driver's clock.
+    ///
     /// Dropping the returned handle detaches the task. If the reactor has ended, or ends first, the handle says
     /// that the task was aborted.
     #[track_caller]
@@ -69,6 +73,7 @@ impl Handle {
         F::Output: Send + 'static,
     {
         let ((sender, receiver), (abort, aborted)) = (oneshot::channel(), oneshot::channel());
+        let context = context::departing();
         let make = Box::new(move || {
             let origin = Origin { name: None, place };
             // An error of sending only says that nobody waits for the result.
@@ -77,12 +82,12 @@ impl Handle {
                     failure.report(origin);
                 }
             };
-            match catch_unwind(AssertUnwindSafe(make)) {
+            context.arrive().sync_scope(|| match catch_unwind(AssertUnwindSafe(make)) {
                 Ok(future) => {
                     drop(spawn_from(async move { tell(outcome(Box::pin(future), aborted).await) }, origin));
                 }
                 Err(payload) => tell(Err(JoinError::panicked(payload))),
-            }
+            });
         });
         // Given back by a reactor that has ended: dropping it here closes the channel, which the handle reports.
         drop(self.inbox.send(Maker { make, place }));

@@ -132,7 +132,7 @@
 //! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it, by a `bell` and a
 //!   `handle`, `pulse` what they see of it without asking, `spin` whether it looks around for a moment before it sleeps;
 //!   `runtime` has the cores of a program, each of which is such a reactor;
-//! - [`task`] is what it runs;
+//! - [`task`] is what it runs, [`context`] what goes with it through all that it calls;
 //! - sources: `interest` is what one is ready for, `registration` how it is used, `waiters` are those who wait for
 //!   it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such sources, and so are
 //!   the ends of work that is `blocking`, the `shutdown` and whatever `signals` a program asks for; `entropy` is there
@@ -151,6 +151,7 @@ mod handle;
 mod spin;
 mod runtime;
 pub mod task;
+pub mod context;
 mod interest;
 mod registration;
 mod pauses;

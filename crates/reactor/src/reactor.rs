@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::context::{self, Context};
 use crate::core::{Core, ReactorId};
 use crate::driver::os::Os;
 use crate::driver::{Driver, Event, Park};
@@ -136,6 +137,8 @@ impl Reactor {
         let core = &*self.core;
         let _entered = self.core.enter();
         let _running = Running::begin(core);
+        let mut nothing = Context::none();
+        let _begins_with = context::swap_in(&mut nothing);
         let mut main = pin!(main);
         core.tasks.begin_main(Location::caller());
         core.begin_turn(core.driver.now());
@@ -312,6 +315,8 @@ impl Drop for Reactor {
     fn drop(&mut self) {
         let _entered = self.core.enter();
         let others = if self.core.runtime.is_first() { self.core.runtime.end_others() } else { Vec::new() };
+        let mut nothing = Context::none();
+        let _ends_with = context::swap_in(&mut nothing);
         // Tasks first: what they own belongs to this reactor, and may speak to it while it is dropped.
         drop(self.core.inbox.close());
         if self.core.shutdown.has_begun() {

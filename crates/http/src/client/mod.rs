@@ -26,7 +26,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use ekiden_reactor::net::{TcpStream, ToAddrs};
-use ekiden_reactor::{spawn_named, timeout};
+use ekiden_reactor::{context, spawn_named, timeout};
 use ekiden_service::{Begun, Service, Status};
 use futures_io::{AsyncRead, AsyncWrite};
 use http::uri::{Authority, Scheme};
@@ -179,8 +179,10 @@ impl Client {
         Io: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let (entrance, exit) = queue::new(config.queue_max);
-        // Detached: it ends with the last client, or with the connection.
-        drop(spawn_named("http client", Connection::new(Rc::new(config), exit, io)));
+        let connection = Connection::new(Rc::new(config), exit, io);
+        // Detached, also from its maker's context: it serves whoever calls later, too, and ends with the last client, or
+        // with the connection.
+        context::Context::none().sync_scope(|| drop(spawn_named("http client", connection)));
         Self { entrance: Rc::new(entrance), wire: Wire::Given }
     }
 }

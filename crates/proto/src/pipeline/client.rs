@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use ekiden_reactor::spawn_named;
+use ekiden_reactor::{context, spawn_named};
 use ekiden_service::{Service, Status};
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -93,8 +93,8 @@ impl<Req, Resp> Client<Req, Resp> {
         Resp: 'static,
     {
         let (client, connection) = Self::with_config(io, codec, ClientConfig::default());
-        // Its end concerns the callers, and each of them is told.
-        drop(spawn_named("pipeline client", connection));
+        // It serves whoever calls later, too. Its end concerns the callers, and each of them is told.
+        context::Context::none().sync_scope(|| drop(spawn_named("pipeline client", connection)));
         client
     }
 

@@ -29,6 +29,7 @@ mod tests;
 use std::future::Future;
 use std::rc::Rc;
 
+use ekiden_reactor::context::Context;
 use ekiden_reactor::spawn_named;
 
 pub use config::Config;
@@ -58,7 +59,9 @@ impl Config {
     {
         assert!(self.connections_max > 0, "a server that may have no connection could never serve one");
         let state = Rc::new(State::new(Drain::new()));
-        let task = spawn_named("server", life::run(listener, self, serve_connection, state.clone()));
+        let life = life::run(listener, self, serve_connection, state.clone());
+        // It goes on when whoever starts it is over, and its connections and their requests with it.
+        let task = Context::none().sync_scope(|| spawn_named("server", life));
         Server::new(task, state)
     }
 }

@@ -7,9 +7,10 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use ekiden_reactor::context::Context;
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::{Latch, Reactor, request_shutdown, spawn, yield_now};
+use ekiden_reactor::{Instant, Latch, Reactor, request_shutdown, spawn, yield_now};
 use futures_util::io::Cursor;
 
 use super::{Config, Drain, Drained, KeptSeat, Listener, Seat, Server};
@@ -262,6 +263,23 @@ fn a_drain_stops_accepting_and_waits_for_what_is_owed() {
         assert_eq!(drained.await.unwrap(), Drained { finished: 2, ..Drained::default() });
         assert_eq!(script.accepts.get(), 2);
         assert_eq!(server.await.unwrap(), Drained { finished: 2, ..Drained::default() });
+    });
+}
+
+#[test]
+fn connections_know_nothing_of_whoever_started_the_server() {
+    by_hand(async |_clock| {
+        let (script, served) = (Script::new("ok ok"), Rc::new(Cell::new(0)));
+        let count = served.clone();
+        let serve_connection = move |_, _, _| {
+            assert!(Context::current().is_none());
+            count.set(count.get() + 1);
+            async { assert!(Context::current().is_none()) }
+        };
+        let context = Context::current().with_deadline(Instant::ORIGIN);
+        let server = context.sync_scope(|| Config::default().serve(script, serve_connection));
+        settle().await;
+        assert_eq!((served.get(), server.panics()), (2, 0));
     });
 }
 

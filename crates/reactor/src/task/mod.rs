@@ -8,11 +8,13 @@
 //!   run queue ───┘          wake puts the entry here, unless it is there already
 //! ```
 //!
-//! In reading order: `table` knows all tasks and which are ready, `job` is one future and its result, `origin`
-//! where it comes from, `tick` makes a future of a task that ticks, `budget` keeps one task from using the whole turn, `group` owns children.
+//! In reading order: `table` knows all tasks and which are ready, `job` is one future and its result, `in_context` one
+//! that begins with a context, `origin` where it comes from, `tick` makes a future of a task that ticks, `budget` keeps
+//! one task from using the whole turn, `group` owns children.
 
 pub(crate) mod table;
 pub(crate) mod job;
+mod in_context;
 pub(crate) mod origin;
 pub(crate) mod tick;
 pub(crate) mod budget;

@@ -15,9 +15,11 @@ use std::task::{Context, Wake, Waker};
 use slab::Slab;
 
 use super::budget;
+use super::in_context::in_context;
 use super::job::{Job, JoinHandle, Run, message_of};
 use super::origin::{Origin, OriginCache, OriginId};
 use super::tick::TickScope;
+use crate::context;
 use crate::core::{self, ReactorId};
 use crate::inbox::Inbox;
 use crate::notice::{Level, notice};
@@ -118,7 +120,8 @@ impl TaskTable {
     ) -> JoinHandle<F::Output> {
         let origin = self.origins.number(origin);
         let job = Rc::new(Job::new(future, origin, report));
-        let entry = self.place(job.clone(), origin);
+        let run: Rc<dyn Run> = job.clone();
+        let entry = self.place(if context::is_none() { run } else { in_context(run) }, origin);
         self.enqueue(&entry);
         JoinHandle::new(job, entry)
     }

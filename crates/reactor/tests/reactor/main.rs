@@ -4,6 +4,7 @@
 
 mod tasks;
 mod groups;
+mod contexts;
 mod ticks;
 mod tcp;
 mod options;
