@@ -2,12 +2,14 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 
 use crate::core;
 use crate::driver::Overloaded;
 use crate::sync::oneshot;
+use crate::task::waits::{self, Asked};
 
 /// Runs a function that blocks on a thread of a pool, and waits for its result.
 ///
@@ -46,7 +48,9 @@ pub fn blocking<T: Send + 'static>(
     async move {
         accepted.map_err(BlockingError::overloaded)?;
         // The pool drops a job only with the whole driver.
-        receiver.await.unwrap_or_else(|_closed| Err(BlockingError::overloaded(Overloaded)))
+        let mut receiver = receiver;
+        let received = poll_fn(|cx| waits::poll_as(Asked::Blocking, || Pin::new(&mut receiver).poll(cx)));
+        received.await.unwrap_or_else(|_closed| Err(BlockingError::overloaded(Overloaded)))
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use slab::Slab;
 
 use crate::buffer::Buffers;
+use crate::channel::parts::claims::Claims;
 use crate::context::TraceIds;
 use crate::driver::{Driver, Token};
 use crate::inbox::Inbox;
@@ -28,6 +29,7 @@ use crate::spin::Spin;
 use crate::task::TaskTable;
 use crate::time::Instant;
 use crate::time::wheel::Wheel;
+use crate::timing::Timing;
 
 /// One reactor's state.
 pub(crate) struct Core {
@@ -54,6 +56,12 @@ pub(crate) struct Core {
     /// Whether the loop runs.
     pub(crate) running: Cell<bool>,
     pub(crate) spin: Cell<Spin>,
+    pub(crate) timing: Timing,
+    pub(crate) claims: Claims,
+    /// Whether the turn that follows the park that goes on has begun.
+    pub(crate) has_begun: Cell<bool>,
+    /// How many polls there had been when this turn began.
+    pub(crate) polls_before: Cell<u64>,
 }
 
 /// Names a reactor among all of this process.
@@ -99,6 +107,10 @@ impl Core {
             due: Cell::default(),
             running: Cell::new(false),
             spin: Cell::new(Spin::new(spin_max, now)),
+            timing: Timing::default(),
+            claims: Claims::default(),
+            has_begun: Cell::new(false),
+            polls_before: Cell::new(0),
         })
     }
 
@@ -117,6 +129,11 @@ impl Core {
     pub(crate) fn remove_source(&self, token: Token) {
         let gone = self.sources.borrow_mut().try_remove(token.0);
         drop(gone); // outside the borrow: it holds wakers, which may drop anything
+    }
+
+    /// Every source.
+    pub(crate) fn each_source(&self, mut tell: impl FnMut(&Interest)) {
+        self.sources.borrow().iter().for_each(|(_, interest)| tell(interest));
     }
 
     /// How many sources there are.

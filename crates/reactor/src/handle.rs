@@ -11,6 +11,7 @@ use crate::context;
 use crate::core;
 use crate::inbox::{Inbox, Maker};
 use crate::sync::oneshot;
+use crate::task::waits::{self, Asked};
 use crate::task::{JoinError, Origin, spawn_from};
 
 /// Speaks to a reactor from any thread.
@@ -157,7 +158,7 @@ impl<T> Future for RemoteHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = ready!(Pin::new(&mut self.receiver).poll(cx));
+        let result = ready!(waits::poll_as(Asked::Remote, || Pin::new(&mut self.receiver).poll(cx)));
         Poll::Ready(result.unwrap_or_else(|_closed| Err(JoinError::aborted())))
     }
 }

@@ -5,9 +5,11 @@
 //! here too, so that nobody ever registers interest by hand.
 
 use std::cell::{Cell, RefCell, RefMut};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
+use crate::about::{About, Wanted};
 use crate::driver::Readiness;
+use crate::task::waits::{self, Asked};
 use crate::waiters::{Waiter, Waiters};
 
 /// The readiness of one source, and its waiters.
@@ -24,6 +26,7 @@ pub(crate) struct Interest {
     /// How often somebody has read, modulo 2³²: whether anybody still does.
     reads: Cell<u32>,
     waiting: RefCell<Waiting>,
+    about: Cell<About>,
 }
 
 #[derive(Default)]
@@ -75,7 +78,33 @@ impl Interest {
         }
         let replaced = self.waiting.borrow_mut().watcher.register(cx.waker());
         drop(replaced);
+        waits::note(Asked::Listed);
         Poll::Pending
+    }
+
+    /// Says what the source is.
+    pub(crate) fn describe(&self, about: About) {
+        self.about.set(about);
+    }
+
+    /// Asks what the source is.
+    pub(crate) fn with_about<R>(&self, ask: impl FnOnce(&About) -> R) -> R {
+        let about = self.about.take();
+        let answer = ask(&about);
+        self.about.set(about);
+        answer
+    }
+
+    /// Everybody who waits for the source: for what, their wakers, and the numbers of their tasks where they are known.
+    pub(crate) fn each_waiter(&self, mut tell: impl FnMut(Wanted, &Waker, u32)) {
+        let waiting = self.waiting.borrow();
+        waiting.to_read.each(|waker, task| tell(Wanted::Use(Way::Read), waker, task));
+        if let Some(to_write) = &waiting.to_write {
+            to_write.each(|waker, task| tell(Wanted::Use(Way::Write), waker, task));
+        }
+        if let Some(waker) = waiting.watcher.waker() {
+            tell(Wanted::Hangup, waker, 0);
+        }
     }
 
     pub(crate) fn reads(&self) -> u32 {

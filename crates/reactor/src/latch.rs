@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::task::tick_waker;
+use crate::task::waits::{self, Asked};
 use crate::waiters::{Key, Waiters};
 
 /// Opens once; all who wait pass, and from then on nobody waits.
@@ -90,6 +91,7 @@ impl Latch {
             return Some(());
         }
         if let Some(waker) = tick_waker() {
+            waits::note(Asked::Latch);
             self.register_tick(&waker);
         }
         None
@@ -147,6 +149,7 @@ impl Future for Wait {
         }
         let replaced = state.waiters.borrow_mut().poll(key, cx.waker());
         drop(replaced);
+        waits::note(Asked::Latch);
         Poll::Pending
     }
 }

@@ -130,13 +130,13 @@
 //! In reading order:
 //!
 //! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it, by a `bell` and a
-//!   `handle`, `pulse` what they see of it without asking, `spin` whether it looks around for a moment before it sleeps;
-//!   `runtime` has the cores of a program, each of which is such a reactor;
+//!   `handle`, `pulse` what they see of it without asking, `spin` whether it looks around for a moment before it sleeps,
+//!   `timing` how long polls take; `runtime` has the cores of a program, each of which is such a reactor;
 //! - [`task`] is what it runs, [`context`] what goes with it through all that it calls;
-//! - sources: `interest` is what one is ready for, `registration` how it is used, `waiters` are those who wait for
-//!   it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such sources, and so are
-//!   the ends of work that is `blocking`, the `shutdown` and whatever `signals` a program asks for; `entropy` is there
-//!   at once;
+//! - sources: `interest` is what one is ready for, `about` what it is, `registration` how it is used, `waiters` are
+//!   those who wait for it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such
+//!   sources, and so are the ends of work that is `blocking`, the `shutdown` and whatever `signals` a program asks for;
+//!   `entropy` is there at once;
 //! - [`notice`](mod@notice) is what the operator is told, [`inspect`] what can be seen of it all while it runs;
 //! - [`buffer`] is what is lent to read into;
 //! - [`driver`] is what is asked of the world, with a clock for tests; `woken` serves tests, too.
@@ -150,9 +150,11 @@ mod pulse;
 mod handle;
 mod spin;
 mod runtime;
+mod timing;
 pub mod task;
 pub mod context;
 mod interest;
+mod about;
 mod registration;
 mod pauses;
 mod waiters;

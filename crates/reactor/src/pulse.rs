@@ -18,9 +18,9 @@ use crate::time::Instant;
 #[repr(align(128))]
 #[derive(Debug, Default)]
 pub(crate) struct Pulse {
-    turn_began: Counter,
+    pub(crate) turn_began: Counter,
     /// How many polls have begun, which is the number of the one that goes on.
-    polls: Counter,
+    pub(crate) polls: Counter,
     /// Whose poll goes on; [`OriginId::NONE`] between two polls.
     origin: AtomicU32,
     pub(crate) counters: Counters,
@@ -41,6 +41,7 @@ pub(crate) struct Counters {
     pub(crate) tasks: Counter,
     pub(crate) timers: Counter,
     pub(crate) sources: Counter,
+    pub(crate) connections: Counter,
 }
 
 /// A number that one thread writes and any thread reads.
@@ -52,6 +53,11 @@ impl Counter {
     #[inline]
     pub(crate) fn add(&self, more: u64) {
         self.set(self.get().wrapping_add(more));
+    }
+
+    /// The core's own.
+    pub(crate) fn subtract(&self, less: u64) {
+        self.set(self.get().wrapping_sub(less));
     }
 
     /// The core's own.

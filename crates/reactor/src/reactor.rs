@@ -21,6 +21,7 @@ use crate::pulse;
 use crate::runtime::{CoreId, Membership, Runtime};
 use crate::task::{JoinError, Origin, budget};
 use crate::time::Instant;
+use crate::timing::Turn;
 
 /// Runs a future on this thread, on the system's driver, until it is ready.
 ///
@@ -149,8 +150,10 @@ impl Reactor {
             while work < WORK_PER_TURN {
                 let Some(task) = core.tasks.next_ready() else { break };
                 if !task.is_main() {
-                    core.tasks.run(task);
-                } else if let Poll::Ready(output) = core.tasks.poll_main(task, |cx| main.as_mut().poll(cx)) {
+                    core.tasks.run(core, task);
+                } else if let Poll::Ready(output) =
+                    core.tasks.poll_main(core, task, |cx| main.as_mut().poll(cx))
+                {
                     return output;
                 }
                 work += 1 + budget::spent();
@@ -184,12 +187,15 @@ impl Core {
     /// Waits until something happens; only looks when there are tasks to run.
     fn park(&self) {
         self.publish();
+        self.has_begun.set(false);
         let parked = if self.tasks.has_ready() {
-            self.driver.park(Park::look(), &mut |event| self.handle_event(event))
+            self.driver.park(Park::look(), &mut |event| self.hear(event))
         } else {
             self.spin().and_then(|has_come| if has_come { Ok(()) } else { self.sleep() })
         };
-        self.end_turn();
+        if !self.has_begun.get() {
+            self.end_turn();
+        }
         if let Err(error) = parked {
             panic!("the driver cannot wait for events any more: {error}");
         }
@@ -207,13 +213,30 @@ impl Core {
     fn end_turn(&self) {
         let now = self.driver.now();
         let rest_began = self.rest_began.take().unwrap_or(now);
-        let counters = &self.inbox.pulse.counters;
-        counters.busy_nanos.add((rest_began - self.turn_began.get()).as_nanos() as u64);
-        counters.idle_nanos.add((now - rest_began).as_nanos() as u64);
+        let pulse = &self.inbox.pulse;
+        let worked = rest_began.as_nanos() - self.turn_began.get().as_nanos();
+        pulse.counters.busy_nanos.add(worked);
+        pulse.counters.idle_nanos.add(now.as_nanos() - rest_began.as_nanos());
+        let polls = pulse.polls.get();
+        let turn = self.timing.end_turn(worked, polls - self.polls_before.replace(polls));
+        if let Turn::Long { nanos, polls } = turn {
+            self.look_who_ran(nanos, polls);
+        }
         self.begin_turn(now);
     }
 
+    /// A long turn's time goes to those who may have run in it. With very many tasks, to look for them would take as
+    /// long again; then it is said to be lost.
+    #[cold]
+    fn look_who_ran(&self, nanos: u64, polls: u64) {
+        if self.tasks.len() as u64 > nanos / LOOK_NANOS {
+            return self.timing.lose(nanos);
+        }
+        self.tasks.handle_long_turn(self.turn_began.get().as_nanos(), nanos, polls);
+    }
+
     fn begin_turn(&self, now: Instant) {
+        self.timing.begin_turn(now.as_nanos());
         self.turn_began.set(now);
         self.inbox.pulse.begin_turn(now);
     }
@@ -226,7 +249,7 @@ impl Core {
         }
         let park =
             if self.inbox.announce_park() { Park::until(self.next_deadline()).at(now) } else { Park::look() };
-        let parked = self.driver.park(park, &mut |event| self.handle_event(event));
+        let parked = self.driver.park(park, &mut |event| self.hear(event));
         self.inbox.announce_running();
         self.inbox.pulse.counters.wakeups.add(1);
         parked
@@ -257,7 +280,7 @@ impl Core {
             let mut has_come = false;
             self.driver.park(Park::look(), &mut |event| {
                 has_come = true;
-                self.handle_event(event);
+                self.hear(event);
             })?;
             if has_come || self.inbox.has_letters() {
                 return Ok(true);
@@ -275,6 +298,15 @@ impl Core {
                 return Ok(true);
             }
         }
+    }
+
+    /// Something has come. The first thing that does begins the next turn, so that whoever is woken by it was woken
+    /// then, and not when the core went to sleep.
+    fn hear(&self, event: Event) {
+        if !self.has_begun.replace(true) {
+            self.end_turn();
+        }
+        self.handle_event(event);
     }
 
     fn handle_event(&self, event: Event) {
@@ -360,6 +392,9 @@ impl Drop for Running<'_> {
 /// How many polls, and uses of sources within them, before the loop looks at the world again. At a microsecond or
 /// some each, new events and timers wait a fraction of a millisecond, and looking costs a hundredth of the work.
 const WORK_PER_TURN: u32 = 256;
+
+/// What it takes to look at one task, and twenty times that: so of a long turn's time a twentieth at most goes to this.
+const LOOK_NANOS: u64 = 20 * 20;
 
 /// How many timers fire before the tasks they wake run. A million at once should not hold up everything else.
 const TIMERS_PER_TURN: usize = 1024;

@@ -8,10 +8,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use crate::about::About;
 use crate::core::{self, Core};
 use crate::driver::Token;
 use crate::interest::{Interest, Way};
 use crate::task::tick::with_tick_waker;
+use crate::task::waits::{self, Asked};
 use crate::task::{budget, yield_task};
 use crate::waiters::Key;
 
@@ -39,6 +41,14 @@ impl Registration {
                 Err(error)
             }
         }
+    }
+
+    /// Says what the source is.
+    pub(crate) fn describe(&self, about: About) {
+        if about.is_connection() {
+            self.core.inbox.pulse.counters.connections.add(1);
+        }
+        self.interest.describe(about);
     }
 
     pub(crate) fn interest(&self) -> Rc<Interest> {
@@ -80,8 +90,11 @@ impl Registration {
         match self.try_now(way, operation) {
             Some(result) => Poll::Ready(result),
             None => {
-                let replaced = self.interest.waiters(way).register_last(cx.waker());
+                let mut waiters = self.interest.waiters(way);
+                let replaced = waiters.naming(|| self.task(), |waiters| waiters.register_last(cx.waker()));
+                drop(waiters);
                 drop(replaced);
+                waits::note(Asked::Listed);
                 Poll::Pending
             }
         }
@@ -110,8 +123,14 @@ impl Registration {
         let result = self.try_now(way, operation);
         if ticks && result.is_none() {
             with_tick_waker(&self.core, |waker| self.interest.waiters(way).register(waker));
+            waits::note(Asked::Listed);
         }
         result.transpose()
+    }
+
+    /// The number of the running task: a waker may be of something within it.
+    fn task(&self) -> u32 {
+        self.core.tasks.running_number()
     }
 
     fn try_now<T>(&self, way: Way, mut operation: impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
@@ -132,6 +151,9 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        if self.interest.with_about(About::is_connection) {
+            self.core.inbox.pulse.counters.connections.subtract(1);
+        }
         self.core.remove_source(self.token);
         self.core.end_pauses();
     }
@@ -159,8 +181,13 @@ impl<T, F: FnMut() -> io::Result<T> + Unpin> Future for Use<'_, F> {
         match this.registration.try_now(this.way, &mut this.operation) {
             Some(result) => Poll::Ready(result),
             None => {
-                let replaced = this.registration.interest.waiters(this.way).poll(&mut this.wait, cx.waker());
+                let Self { registration, wait, .. } = this;
+                let mut waiters = registration.interest.waiters(this.way);
+                let replaced =
+                    waiters.naming(|| registration.task(), |waiters| waiters.poll(wait, cx.waker()));
+                drop(waiters);
                 drop(replaced);
+                waits::note(Asked::Listed);
                 Poll::Pending
             }
         }

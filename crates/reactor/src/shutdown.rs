@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use crate::core::{self, Core};
 use crate::latch::{Latch, Wait};
 use crate::notice::{Level, notice};
+use crate::task::waits::{self, Asked};
 
 /// Waits until the program is asked to end: by ctrl-c (`SIGINT`), by `SIGTERM`, or by [`request_shutdown`].
 ///
@@ -74,7 +75,7 @@ impl Future for Shutdown {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.0).poll(cx)
+        waits::poll_as(Asked::Shutdown, || Pin::new(&mut self.0).poll(cx))
     }
 }
 

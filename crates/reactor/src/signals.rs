@@ -17,6 +17,7 @@ use slab::Slab;
 use crate::core::{self, Core};
 use crate::driver::Signal;
 use crate::task::tick_waker;
+use crate::task::waits::{self, Asked};
 use crate::waiters::Waiter;
 
 /// Listens for signals from now on.
@@ -217,6 +218,7 @@ impl Listener {
     fn register(&self, waker: &Waker) {
         let replaced = self.waiter.0.borrow_mut().register(waker);
         drop(replaced);
+        waits::note(Asked::Signal);
     }
 }
 

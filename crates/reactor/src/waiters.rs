@@ -22,6 +22,11 @@ use std::task::Waker;
 pub(crate) struct Waiter(Option<Waker>);
 
 impl Waiter {
+    /// Whoever waits.
+    pub(crate) fn waker(&self) -> Option<&Waker> {
+        self.0.as_ref()
+    }
+
     /// Waits. Drop the waker that was replaced when nothing is borrowed.
     #[must_use = "dropping a waker can come back to whoever holds this"]
     pub(crate) fn register(&mut self, waker: &Waker) -> Option<Waker> {
@@ -64,6 +69,8 @@ struct Entry {
     waker: Option<Waker>,
     key: u64,
     state: State,
+    /// The number of the task within which it waits, if somebody said so.
+    task: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -204,6 +211,30 @@ impl Waiters {
         Taken { first: self.first.waker.take(), more: self.more.take() }
     }
 
+    /// Lets somebody wait, and says within which task that is: the waker may be of something within it.
+    pub(crate) fn naming<R>(&mut self, task: impl FnOnce() -> u32, wait: impl FnOnce(&mut Self) -> R) -> R {
+        let last = self.next_key;
+        let waits = wait(self);
+        if self.next_key != last {
+            let newest = match self.more.as_mut().and_then(|more| more.entries.back_mut()) {
+                Some(newest) if newest.key == self.next_key => newest,
+                _ => &mut self.first,
+            };
+            newest.task = task();
+        }
+        waits
+    }
+
+    /// Everybody who waits: their wakers, and the numbers of their tasks where they are known.
+    pub(crate) fn each(&self, mut tell: impl FnMut(&Waker, u32)) {
+        let more = self.more.iter().flat_map(|more| &more.entries);
+        for entry in std::iter::once(&self.first).chain(more) {
+            if let Some(waker) = &entry.waker {
+                tell(waker, entry.task);
+            }
+        }
+    }
+
     /// Whether there is nobody at all: the common case, told by two comparisons.
     pub(crate) fn is_empty(&self) -> bool {
         self.first.state == State::Free && self.more.is_none()
@@ -212,7 +243,7 @@ impl Waiters {
     fn insert(&mut self, waker: &Waker, state: State) -> Key {
         // Counting from one: a new table's first place has the key 0, which is nobody's.
         self.next_key += 1;
-        let entry = Entry { waker: Some(waker.clone()), key: self.next_key, state };
+        let entry = Entry { waker: Some(waker.clone()), key: self.next_key, state, task: 0 };
         if self.first.state == State::Free {
             self.first = entry;
         } else {
@@ -301,6 +332,24 @@ mod tests {
 
     use super::*;
     use crate::woken::Woken;
+
+    #[test]
+    fn each_wait_is_told_with_the_task_that_was_named_for_it() {
+        let (mut waiters, woken) = (Waiters::default(), Woken::default());
+        let wakers: Vec<Waker> = (0..3).map(|number| woken.waker(number)).collect();
+        let mut keys = [None; 3];
+        for (number, (key, waker)) in keys.iter_mut().zip(&wakers).enumerate() {
+            drop(waiters.naming(|| number as u32 + 7, |waiters| waiters.poll(key, waker)));
+        }
+        // The first goes on with its wait, and is not the newest.
+        drop(waiters.naming(|| 99, |waiters| waiters.poll(&mut keys[0], &wakers[0])));
+        let mut told = Vec::new();
+        waiters.each(|waker, task| {
+            waker.wake_by_ref();
+            told.push(task);
+        });
+        assert_eq!((told, woken.take()), (vec![7, 8, 9], vec![0, 1, 2]));
+    }
 
     /// Plays a schedule of words and returns who was woken. `a`…`z` is a keyed wait of that task, `A`…`Z` a
     /// shared one of the task of the same letter, `=a` the last one, `-a` drops the wait, `one` and `all` wake.

@@ -85,7 +85,7 @@ impl<T> Mutex<T> {
     #[must_use]
     pub fn new(value: T) -> Self {
         let (holder, panicked) = Default::default();
-        Self { turns: semaphore::Semaphore::new(1), holder, panicked, value: RefCell::new(value) }
+        Self { turns: semaphore::Semaphore::new_mutex(), holder, panicked, value: RefCell::new(value) }
     }
 
     /// Waits for the lock.

@@ -1,7 +1,13 @@
 //! Seeing inside: what the reactors of this process do, asked from any thread at any time, in a normal build.
 //!
-//! In reading order: `stats` are the counters of each core.
+//! In reading order: `stats` are the counters of each core, `tasks` what there is to know of each task, `waits` what it
+//! waits for, `units` how times are written.
 
 mod stats;
+mod tasks;
+mod waits;
+mod units;
 
 pub use stats::{CoreState, CoreStats, Spawned, stats};
+pub use tasks::{Parent, TaskInfo, TaskState, tasks};
+pub use waits::{HeldBy, Wait};

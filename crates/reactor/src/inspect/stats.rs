@@ -77,6 +77,8 @@ pub struct CoreStats {
     pub timers: u64,
     /// Sockets and other sources that were registered when the last turn ended.
     pub sources: u64,
+    /// TCP connections and Unix streams that there are.
+    pub connections: u64,
 }
 
 /// What a core is about.
@@ -121,6 +123,7 @@ impl CoreStats {
             tasks: counters.tasks.get(),
             timers: counters.timers.get(),
             sources: counters.sources.get(),
+            connections: counters.connections.get(),
         }
     }
 
@@ -147,6 +150,21 @@ impl From<Life> for CoreState {
 impl From<Origin> for Spawned {
     fn from(origin: Origin) -> Self {
         Self { name: origin.name, at: origin.place }
+    }
+}
+
+impl Spawned {
+    /// `clerk, src/office.rs:7`
+    pub(super) fn brief(self) -> impl fmt::Display {
+        struct Brief(Spawned);
+        impl fmt::Display for Brief {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let Spawned { name, at } = self.0;
+                name.map_or(Ok(()), |name| write!(f, "{name}, "))?;
+                write!(f, "{}:{}", at.file(), at.line())
+            }
+        }
+        Brief(self)
     }
 }
 

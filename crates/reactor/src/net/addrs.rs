@@ -1,10 +1,13 @@
 //! Addresses, and the names that stand for them.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::pin::Pin;
 
 use crate::core;
 use crate::sync::oneshot;
+use crate::task::waits::{self, Asked};
 
 /// What can be connected or bound to: an address, or a host's name with a port.
 ///
@@ -79,11 +82,12 @@ pub(super) async fn first_of<T>(
 }
 
 async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let (sender, receiver) = oneshot::channel();
+    let (sender, mut receiver) = oneshot::channel();
     // Nobody waits any more when sending fails.
     let done = Box::new(move |found| drop(sender.send(found)));
     core::with(|core| core.driver.lookup(host.clone(), port, done));
-    let found = receiver.await.unwrap_or_else(|_closed| Err(io::Error::other("the resolver gave no answer")));
+    let received = poll_fn(|cx| waits::poll_as(Asked::Lookup, || Pin::new(&mut receiver).poll(cx)));
+    let found = received.await.unwrap_or_else(|_closed| Err(io::Error::other("the resolver gave no answer")));
     match found {
         Ok(addrs) if addrs.is_empty() => Err(not_found(&host, "it has no address")),
         Ok(addrs) => Ok(addrs),

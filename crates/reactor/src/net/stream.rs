@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
+use crate::about::About;
 use crate::driver::{Driver, Token};
 use crate::interest::Way;
 use crate::registration::Registration;
@@ -28,11 +29,12 @@ pub(super) struct Stream<S> {
 
 impl<S: StreamSocket> Stream<S> {
     /// Takes up what stands already, on the reactor that runs on this thread.
-    pub(super) fn take_up(mut socket: S) -> io::Result<Self> {
+    pub(super) fn take_up(mut socket: S, about: About) -> io::Result<Self> {
         let (registration, ()) = Registration::new(|core, token| socket.register(&*core.driver, token))?;
         // The request of a new client is often here already, and a new socket always has room.
         registration.assume_ready(Way::Read);
         registration.assume_ready(Way::Write);
+        registration.describe(about);
         Ok(Self { socket, registration })
     }
 

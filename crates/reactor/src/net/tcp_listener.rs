@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use super::accepting::Accepting;
 use super::addrs::first_of;
 use super::{TcpStream, ToAddrs};
+use crate::about::About;
 use crate::driver::{self, ListenOptions};
 use crate::registration::Registration;
 
@@ -72,7 +73,11 @@ impl TcpListener {
     pub fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
         let opened = Registration::new(|core, token| core.driver.tcp_listen(addr, options, token));
         match opened {
-            Ok((registration, socket)) => Ok(Self { socket, accepting: Accepting::new(registration) }),
+            Ok((registration, socket)) => {
+                registration
+                    .describe(About::listener(format_args!("tcp {}", socket.local_addr().unwrap_or(addr))));
+                Ok(Self { socket, accepting: Accepting::new(registration) })
+            }
             Err(error) => Err(io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))),
         }
     }
@@ -133,7 +138,7 @@ impl TcpListener {
 
     fn accept_one(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (socket, peer) = self.socket.accept()?;
-        Ok((TcpStream::from_accepted(socket)?, peer))
+        Ok((TcpStream::from_accepted(socket, peer)?, peer))
     }
 
     /// The address that it listens on.

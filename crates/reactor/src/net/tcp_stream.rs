@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use super::race::first_to_answer;
 use super::stream::{Stream, StreamSocket, impl_futures_io};
 use super::{Hangup, ToAddrs, lookup_host};
+use crate::about::About;
 use crate::driver::{self, ConnectOptions, Driver, Keepalive, Token};
 use crate::interest::Way;
 use crate::registration::Registration;
@@ -106,6 +107,7 @@ impl TcpStream {
     async fn open(addr: SocketAddr, options: &ConnectOptions) -> io::Result<Self> {
         let opened = Registration::new(|core, token| core.driver.tcp_connect_with(addr, options, token));
         let (registration, socket) = opened?;
+        registration.describe(About::tcp(addr));
         let stream = Self { stream: Stream { socket, registration } };
         let registration = &stream.stream.registration;
         registration.use_by(Way::Write, 1, || stream.connected()).await?;
@@ -129,8 +131,8 @@ impl TcpStream {
     }
 
     /// Takes up what a listener accepted, on the reactor that runs on this thread.
-    pub(super) fn from_accepted(socket: driver::TcpStream) -> io::Result<Self> {
-        Ok(Self { stream: Stream::take_up(socket)? })
+    pub(super) fn from_accepted(socket: driver::TcpStream, peer: SocketAddr) -> io::Result<Self> {
+        Ok(Self { stream: Stream::take_up(socket, About::tcp(peer))? })
     }
 
     /// Reads what there is, up to the buffer's size; 0 when the peer will send no more.

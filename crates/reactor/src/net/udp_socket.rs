@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use super::addrs::first_of;
 use super::{ToAddrs, lookup_host};
+use crate::about::About;
 use crate::driver::{self, UdpOptions};
 use crate::interest::Way;
 use crate::registration::Registration;
@@ -84,6 +85,8 @@ impl UdpSocket {
         let (registration, socket) = opened.map_err(|error| {
             io::Error::new(error.kind(), format!("cannot open a UDP socket on {addr}: {error}"))
         })?;
+        registration
+            .describe(About::datagrams(format_args!("udp {}", socket.seldom().local_addr().unwrap_or(addr))));
         // There is room in a new one.
         registration.assume_ready(Way::Write);
         Ok(Self { socket, registration })

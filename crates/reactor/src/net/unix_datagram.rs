@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::unix_listener::named;
+use crate::about::About;
 use crate::core;
 use crate::driver;
 use crate::interest::Way;
@@ -107,6 +108,7 @@ impl UnixDatagram {
 
     fn take_up(mut socket: driver::UnixDatagram) -> io::Result<Self> {
         let (registration, ()) = Registration::new(|core, token| socket.register(&*core.driver, token))?;
+        registration.describe(About::datagrams(format_args!("unix datagrams")));
         // There is room in a new one.
         registration.assume_ready(Way::Write);
         Ok(Self { socket, registration, pause: Pause::default() })

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use super::UnixStream;
 use super::accepting::Accepting;
+use crate::about::About;
 use crate::driver;
 use crate::registration::Registration;
 
@@ -68,6 +69,7 @@ impl UnixListener {
     /// If no reactor runs on this thread.
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<Self> {
         let (registration, socket) = Registration::new(|core, token| core.driver.unix_listen(addr, token))?;
+        registration.describe(About::listener(format_args!("unix {addr:?}")));
         Ok(Self { socket, accepting: Accepting::new(registration) })
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::Hangup;
 use super::stream::{Stream, StreamSocket, impl_futures_io};
 use super::unix_listener::named;
+use crate::about::About;
 use crate::core;
 use crate::driver::{self, Driver, Token};
 use crate::time::sleep;
@@ -103,7 +104,7 @@ impl UnixStream {
 
     /// Takes up what stands already, on the reactor that runs on this thread.
     pub(super) fn take_up(socket: driver::UnixStream) -> io::Result<Self> {
-        Ok(Self { stream: Stream::take_up(socket)? })
+        Ok(Self { stream: Stream::take_up(socket, About::Unix)? })
     }
 
     /// Reads what there is, up to the buffer's size; 0 when the peer will send no more.

@@ -17,6 +17,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 use slab::Slab;
 
+use super::waits::{self, Asked};
 use super::{JoinError, JoinHandle, Origin, poll_budget, spawn_from, tick_waker, try_budget};
 use crate::waiters::Waiter;
 
@@ -390,6 +391,9 @@ impl Ends {
             return Poll::Ready(key);
         }
         let replaced = waker.and_then(|waker| state.owner.register(waker));
+        if waker.is_some() {
+            waits::note(Asked::Group);
+        }
         drop(state);
         drop(replaced); // when nothing is borrowed
         Poll::Pending

@@ -52,4 +52,8 @@ impl Run for InContext {
     fn origin(&self) -> OriginId {
         self.job.origin()
     }
+
+    fn joiner_data(&self) -> Option<*const ()> {
+        self.job.joiner_data()
+    }
 }

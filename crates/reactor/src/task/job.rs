@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::origin::{Origin, OriginId};
 use super::table::Entry;
+use super::waits::{self, Asked};
 
 /// A future on its way to a result.
 pub(crate) struct Job<F: Future> {
@@ -78,6 +79,8 @@ pub(crate) trait Run {
     /// Drops the future now.
     fn cancel(&self);
     fn origin(&self) -> OriginId;
+    /// The data of the waker of whoever waits for its end.
+    fn joiner_data(&self) -> Option<*const ()>;
 }
 
 impl<F: Future> Run for Job<F> {
@@ -119,6 +122,13 @@ impl<F: Future> Run for Job<F> {
     fn origin(&self) -> OriginId {
         self.origin
     }
+
+    fn joiner_data(&self) -> Option<*const ()> {
+        let joiner = self.joiner.take();
+        let data = joiner.as_ref().map(Waker::data);
+        self.joiner.set(joiner);
+        data
+    }
 }
 
 /// What a handle does with a job whose future it cannot name.
@@ -141,6 +151,7 @@ impl<F: Future> Join<F::Output> for Job<F> {
                     Some(joiner) if joiner.will_wake(cx.waker()) => self.joiner.set(Some(joiner)),
                     _ => self.joiner.set(Some(cx.waker().clone())),
                 }
+                waits::note(Asked::Join);
                 Poll::Pending
             }
         }

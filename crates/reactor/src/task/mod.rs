@@ -10,7 +10,8 @@
 //!
 //! In reading order: `table` knows all tasks and which are ready, `job` is one future and its result, `in_context` one
 //! that begins with a context, `origin` where it comes from, `tick` makes a future of a task that ticks, `budget` keeps
-//! one task from using the whole turn, `group` owns children.
+//! one task from using the whole turn, `account` is kept of how often and how long it ran, `waits` of what it asked for,
+//! `group` owns children.
 
 pub(crate) mod table;
 pub(crate) mod job;
@@ -18,6 +19,8 @@ mod in_context;
 pub(crate) mod origin;
 pub(crate) mod tick;
 pub(crate) mod budget;
+pub(crate) mod account;
+pub(crate) mod waits;
 mod group;
 
 use std::future::{Future, poll_fn};

@@ -21,11 +21,19 @@ pub(crate) struct Origin {
 }
 
 /// The number of an origin among those of this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OriginId(u32);
 
 /// What one core has numbered of late, so that to spawn takes no lock.
-pub(crate) struct OriginCache([Cell<Option<(Origin, OriginId)>>; CACHED]);
+pub(crate) struct OriginCache([Cached; CACHED]);
+
+/// Addresses, since they are compared at each spawn: of the place, and of the name and how long it is.
+#[derive(Default)]
+struct Cached {
+    place: Cell<usize>,
+    name: Cell<(usize, usize)>,
+    id: Cell<OriginId>,
+}
 
 impl Origin {
     /// Tells the operator of a panic for which nobody waits. `what` goes before the task's name.
@@ -35,13 +43,9 @@ impl Origin {
         notice(Level::Error, "task", format_args!("{what}{self}, panicked: {message}"));
     }
 
-    fn is(&self, other: &Self) -> bool {
-        let is_named = match (self.name, other.name) {
-            (None, None) => true,
-            (Some(name), Some(other)) => ptr::eq(name, other),
-            _ => false,
-        };
-        is_named && ptr::eq(self.place, other.place)
+    fn addresses(self) -> (usize, (usize, usize)) {
+        let name = self.name.map_or((0, 0), |name| (name.as_ptr().addr(), name.len()));
+        (ptr::from_ref(self.place).addr(), name)
     }
 
     /// Its number: it takes a lock, so a core asks its [`OriginCache`].
@@ -83,24 +87,21 @@ impl OriginId {
 
 impl OriginCache {
     pub(crate) fn number(&self, origin: Origin) -> OriginId {
+        let (place, name) = origin.addresses();
         // The addresses of places are multiples of eight, and those of one program lie side by side.
-        let name = origin.name.map_or(0, |name| name.as_ptr().addr());
-        let place = ptr::from_ref(origin.place).addr();
-        let slot = &self.0[((place >> 3) ^ (place >> 9) ^ name) % CACHED];
-        match slot.get() {
-            Some((known, id)) if known.is(&origin) => id,
-            _ => {
-                let id = origin.number();
-                slot.set(Some((origin, id)));
-                id
-            }
+        let slot = &self.0[((place >> 3) ^ (place >> 9) ^ name.0) % CACHED];
+        if slot.place.get() != place || slot.name.get() != name {
+            slot.id.set(origin.number());
+            slot.place.set(place);
+            slot.name.set(name);
         }
+        slot.id.get()
     }
 }
 
 impl Default for OriginCache {
     fn default() -> Self {
-        Self([const { Cell::new(None) }; CACHED])
+        Self(std::array::from_fn(|_| Cached::default()))
     }
 }
 
@@ -108,7 +109,7 @@ impl Default for OriginCache {
 struct Origins {
     all: Vec<Origin>,
     /// By the addresses of place and name: texts may be the same at two places.
-    numbers: BTreeMap<(usize, usize, usize), OriginId>,
+    numbers: BTreeMap<(usize, (usize, usize)), OriginId>,
 }
 
 static ORIGINS: Mutex<Origins> = Mutex::new(Origins { all: Vec::new(), numbers: BTreeMap::new() });
@@ -121,10 +122,8 @@ impl Origins {
 
     fn number(&mut self, origin: Origin) -> OriginId {
         let origin = if self.all.len() < NAMED_MAX { origin } else { Origin { name: None, ..origin } };
-        let (name, len) = origin.name.map_or((0, 0), |name| (name.as_ptr().addr(), name.len()));
-        let key = (ptr::from_ref(origin.place).addr(), name, len);
         let Self { all, numbers } = self;
-        *numbers.entry(key).or_insert_with(|| {
+        *numbers.entry(origin.addresses()).or_insert_with(|| {
             all.push(origin);
             OriginId(u32::try_from(all.len()).expect("a program has fewer places than that"))
         })
@@ -156,7 +155,7 @@ mod tests {
             for (index, origin) in origins.iter().enumerate() {
                 let id = cache.number(*origin);
                 assert_eq!(id, other_core.number(*origin), "the number is the process's");
-                assert!(id.origin().is_some_and(|known| known.is(origin)), "{round}");
+                assert!(id.origin().is_some_and(|known| known.addresses() == origin.addresses()), "{round}");
                 assert!(origins[..index].iter().all(|earlier| cache.number(*earlier) != id));
             }
         }
@@ -166,8 +165,7 @@ mod tests {
     #[test]
     fn more_origins_than_the_cache_has_room_for_keep_their_numbers() {
         let cache = OriginCache::default();
-        let names: Vec<&'static str> =
-            (0..300).map(|number| &*Box::leak(format!("task {number}").into_boxed_str())).collect();
+        let names: Vec<&'static str> = (0..300).map(|number| &*format!("task {number}").leak()).collect();
         let place = here(None);
         let number = |name: &&'static str| cache.number(Origin { name: Some(name), ..place });
         let ids: Vec<OriginId> = names.iter().map(number).collect();

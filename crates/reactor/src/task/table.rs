@@ -14,13 +14,16 @@ use std::task::{Context, Wake, Waker};
 
 use slab::Slab;
 
+use super::account::{Account, Birth};
 use super::budget;
 use super::in_context::in_context;
 use super::job::{Job, JoinHandle, Run, message_of};
 use super::origin::{Origin, OriginCache, OriginId};
 use super::tick::TickScope;
+use super::waits;
+use crate::channel::parts::claims::Hold;
 use crate::context;
-use crate::core::{self, ReactorId};
+use crate::core::{self, Core, ReactorId};
 use crate::inbox::Inbox;
 use crate::notice::{Level, notice};
 
@@ -41,6 +44,8 @@ pub(crate) struct TaskTable {
     pub(crate) tick: TickScope,
     origins: OriginCache,
     generations: Cell<u32>,
+    /// The number of the task that was spawned last.
+    spawned: Cell<u32>,
 }
 
 /// One task's place in the table.
@@ -49,7 +54,7 @@ pub(crate) struct Entry {
     /// Kept apart from `waker` to see whether anybody else holds one.
     shared: Arc<TaskWaker>,
     queued: Cell<Queued>,
-    origin: Cell<OriginId>,
+    pub(crate) account: Account,
     job: RefCell<Option<Rc<dyn Run>>>,
 }
 
@@ -106,6 +111,7 @@ impl TaskTable {
             tick: TickScope::default(),
             origins: OriginCache::default(),
             generations: Cell::new(0),
+            spawned: Cell::new(0),
         }
     }
 
@@ -136,9 +142,25 @@ impl TaskTable {
             _ => Rc::new(Entry::new(self.next_id(slot), self.home, self.inbox.clone())),
         };
         entry.job.replace(Some(job));
-        entry.origin.set(origin);
+        entry.account.open(self.birth(origin));
         vacant.insert(entry.clone());
         entry
+    }
+
+    fn birth(&self, origin: OriginId) -> Birth {
+        let number = self.spawned.get().wrapping_add(1);
+        self.spawned.set(number);
+        let running = self.running.borrow();
+        let (parent, parent_origin) = match &*running {
+            Some(parent) => (parent.account.number(), parent.account.origin()),
+            None => (0, OriginId::NONE),
+        };
+        Birth { nanos: self.now(), number, parent, origin, parent_origin }
+    }
+
+    /// When this turn began.
+    fn now(&self) -> u64 {
+        self.inbox.pulse.turn_began.get()
     }
 
     fn next_id(&self, slot: usize) -> TaskId {
@@ -164,7 +186,7 @@ impl TaskTable {
 
     /// The future that the reactor was asked to run begins, and is ready.
     pub(crate) fn begin_main(&self, place: &'static Location<'static>) {
-        self.main.origin.set(self.origins.number(Origin { name: Some(MAIN_NAME), place }));
+        self.main.account.open(self.birth(self.origins.number(Origin { name: Some(MAIN_NAME), place })));
         self.wake_main();
     }
 
@@ -175,6 +197,7 @@ impl TaskTable {
     fn enqueue(&self, entry: &Rc<Entry>) {
         if entry.queued.get() == Queued::No {
             entry.queued.set(Queued::Ready);
+            entry.account.handle_woken(self.now());
             self.ready.borrow_mut().push_back(entry.clone());
         }
     }
@@ -199,7 +222,9 @@ impl TaskTable {
     /// A new turn begins: whoever has yielded is ready again. How many are ready in all.
     pub(crate) fn begin_turn(&self) -> usize {
         let (mut ready, mut yielded) = (self.ready.borrow_mut(), self.yielded.borrow_mut());
-        if !yielded.is_empty() {
+        if ready.is_empty() {
+            std::mem::swap(&mut *ready, &mut *yielded);
+        } else if !yielded.is_empty() {
             ready.append(&mut yielded);
         }
         ready.len()
@@ -226,11 +251,11 @@ impl TaskTable {
     }
 
     /// Runs a task until it waits or ends.
-    pub(crate) fn run(&self, entry: Rc<Entry>) {
+    pub(crate) fn run(&self, core: &Core, entry: Rc<Entry>) {
         let Some(job) = entry.job.borrow().clone() else { return };
         // A panic of the future is the job's to tell. What is caught here is rarer: its output panics when it is
         // dropped, or so does what it panicked with, or whoever waits for it panics when woken.
-        let ended = self.turn_of(&entry, |cx| {
+        let (entry, ended) = self.turn_of(core, entry, |cx| {
             let run = AssertUnwindSafe(|| job.run(cx));
             catch_unwind(run).unwrap_or_else(|payload| {
                 job.origin().known().report_panic("the end of ", message_of(&*payload));
@@ -245,19 +270,47 @@ impl TaskTable {
     }
 
     /// Polls the future that the reactor was asked to run.
-    pub(crate) fn poll_main<R>(&self, entry: Rc<Entry>, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
-        self.turn_of(&entry, poll)
+    pub(crate) fn poll_main<R>(
+        &self,
+        core: &Core,
+        entry: Rc<Entry>,
+        poll: impl FnOnce(&mut Context<'_>) -> R,
+    ) -> R {
+        self.turn_of(core, entry, poll).1
     }
 
-    fn turn_of<R>(&self, entry: &Rc<Entry>, run: impl FnOnce(&mut Context<'_>) -> R) -> R {
+    fn turn_of<R>(
+        &self,
+        core: &Core,
+        entry: Rc<Entry>,
+        run: impl FnOnce(&mut Context<'_>) -> R,
+    ) -> (Rc<Entry>, R) {
         entry.queued.set(Queued::No);
         budget::refill();
+        waits::begin();
+        self.inbox.pulse.begin_poll(entry.account.origin());
         self.running.replace(Some(entry.clone()));
-        self.inbox.pulse.begin_poll(entry.origin.get());
         let result = run(&mut Context::from_waker(&entry.waker));
-        self.inbox.pulse.end_poll();
         self.running.replace(None);
-        result
+        self.inbox.pulse.end_poll();
+        entry.account.handle_polled(self.now(), waits::taken());
+        if core.timing.is_on() {
+            entry.account.handle_timed(core.timing.end_poll(core.driver.now().as_nanos()));
+        }
+        (entry, result)
+    }
+
+    /// A turn that began then was long, and nobody was timed.
+    pub(crate) fn handle_long_turn(&self, began: u64, nanos: u64, polls: u64) {
+        let tell = |entry: &Entry| {
+            if entry.account.since() == began {
+                // Whoever was woken in it may have run before that, or not.
+                let share = if entry.queued.get() == Queued::Ready { 0 } else { nanos / polls };
+                entry.account.handle_long_turn(nanos, share);
+            }
+        };
+        self.entries.borrow().iter().for_each(|(_, entry)| tell(entry));
+        tell(&self.main);
     }
 
     fn remove(&self, entry: &Rc<Entry>) {
@@ -307,6 +360,35 @@ impl TaskTable {
         job.as_ref().map(|job| job.origin().known())
     }
 
+    /// Every task that has not ended, and the future that the reactor was asked to run if it does; with whether it is
+    /// this that runs just now.
+    pub(crate) fn each(&self, mut tell: impl FnMut(&Entry, bool)) {
+        let running = self.running.borrow();
+        let mut tell = |entry: &Rc<Entry>| {
+            tell(entry, running.as_ref().is_some_and(|running| Rc::ptr_eq(running, entry)))
+        };
+        if self.main.account.number() != 0 {
+            tell(&self.main);
+        }
+        self.entries.borrow().iter().for_each(|(_, entry)| tell(entry));
+    }
+
+    /// The number of the running task; zero if none runs.
+    pub(crate) fn running_number(&self) -> u32 {
+        self.running.borrow().as_ref().map_or(0, |entry| entry.account.number())
+    }
+
+    /// What the running task holds from now on.
+    pub(crate) fn hold_by_running(&self) -> Hold {
+        match &*self.running.borrow() {
+            Some(entry) => {
+                let (task, origin) = (entry.account.number(), entry.account.origin());
+                Hold { task, origin, since: self.now() }
+            }
+            None => Hold { since: self.now(), ..Hold::default() },
+        }
+    }
+
     /// How many tasks there are.
     pub(crate) fn len(&self) -> usize {
         self.entries.borrow().len()
@@ -351,7 +433,7 @@ impl Entry {
             waker: Waker::from(shared.clone()),
             shared,
             queued: Cell::new(Queued::No),
-            origin: Cell::new(OriginId::NONE),
+            account: Account::default(),
             job: RefCell::default(),
         }
     }
@@ -364,9 +446,24 @@ impl Entry {
         self.shared.task
     }
 
+    /// Whether it is ready and waits for its turn.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.queued.get() != Queued::No
+    }
+
+    /// What is the address of in whatever holds its waker; see [`Waker::data`].
+    pub(crate) fn waker_data(&self) -> *const () {
+        self.waker.data()
+    }
+
+    /// The same of whoever waits for its end.
+    pub(crate) fn joiner_data(&self) -> Option<*const ()> {
+        self.job.borrow().as_ref()?.joiner_data()
+    }
+
     /// Whether a wake-up is queued, or somebody holds a waker to queue one: two are the entry's own.
-    fn is_expected(&self) -> bool {
-        self.queued.get() != Queued::No || Arc::strong_count(&self.shared) > 2
+    pub(crate) fn is_expected(&self) -> bool {
+        self.is_queued() || Arc::strong_count(&self.shared) > 2
     }
 }
 

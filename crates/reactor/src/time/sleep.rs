@@ -12,6 +12,7 @@ use super::Instant;
 use super::wheel::{Answer, Key};
 use crate::core::{self, Core};
 use crate::task::tick::tick_waker_of;
+use crate::task::waits::{self, Asked};
 
 /// Waits for so long.
 ///
@@ -96,6 +97,7 @@ impl Sleep {
             && timers.borrow_mut().try_push_out(key, deadline.as_nanos(), waker)
         {
             self.deadline = deadline;
+            waits::note(Asked::Listed);
             return Poll::Pending;
         }
         self.reset(deadline);
@@ -128,6 +130,7 @@ impl Sleep {
             Answer::Fired => Poll::Ready(()),
             Answer::Waiting { replaced } => {
                 drop(replaced);
+                waits::note(Asked::Listed);
                 Poll::Pending
             }
         }

@@ -190,6 +190,15 @@ impl Wheel {
         self.linked
     }
 
+    /// Everybody who waits: when their timers are due, and their wakers.
+    pub(crate) fn each(&self, mut tell: impl FnMut(u64, &Waker)) {
+        for (_, timer) in &self.timers {
+            if let (Some(waker), Place::Slot(_)) = (&timer.waker, timer.place) {
+                tell(timer.deadline, waker);
+            }
+        }
+    }
+
     /// When to call [`advance`](Self::advance) next, in nanoseconds since the origin; `None` for never.
     ///
     /// Never later than the earliest deadline. It is earlier only when timers were cancelled, moved later, or

@@ -1,12 +1,23 @@
 //! What can be seen of a reactor from outside, and from inside.
 
+use std::future::{pending, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
 use std::sync::mpsc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
+use futures_util::future::{join, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
 use ekiden_reactor::driver::hand::Hand;
-use ekiden_reactor::inspect::{self, CoreState};
-use ekiden_reactor::{Config, Handle, Reactor, notice::Notice, sleep, spawn, spawn_named, yield_now};
+use ekiden_reactor::inspect::{self, CoreState, TaskInfo, TaskState};
+use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
+use ekiden_reactor::{
+    Config, Handle, Instant, Latch, Reactor, TaskGroup, blocking, channel, notice::Notice, shutdown, sleep,
+    spawn, spawn_named, sync, yield_now,
+};
 
 /// Runs a test on a clock set by hand, which stands still but for what the test does.
 fn run<F: Future>(test: F) -> F::Output {
@@ -61,8 +72,8 @@ fn turns_polls_and_what_a_core_has_are_counted() {
         let handle = Handle::current();
         let before = handle.stats();
         let timer = spawn(sleep(Duration::from_secs(1)));
-        let other = spawn(std::future::pending::<()>());
-        let socket = ekiden_reactor::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let other = spawn(pending::<()>());
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         yield_now().await;
         yield_now().await;
         let after = handle.stats();
@@ -94,7 +105,7 @@ fn time_that_passes_in_a_turn_is_busy_time() {
 #[test]
 fn a_panic_that_nobody_received_is_counted() {
     let mut config = Config::default();
-    config.on_notice = std::rc::Rc::new(|_: &Notice<'_>| ());
+    config.on_notice = Rc::new(|_: &Notice<'_>| ());
     Reactor::new(config).unwrap().run(async {
         assert!(spawn(async { panic!("seen") }).await.is_err());
         assert_eq!(Handle::current().stats().panics, 0);
@@ -102,4 +113,341 @@ fn a_panic_that_nobody_received_is_counted() {
         yield_now().await;
         assert_eq!(Handle::current().stats().panics, 1);
     });
+}
+
+fn task(name: &str) -> TaskInfo {
+    let named = |task: &TaskInfo| task.spawned.name == Some(name);
+    inspect::tasks().into_iter().find(named).unwrap_or_else(|| panic!("there is no task {name}"))
+}
+
+/// What a task of this future waits for, once it has been polled.
+async fn waits_of<F: Future + 'static>(future: F) -> Vec<String> {
+    let waits = spawn_named("waits", future);
+    yield_now().await;
+    let task = task("waits");
+    assert_eq!(task.state, if task.waits.is_empty() { TaskState::Stuck } else { TaskState::Waiting });
+    waits.abort();
+    assert!(waits.await.is_err_and(|error| error.is_aborted()), "it waits");
+    task.waits.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_task_shows_which_socket_it_waits_for() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let client = Rc::new(TcpStream::connect(addr).await.unwrap());
+        let (server, peer) = listener.accept().await.unwrap();
+        assert_eq!(waits_of(async move { listener.accept().await }).await, [format!("accept tcp {addr}")]);
+        let reader = client.clone();
+        assert_eq!(
+            waits_of(async move { reader.read(&mut [0; 9]).await }).await,
+            [format!("read tcp {addr}")]
+        );
+        let watcher = client.clone();
+        assert_eq!(waits_of(async move { watcher.hangup().await }).await, [format!("hangup tcp {addr}")]);
+        let reads = async move { server.read(&mut [0; 9]).await };
+        assert_eq!(waits_of(reads).await, [format!("read tcp {peer}")]);
+        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let addr = udp.local_addr().unwrap();
+        assert_eq!(
+            waits_of(async move { udp.recv_from(&mut [0; 9]).await }).await,
+            [format!("recv udp {addr}")]
+        );
+    });
+}
+
+#[test]
+fn a_task_that_reads_and_writes_shows_both() {
+    run(async {
+        let (client, server) = UnixStream::pair().unwrap();
+        let _both = spawn_named("both", async move {
+            let writes = async { while client.write_all(&[0; 65536]).await.is_ok() {} };
+            join(client.read(&mut [0; 9]), writes).await
+        });
+        yield_now().await;
+        let waits: Vec<String> = task("both").waits.iter().map(ToString::to_string).collect();
+        assert_eq!(waits, ["read unix", "write unix"]);
+        drop(server);
+    });
+}
+
+#[test]
+fn a_task_shows_which_channel_it_waits_for() {
+    run(async {
+        let (sender, receiver) = channel::oneshot::channel::<u8>();
+        assert_eq!(waits_of(receiver).await, ["oneshot recv"]);
+        drop(sender);
+        let (sender, mut receiver) = channel::mpsc::channel::<u8>(1);
+        sender.send(1).await.unwrap();
+        let other = sender.clone();
+        assert_eq!(waits_of(async move { other.send(2).await }).await, ["mpsc send"]);
+        let other = sender.clone();
+        assert_eq!(waits_of(async move { other.closed().await }).await, ["mpsc closed"]);
+        let received = async move { while receiver.recv().await.is_some() {} };
+        assert_eq!(waits_of(received).await, ["mpsc recv"]);
+        let (watched, mut watcher) = channel::watch::channel(1);
+        drop(watcher.get());
+        assert_eq!(waits_of(async move { watcher.changed().await.is_ok() }).await, ["watch changed"]);
+        assert_eq!(waits_of(channel::Notify::new().notified()).await, ["notify"]);
+        let latch = Latch::new();
+        assert_eq!(waits_of(latch.wait()).await, ["latch"]);
+        assert_eq!(waits_of(shutdown()).await, ["shutdown"]);
+        let (sender, mut receiver) = sync::mpsc::channel::<u8>(1);
+        assert_eq!(waits_of(async move { receiver.recv().await }).await, ["mpsc recv between threads"]);
+        drop((sender, watched));
+        let (release, released) = mpsc::channel::<()>();
+        assert_eq!(waits_of(blocking(move || released.recv())).await, ["blocking job"]);
+        drop(release);
+    });
+}
+
+#[test]
+fn a_task_shows_who_holds_what_it_waits_for() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let (lanes, between) = (channel::Semaphore::new(2), sync::Semaphore::new(1));
+        let log = Rc::new(channel::Mutex::new(()));
+        let (mine, theirs, lock) = (lanes.clone(), between.clone(), log.clone());
+        let holder = spawn_named("holder", async move {
+            let _held = (mine.acquire(2).await, theirs.acquire(1).await, lock.lock().await);
+            pending::<()>().await;
+        });
+        yield_now().await;
+        clock.pass(Duration::from_secs(31)).await;
+        let id = task("holder").id;
+        let line = line!() - 7;
+        let by = format!("(held by task {id}, holder, {}:{line} for 31 s)", file!());
+        assert_eq!(waits_of(lanes.acquire(1)).await, [format!("semaphore {by}")]);
+        assert_eq!(waits_of(between.acquire(1)).await, [format!("semaphore {by}")]);
+        assert_eq!(waits_of(async move { drop(log.lock().await) }).await, [format!("mutex {by}")]);
+        // Who waits no longer is not listed any more, and neither is who holds no longer.
+        let lane = lanes.acquire(1);
+        let waiter = spawn_named("waiter", async move {
+            let _lane = lane.await;
+            sleep(Duration::from_secs(4)).await;
+        });
+        yield_now().await;
+        assert_eq!(task("waiter").waits.len(), 1);
+        holder.abort();
+        yield_now().await;
+        yield_now().await;
+        let waits: Vec<String> = task("waiter").waits.iter().map(ToString::to_string).collect();
+        assert_eq!(waits, ["timer in 4 s"]);
+        let waits = waits_of(lanes.acquire(2)).await;
+        assert!(waits[0].contains("waiter") && !waits[0].contains("holder"), "{waits:?}");
+        drop(waiter);
+    });
+}
+
+#[test]
+fn a_task_that_waits_for_another_shows_which() {
+    run(async {
+        let child = spawn_named("child", pending::<()>());
+        yield_now().await;
+        let id = task("child").id;
+        let line = line!() - 3;
+        assert_eq!(waits_of(child).await, [format!("join of task {id}, child, {}:{line}", file!())]);
+        let mut group = TaskGroup::new(1);
+        drop(group.spawn(pending::<()>()).await);
+        assert_eq!(waits_of(async move { group.join_all().await }).await, ["group join"]);
+    });
+}
+
+#[test]
+fn several_waits_of_one_task_are_all_shown() {
+    run(async {
+        let (_sender, receiver) = channel::oneshot::channel::<u8>();
+        let (_words, mut letters) = channel::mpsc::channel::<u8>(1);
+        let all = async move {
+            let limit = pin!(sleep(Duration::from_secs(4)));
+            let letter = pin!(letters.recv());
+            select(select(receiver, letter), limit).await;
+        };
+        assert_eq!(waits_of(all).await, ["timer in 4 s", "mpsc recv", "oneshot recv"]);
+    });
+}
+
+#[test]
+fn a_socket_that_is_used_by_something_within_a_task_is_still_the_tasks() {
+    run(async {
+        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let addr = udp.local_addr().unwrap();
+        let many = async move {
+            let mut within = FuturesUnordered::new();
+            within.push(async { udp.recv_from(&mut [0; 9]).await.map(|_| ()) });
+            within.next().await
+        };
+        assert_eq!(waits_of(many).await, [format!("recv udp {addr}")]);
+    });
+}
+
+#[test]
+fn what_was_asked_before_the_last_poll_says_so() {
+    run(async {
+        let (_sender, receiver) = channel::oneshot::channel::<u8>();
+        let mut receiver = Box::pin(receiver);
+        let once = spawn_named("once", async move {
+            assert!(poll_fn(|cx| Poll::Ready(receiver.as_mut().poll(cx).is_pending())).await);
+            yield_now().await;
+            poll_fn(|_| Poll::<()>::Pending).await; // and keeps the receiver
+            drop(receiver);
+        });
+        yield_now().await;
+        yield_now().await;
+        let task = task("once");
+        assert_eq!((task.polls, task.state), (2, TaskState::Waiting));
+        assert_eq!(task.waits[0].to_string(), "oneshot recv (asked before its last poll)");
+        drop(once);
+    });
+}
+
+#[test]
+fn a_task_that_nobody_can_wake_is_stuck() {
+    run(async {
+        assert_eq!(waits_of(pending::<()>()).await, [""; 0]);
+        let stuck = spawn_named("stuck", async {
+            let (sender, receiver) = channel::oneshot::channel::<u8>();
+            assert!(receiver.await.is_err());
+            drop(sender);
+        });
+        yield_now().await;
+        assert_eq!(
+            task("stuck").state,
+            TaskState::Waiting,
+            "the channel has its waker, even if nobody will send"
+        );
+        drop(stuck);
+    });
+}
+
+#[test]
+fn a_task_has_a_parent_an_age_and_a_place() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let parent = spawn_named("parent", async {
+            let child = spawn_named("child", pending::<()>());
+            yield_now().await;
+            child.await.unwrap();
+        });
+        yield_now().await;
+        clock.pass(Duration::from_secs(2)).await;
+        let (main, parent_task, child) = (task("main"), task("parent"), task("child"));
+        assert_eq!(child.parent.map(|parent| parent.id), Some(parent_task.id));
+        assert_eq!(child.parent.map(|parent| parent.spawned), Some(parent_task.spawned));
+        assert_eq!(parent_task.parent.map(|parent| parent.id), Some(main.id));
+        assert_eq!((main.parent, main.state), (None, TaskState::Running));
+        assert_eq!(
+            (child.age, child.since, child.polls),
+            (Duration::from_secs(2), Duration::from_secs(2), 1)
+        );
+        assert_eq!((child.spawned.at.file(), child.spawned.at.line()), (file!(), line!() - 15));
+        assert_eq!((main.spawned.at.file(), main.spawned.at.line()), (file!(), line!() - 18));
+        drop(parent);
+    });
+}
+
+#[test]
+fn a_task_that_was_woken_is_ready_since_then() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let latch = Latch::new();
+        let woken = spawn_named("woken", latch.wait());
+        yield_now().await;
+        clock.pass(Duration::from_secs(5)).await;
+        latch.open();
+        clock.advance(Duration::from_secs(1));
+        let task = task("woken");
+        assert_eq!((task.state, task.since), (TaskState::Ready, Duration::from_secs(1)));
+        assert!(task.waits.is_empty());
+        woken.await.unwrap();
+    });
+}
+
+#[test]
+fn a_task_that_the_world_has_woken_is_ready_since_it_heard_of_it() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let (client, server) = UnixStream::pair().unwrap();
+        let server = Rc::new(server);
+        let theirs = server.clone();
+        // The main future waits for the same socket, and runs first.
+        let listed = poll_fn(|cx| match server.poll_read(cx, &mut []) {
+            _ if clock.now() > Instant::ORIGIN => Poll::Ready(task("second")),
+            Poll::Ready(_) => Poll::Pending,
+            Poll::Pending => Poll::Pending,
+        });
+        let second = spawn_named("second", async move { theirs.read(&mut [0; 1]).await });
+        let later = spawn({
+            let clock = clock.clone();
+            async move {
+                yield_now().await;
+                client.write_all(b"a").await.unwrap();
+                clock.advance(Duration::from_secs(60));
+                pending::<()>().await;
+            }
+        });
+        let second_task = listed.await;
+        assert_eq!((second_task.state, second_task.since), (TaskState::Ready, Duration::ZERO));
+        drop((second, later));
+    });
+}
+
+#[test]
+fn long_polls_are_timed_one_by_one() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async move {
+        let ms = Duration::from_millis;
+        let works = |name, time| {
+            let clock = clock.clone();
+            spawn_named(name, async move {
+                for _ in 0..4 {
+                    clock.advance(time);
+                    yield_now().await;
+                }
+            })
+        };
+        let (long, longer, short) = (works("long", ms(2)), works("longer", ms(4)), works("short", ms(0)));
+        yield_now().await;
+        yield_now().await;
+        // Of the first turn it is known that it took 6 ms: three tasks and the main future ran in it.
+        let of = |name| {
+            let task = task(name);
+            (task.busy, task.busy_error, task.longest_poll, task.longest_poll_is_exact)
+        };
+        assert_eq!(of("longer"), (ms(4) + Duration::from_micros(1500), ms(6), ms(6), false));
+        assert_eq!(of("long").0, ms(2) + Duration::from_micros(1500));
+        assert_eq!(of("short").0, Duration::from_micros(1500));
+        let late = works("late", ms(3));
+        yield_now().await;
+        yield_now().await;
+        assert_eq!(of("late"), (ms(6), ms(0), ms(3), true));
+        drop((long, longer, short, late));
+    });
+}
+
+#[test]
+fn short_polls_share_the_time_of_their_turns() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async move {
+        let (often, seldom) = (spawn_named("often", yields(10)), spawn_named("seldom", pending::<()>()));
+        for _ in 0..5 {
+            clock.advance(Duration::from_micros(3));
+            yield_now().await;
+        }
+        // Ten polls of both and six of the main future, of which this one is not over; 15 µs in all.
+        let (often_task, seldom_task) = (task("often"), task("seldom"));
+        let mean = Duration::from_nanos(15_000 / 11);
+        assert_eq!((often_task.polls, often_task.busy), (5, Duration::from_nanos(15_000 * 5 / 11)));
+        assert_eq!((seldom_task.busy, seldom_task.busy_error), (mean, mean));
+        assert_eq!(seldom_task.longest_poll, Duration::from_micros(3));
+        assert!(!seldom_task.longest_poll_is_exact);
+        drop((often, seldom));
+    });
+}
+
+async fn yields(times: usize) {
+    for _ in 0..times {
+        yield_now().await;
+    }
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::{Shared, Sharing, Step};
 use crate::channel::{RecvError, SendError};
+use crate::task::waits::Asked;
 use crate::task::{poll_budget, try_budget};
 use crate::waiters::{Key, Taken, Waiters};
 
@@ -98,7 +99,8 @@ impl<T, F: Sharing> Receiver<T, F> {
 
     fn take(&mut self, waker: Option<&Waker>) -> Poll<Result<F::Pointer<T>, RecvError>> {
         let Self { tape, at, wait } = self;
-        tape.with(|tape| tape.take(at, wait, waker)).into_poll()
+        let taken = tape.with(|tape| tape.take(at, wait, waker));
+        if waker.is_some() { taken.into_wait::<F>(Asked::BroadcastRecv) } else { taken.into_poll() }
     }
 
     fn end_wait(&mut self) {

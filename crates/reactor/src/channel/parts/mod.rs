@@ -5,12 +5,13 @@
 //! against all of that, and `semaphore_schedules` a semaphore; `modelled` has threads use them in every order.
 //!
 //! [`oneshot`], [`notify`], [`watch`] and [`broadcast`] have their state and their ends in one file; the state of [`mpsc`] is a
-//! [`queue`], that of a [`semaphore`] are its [`permits`].
+//! [`queue`], that of a [`semaphore`] are its [`permits`], and its [`claims`] say who waits for whom.
 
 pub(crate) mod oneshot;
 pub(crate) mod queue;
 pub(crate) mod mpsc;
 pub(crate) mod permits;
+pub(crate) mod claims;
 pub(crate) mod semaphore;
 pub(crate) mod notify;
 pub(crate) mod watch;
@@ -28,12 +29,22 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
+use self::claims::Held;
+use self::permits::Permits;
+use crate::task::waits::{self, Asked};
+
 /// How the two ends of a channel share its state.
 pub(crate) trait Sharing {
     type Of<S>: Shared<S>;
 
     /// To a value that several may look at.
     type Pointer<T>: Clone + Deref<Target = T>;
+
+    /// Permits, for whoever lists tasks and asks who holds them.
+    fn held(permits: &Self::Of<Permits>) -> Option<Held>;
+
+    /// Says that the running task waits, for whoever lists tasks.
+    fn note(asked: Asked);
 
     fn pointer<T>(value: T) -> Self::Pointer<T>;
 }
@@ -48,6 +59,14 @@ impl Sharing for OneCore {
     type Of<S> = Local<S>;
     type Pointer<T> = Rc<T>;
 
+    fn note(asked: Asked) {
+        waits::note(asked);
+    }
+
+    fn held(permits: &Local<Permits>) -> Option<Held> {
+        Some(Held::OneCore(permits.clone()))
+    }
+
     fn pointer<T>(value: T) -> Rc<T> {
         Rc::new(value)
     }
@@ -56,6 +75,14 @@ impl Sharing for OneCore {
 impl Sharing for Threads {
     type Of<S> = Locked<S>;
     type Pointer<T> = Arc<T>;
+
+    fn note(asked: Asked) {
+        waits::note_between_threads(asked);
+    }
+
+    fn held(permits: &Locked<Permits>) -> Option<Held> {
+        Some(Held::Threads(permits.clone()))
+    }
 
     fn pointer<T>(value: T) -> Arc<T> {
         Arc::new(value)
@@ -118,6 +145,14 @@ pub(crate) enum Step<T> {
 }
 
 impl<T> Step<T> {
+    /// As [`into_poll`](Self::into_poll), for one who has given a waker: if he waits, a note of it is left.
+    pub(super) fn into_wait<F: Sharing>(self, asked: Asked) -> Poll<T> {
+        if matches!(self, Self::Wait { .. }) {
+            F::note(asked);
+        }
+        self.into_poll()
+    }
+
     /// To be called when the state is neither borrowed nor locked.
     pub(super) fn into_poll(self) -> Poll<T> {
         match self {

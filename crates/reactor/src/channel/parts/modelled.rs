@@ -7,8 +7,11 @@ use loom::future::block_on;
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
+use super::claims::Held;
+use super::permits::Permits;
 use super::{Shared, Sharing, broadcast, mpsc, notify, oneshot, semaphore, watch};
 use crate::channel::Closed;
+use crate::task::waits::Asked;
 
 /// Between threads of the model.
 enum Modelled {}
@@ -16,6 +19,12 @@ enum Modelled {}
 impl Sharing for Modelled {
     type Of<S> = ModelledLock<S>;
     type Pointer<T> = std::sync::Arc<T>;
+
+    fn held(_permits: &Self::Of<Permits>) -> Option<Held> {
+        None
+    }
+
+    fn note(_asked: Asked) {}
 
     fn pointer<T>(value: T) -> std::sync::Arc<T> {
         std::sync::Arc::new(value)

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use super::queue::Queue;
 use super::{Shared, Sharing};
 use crate::channel::{Closed, SendError, TrySendError};
+use crate::task::waits::Asked;
 use crate::task::{poll_budget, try_budget};
 use crate::waiters::Key;
 
@@ -38,7 +39,7 @@ impl<T, F: Sharing> Sender<T, F> {
         let mut sent = self.queue.with(|queue| queue.try_push(value));
         if let Err(TrySendError::Full(value)) = sent {
             let may_try_again = tick().is_some_and(|waker| {
-                self.queue.with(|queue| queue.await_place(&waker)).into_poll().is_ready()
+                self.queue.with(|queue| queue.await_place(&waker)).into_wait::<F>(Asked::MpscSend).is_ready()
             });
             // Between threads a place may have become free since.
             sent = match may_try_again {
@@ -88,7 +89,8 @@ impl<T, F: Sharing> Future for Sending<'_, T, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { sender, value, wait } = self.get_mut();
         ready!(poll_budget(cx));
-        let sent = sender.queue.with(|queue| queue.poll_push(value, wait, cx.waker())).into_poll();
+        let sent = sender.queue.with(|queue| queue.poll_push(value, wait, cx.waker()));
+        let sent = sent.into_wait::<F>(Asked::MpscSend);
         sent.map_ok(wake)
     }
 }
@@ -115,7 +117,7 @@ impl<T, F: Sharing> Future for Closing<'_, T, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { sender, wait } = self.get_mut();
-        sender.queue.with(|queue| queue.await_closing(wait, cx.waker())).into_poll()
+        sender.queue.with(|queue| queue.await_closing(wait, cx.waker())).into_wait::<F>(Asked::MpscClosed)
     }
 }
 
@@ -161,7 +163,9 @@ impl<T, F: Sharing> Receiver<T, F> {
     }
 
     fn pop(&mut self, waker: Option<&Waker>) -> Poll<Option<T>> {
-        let popped = self.queue.with(|queue| queue.pop(waker)).into_poll();
+        let popped = self.queue.with(|queue| queue.pop(waker));
+        let popped =
+            if waker.is_some() { popped.into_wait::<F>(Asked::MpscRecv) } else { popped.into_poll() };
         popped.map(|popped| {
             let (value, turns) = popped?;
             if let Some(turns) = turns {

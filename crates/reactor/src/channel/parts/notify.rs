@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::queue::Turns;
 use super::{Shared, Sharing, Step};
+use crate::task::waits::Asked;
 use crate::task::{poll_budget, try_budget};
 use crate::waiters::{Key, Progress, Taken, Waiters};
 
@@ -42,7 +43,7 @@ impl<F: Sharing> Notify<F> {
             && let Some(waker) = tick()
         {
             // Between threads the word may have come since.
-            heard = word.with(|word| word.try_hear(round, Some(&waker))).into_poll();
+            heard = word.with(|word| word.try_hear(round, Some(&waker))).into_wait::<F>(Asked::Notify);
         }
         heard.is_ready().then_some(())
     }
@@ -71,7 +72,7 @@ impl<F: Sharing> Future for Notified<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { word, round, wait } = self.get_mut();
         ready!(poll_budget(cx));
-        word.with(|word| word.poll_hear(*round, wait, cx.waker())).into_poll()
+        word.with(|word| word.poll_hear(*round, wait, cx.waker())).into_wait::<F>(Asked::Notify)
     }
 }
 

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::{Shared, Sharing, Step};
 use crate::channel::Closed;
+use crate::task::waits::Asked;
 use crate::waiters::Waiter;
 
 pub(crate) struct Sender<T, F: Sharing> {
@@ -55,7 +56,7 @@ impl<T, F: Sharing> Future for Closing<'_, T, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(parcel) = &self.sender.parcel else { return Poll::Ready(()) };
-        parcel.with(|parcel| parcel.await_refusal(cx.waker())).into_poll()
+        parcel.with(|parcel| parcel.await_refusal(cx.waker())).into_wait::<F>(Asked::OneshotClosed)
     }
 }
 
@@ -70,7 +71,7 @@ impl<T, F: Sharing> Drop for Closing<'_, T, F> {
 
 impl<T, F: Sharing> Receiver<T, F> {
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Closed>> {
-        self.parcel.with(|parcel| parcel.take(Some(cx.waker()))).into_poll()
+        self.parcel.with(|parcel| parcel.take(Some(cx.waker()))).into_wait::<F>(Asked::OneshotRecv)
     }
 
     /// Asks `tick` for a waker when there is nothing yet.
@@ -80,7 +81,7 @@ impl<T, F: Sharing> Receiver<T, F> {
             && let Some(waker) = tick()
         {
             // Between threads the value may have come since.
-            taken = self.parcel.with(|parcel| parcel.take(Some(&waker))).into_poll();
+            taken = self.parcel.with(|parcel| parcel.take(Some(&waker))).into_wait::<F>(Asked::OneshotRecv);
         }
         match taken {
             Poll::Ready(value) => value.map(Some),

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 
 use super::Step;
+use super::claims::{Hold, Holders, Seat};
 use super::queue::Turns;
 use crate::channel::Closed;
 use crate::waiters::{Key, Progress, Taken, Waiters};
@@ -29,6 +30,7 @@ pub(crate) struct Permits {
     queued: usize,
     /// Permits that belong to waits whose turn has come.
     promised: usize,
+    holders: Holders,
 }
 
 /// The steps.
@@ -41,7 +43,13 @@ impl Permits {
             wanted: BTreeMap::new(),
             queued: 0,
             promised: 0,
+            holders: Holders::default(),
         }
+    }
+
+    /// The first few of those who hold permits.
+    pub(super) fn holders(&self) -> &Holders {
+        &self.holders
     }
 
     pub(super) fn free(&self) -> usize {
@@ -52,14 +60,19 @@ impl Permits {
         self.is_closed
     }
 
-    /// Takes permits if nobody waited longer. If that fails, a tick is woken in its turn.
-    pub(super) fn try_take(&mut self, count: usize, tick: Option<&Waker>) -> Step<Result<(), Closed>> {
+    /// Takes permits if nobody waited longer, for whom they are. If that fails, a tick is woken in its turn.
+    pub(super) fn try_take(
+        &mut self,
+        count: usize,
+        hold: Hold,
+        tick: Option<&Waker>,
+    ) -> Step<Result<Seat, Closed>> {
         if self.is_closed {
             return Step::Now(Err(Closed));
         }
         if self.may_take(count) {
             self.free -= count;
-            return Step::Now(Ok(()));
+            return Step::Now(Ok(self.holders.add(hold)));
         }
         if let Some(tick) = tick {
             self.waits.register(tick);
@@ -71,16 +84,17 @@ impl Permits {
     pub(super) fn poll_take(
         &mut self,
         count: usize,
+        hold: Hold,
         wait: &mut Option<Key>,
         waker: &Waker,
-    ) -> Step<Result<(), Closed>> {
+    ) -> Step<Result<Seat, Closed>> {
         if self.is_closed {
             return Step::Now(Err(Closed));
         }
         let Some(key) = *wait else {
             if self.may_take(count) {
                 self.free -= count;
-                return Step::Now(Ok(()));
+                return Step::Now(Ok(self.holders.add(hold)));
             }
             let replaced = self.waits.poll(wait, waker);
             self.queue(*wait, count);
@@ -93,7 +107,7 @@ impl Permits {
         drop(self.waits.remove(key)); // a chosen one has no waker left to drop
         self.wanted.remove(&key);
         self.promised -= count;
-        Step::Now(Ok(()))
+        Step::Now(Ok(self.holders.add(hold)))
     }
 
     /// A wait was dropped before it had its permits: those that were promised to it go to the next. The other waker
@@ -111,8 +125,9 @@ impl Permits {
     }
 
     /// Permits come back.
-    pub(super) fn give_back(&mut self, count: usize) -> Turns {
+    pub(super) fn give_back(&mut self, count: usize, seat: Seat) -> Turns {
         self.free += count;
+        self.holders.remove(seat);
         self.serve()
     }
 

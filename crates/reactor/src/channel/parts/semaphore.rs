@@ -4,33 +4,43 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
+use super::claims::{ClaimKey, Claims, Hold, Seat};
 use super::permits::Permits;
 use super::{Shared, Sharing};
 use crate::channel::Closed;
+use crate::task::waits::{self, Asked};
 use crate::task::{poll_budget, try_budget};
 use crate::waiters::Key;
 
 pub(crate) struct Semaphore<F: Sharing> {
     permits: F::Of<Permits>,
     max: usize,
+    /// What one who waits for it is said to wait for.
+    asked: Asked,
 }
 
 /// Permits that somebody holds; they come back when it is dropped.
 pub(crate) struct Permit<F: Sharing> {
     permits: F::Of<Permits>,
     count: usize,
+    seat: Seat,
 }
 
 impl<F: Sharing> Semaphore<F> {
     pub(crate) fn new(max: usize) -> Self {
         assert!(max > 0, "a semaphore has at least one permit");
-        Self { permits: F::Of::new(Permits::new(max)), max }
+        Self { permits: F::Of::new(Permits::new(max)), max, asked: Asked::Semaphore }
+    }
+
+    /// One permit, of what is called a mutex where waits are listed.
+    pub(crate) fn new_mutex() -> Self {
+        Self { asked: Asked::Mutex, ..Self::new(1) }
     }
 
     #[track_caller]
     pub(crate) fn acquire(&self, count: usize) -> Acquire<F> {
         self.check(count);
-        Acquire { permits: self.permits.clone(), count, wait: None }
+        Acquire { permits: self.permits.clone(), count, wait: None, asked: self.asked, claim: None }
     }
 
     /// Asks `tick` for a waker when there are not enough.
@@ -44,15 +54,21 @@ impl<F: Sharing> Semaphore<F> {
         if !try_budget() {
             return Ok(None);
         }
-        let mut taken = self.permits.with(|permits| permits.try_take(count, None)).into_poll();
+        let hold = Hold::by_running();
+        let mut taken = self.permits.with(|permits| permits.try_take(count, hold, None)).into_poll();
         if taken.is_pending()
             && let Some(waker) = tick()
         {
             // Between threads some may have come back since.
-            taken = self.permits.with(|permits| permits.try_take(count, Some(&waker))).into_poll();
+            taken = self
+                .permits
+                .with(|permits| permits.try_take(count, hold, Some(&waker)))
+                .into_wait::<F>(self.asked);
         }
         match taken {
-            Poll::Ready(taken) => taken.map(|()| Some(Permit { permits: self.permits.clone(), count })),
+            Poll::Ready(taken) => {
+                taken.map(|seat| Some(Permit { permits: self.permits.clone(), count, seat }))
+            }
             Poll::Pending => Ok(None),
         }
     }
@@ -81,7 +97,7 @@ impl<F: Sharing> Semaphore<F> {
 
 impl<F: Sharing> Clone for Semaphore<F> {
     fn clone(&self) -> Self {
-        Self { permits: self.permits.clone(), max: self.max }
+        Self { permits: self.permits.clone(), max: self.max, asked: self.asked }
     }
 }
 
@@ -93,7 +109,7 @@ impl<F: Sharing> Permit<F> {
 
 impl<F: Sharing> Drop for Permit<F> {
     fn drop(&mut self) {
-        self.permits.with(|permits| permits.give_back(self.count)).wake();
+        self.permits.with(|permits| permits.give_back(self.count, self.seat)).wake();
     }
 }
 
@@ -102,6 +118,9 @@ pub(crate) struct Acquire<F: Sharing> {
     permits: F::Of<Permits>,
     count: usize,
     wait: Option<Key>,
+    asked: Asked,
+    /// Left while it waits.
+    claim: Option<ClaimKey>,
 }
 
 // Nothing in it is pinned.
@@ -111,15 +130,33 @@ impl<F: Sharing> Future for Acquire<F> {
     type Output = Result<Permit<F>, Closed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { permits, count, wait } = self.get_mut();
+        let Self { permits, count, wait, asked, claim } = self.get_mut();
         ready!(poll_budget(cx));
-        let taken = permits.with(|permits| permits.poll_take(*count, wait, cx.waker())).into_poll();
-        taken.map_ok(|()| Permit { permits: permits.clone(), count: *count })
+        let hold = Hold::by_running();
+        let taken = permits.with(|permits| permits.poll_take(*count, hold, wait, cx.waker()));
+        match taken.into_poll() {
+            Poll::Ready(taken) => {
+                if let Some(claim) = claim.take() {
+                    Claims::end(claim);
+                }
+                Poll::Ready(taken.map(|seat| Permit { permits: permits.clone(), count: *count, seat }))
+            }
+            Poll::Pending => {
+                waits::note(Asked::Listed);
+                if claim.is_none() {
+                    *claim = F::held(permits).and_then(|held| Claims::leave(*asked, held));
+                }
+                Poll::Pending
+            }
+        }
     }
 }
 
 impl<F: Sharing> Drop for Acquire<F> {
     fn drop(&mut self) {
+        if let Some(claim) = self.claim.take() {
+            Claims::end(claim);
+        }
         if let Some(wait) = self.wait {
             let (turns, own) = self.permits.with(|permits| permits.handle_wait_dropped(wait));
             turns.wake();

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::{Shared, Sharing, Step};
 use crate::channel::Closed;
+use crate::task::waits::Asked;
 use crate::task::{poll_budget, try_budget};
 use crate::waiters::{Key, Taken, Waiters};
 
@@ -66,7 +67,7 @@ impl<T, F: Sharing> Future for Closing<'_, T, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { sender, wait } = self.get_mut();
-        sender.latest.with(|latest| latest.await_closing(wait, cx.waker())).into_poll()
+        sender.latest.with(|latest| latest.await_closing(wait, cx.waker())).into_wait::<F>(Asked::WatchClosed)
     }
 }
 
@@ -116,7 +117,8 @@ impl<T, F: Sharing> Receiver<T, F> {
 
     fn take(&mut self, waker: Option<&Waker>) -> Poll<Result<F::Pointer<T>, Closed>> {
         let Self { latest, seen, wait } = self;
-        latest.with(|latest| latest.take(seen, wait, waker)).into_poll()
+        let taken = latest.with(|latest| latest.take(seen, wait, waker));
+        if waker.is_some() { taken.into_wait::<F>(Asked::WatchChanged) } else { taken.into_poll() }
     }
 
     fn end_wait(&mut self) {

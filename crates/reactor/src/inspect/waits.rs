@@ -1,0 +1,127 @@
+//! What a task waits for.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::stats::Spawned;
+use super::units::Brief;
+use crate::channel::parts::claims::Hold;
+use crate::task::waits::Asked;
+
+/// Something that a task waits for. Several of one task are what a `select` or a `join` waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wait {
+    /// A socket or another source.
+    #[non_exhaustive]
+    Source {
+        /// What it will do then: `read`, `write`, `accept`, `recv`, `send`, or `hangup` for the end of a connection.
+        verb: &'static str,
+        /// What the source is: `tcp 10.0.0.7:5432` is a connection with that peer.
+        what: String,
+    },
+    /// A timer.
+    #[non_exhaustive]
+    Timer {
+        /// How long it will be; zero if it is due.
+        due_in: Duration,
+    },
+    /// The end of another task of the same reactor.
+    #[non_exhaustive]
+    Join {
+        /// That task's id.
+        id: u32,
+        /// That task's name and place.
+        spawned: Option<Spawned>,
+    },
+    /// Permits of a semaphore, or a mutex.
+    #[non_exhaustive]
+    Held {
+        /// `semaphore` or `mutex`.
+        what: &'static str,
+        /// The first few of those who hold it.
+        by: Vec<HeldBy>,
+    },
+    /// A channel or the like, of this core or between threads: `mpsc recv`, `latch`, `blocking job`.
+    #[non_exhaustive]
+    Channel {
+        /// What it asked for.
+        what: &'static str,
+        /// Whether it is one between threads, of [`sync`](crate::sync).
+        between_threads: bool,
+        /// Whether it was not in its last poll that it asked. Then it may be something within the task that has not
+        /// been polled since, such as a child of a `FuturesUnordered`.
+        earlier: bool,
+    },
+}
+
+/// Who holds what another waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldBy {
+    /// The id of the task that took it; zero if it was no task.
+    pub id: u32,
+    /// That task's name and place.
+    pub spawned: Option<Spawned>,
+    /// For how long.
+    pub time: Duration,
+}
+
+impl HeldBy {
+    pub(super) fn new(hold: Hold, now: u64) -> Self {
+        Self {
+            id: hold.task,
+            spawned: hold.origin.origin().map(Spawned::from),
+            time: Duration::from_nanos(now.saturating_sub(hold.since)),
+        }
+    }
+}
+
+impl Wait {
+    pub(super) fn noted(asked: Asked, between_threads: bool, earlier: bool) -> Self {
+        Self::Channel { what: asked.name(), between_threads, earlier }
+    }
+}
+
+/// `read tcp 10.0.0.7:5432`, `timer in 4 s`, `mpsc recv`, `semaphore (held by clerk for 31 s)`
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source { verb, what } => write!(f, "{verb} {what}"),
+            Self::Timer { due_in } => write!(f, "timer in {}", Brief(*due_in)),
+            Self::Join { id, spawned } => {
+                write!(f, "join of task {id}")?;
+                spawned.map_or(Ok(()), |spawned| write!(f, ", {}", spawned.brief()))
+            }
+            Self::Held { what, by } => {
+                write!(f, "{what} (")?;
+                match &by[..] {
+                    [] => write!(f, "held by nobody just now")?,
+                    [first, rest @ ..] => {
+                        write!(f, "held by {first}")?;
+                        rest.iter().try_for_each(|by| write!(f, ", {by}"))?;
+                    }
+                }
+                write!(f, ")")
+            }
+            Self::Channel { what, between_threads, earlier } => {
+                write!(f, "{what}")?;
+                if *between_threads && !matches!(*what, "blocking job" | "name look-up") {
+                    write!(f, " between threads")?;
+                }
+                if *earlier { write!(f, " (asked before its last poll)") } else { Ok(()) }
+            }
+        }
+    }
+}
+
+/// `task 7, src/office.rs:12 for 31 s`
+impl fmt::Display for HeldBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.spawned {
+            Some(spawned) => write!(f, "task {}, {}", self.id, spawned.brief())?,
+            None => write!(f, "no task")?,
+        }
+        write!(f, " for {}", Brief(self.time))
+    }
+}

@@ -1,0 +1,222 @@
+//! What a task asked for in its last poll and did not get, told by whatever it asked.
+//!
+//! Sockets and timers are in tables of the core, where whoever lists tasks finds who waits for them. Channels and their
+//! like are in no table; so when one is about to answer "not yet" it leaves a note of one byte here, where the loop
+//! takes it at the end of the poll. A note is a few instructions, and only on the way to a wait.
+
+use std::cell::Cell;
+use std::iter;
+use std::task::Poll;
+
+thread_local! {
+    /// The notes of the poll that goes on, the latest in the lowest byte. The thread's and not the core's, as is the
+    /// budget: a core runs on one thread, and to go and find the core would cost more than the note.
+    static NOTES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Asked {
+    /// What the core's own tables tell: a socket, a timer.
+    Listed = 1,
+    OneshotRecv,
+    OneshotClosed,
+    MpscRecv,
+    MpscSend,
+    MpscClosed,
+    WatchChanged,
+    WatchClosed,
+    BroadcastRecv,
+    Semaphore,
+    Mutex,
+    Notify,
+    Latch,
+    Shutdown,
+    Signal,
+    Join,
+    Group,
+    Remote,
+    Blocking,
+    Lookup,
+}
+
+/// The notes of one poll: the last seven, the latest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Notes(u64);
+
+/// Leaves a note.
+#[inline]
+pub(crate) fn note(asked: Asked) {
+    leave(asked as u8);
+}
+
+/// Leaves a note of what is between threads.
+#[inline]
+pub(crate) fn note_between_threads(asked: Asked) {
+    leave(asked as u8 | BETWEEN_THREADS);
+}
+
+#[inline]
+fn leave(note: u8) {
+    NOTES.set((NOTES.get() << 8 | u64::from(note)) & ALL);
+}
+
+/// Polls what is made of other things that are waited for, and leaves one note in place of theirs, as it says more.
+pub(crate) fn poll_as<T>(asked: Asked, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+    let before = NOTES.get();
+    let polled = poll();
+    if polled.is_pending() {
+        NOTES.set(before);
+        note(asked);
+    }
+    polled
+}
+
+/// A poll begins.
+#[inline]
+pub(super) fn begin() {
+    NOTES.set(0);
+}
+
+/// The notes of the poll that has just ended.
+#[inline]
+pub(super) fn taken() -> Notes {
+    Notes(NOTES.get())
+}
+
+impl Notes {
+    /// These; or if there are none, those of an earlier poll, marked as such: something within the task that the last
+    /// poll did not ask anew may still wait.
+    #[inline]
+    pub(super) fn or_earlier(self, earlier: Self) -> Self {
+        if self.0 == 0 { Self(earlier.0 | EARLIER) } else { self }
+    }
+
+    /// Whether they are of an earlier poll than the last one.
+    pub(crate) fn are_earlier(self) -> bool {
+        self.0 & EARLIER != 0
+    }
+
+    /// What was asked, the latest first, and whether it is between threads.
+    pub(crate) fn all(self) -> impl Iterator<Item = (Asked, bool)> {
+        let mut left = self.0 & ALL;
+        iter::from_fn(move || {
+            let note = (left & 0xff) as u8;
+            left >>= 8;
+            let asked = *ASKED.get(usize::from((note & !BETWEEN_THREADS).checked_sub(1)?))?;
+            Some((asked, note & BETWEEN_THREADS != 0))
+        })
+    }
+}
+
+impl Asked {
+    /// As a listing names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Listed => "source",
+            Self::OneshotRecv => "oneshot recv",
+            Self::OneshotClosed => "oneshot closed",
+            Self::MpscRecv => "mpsc recv",
+            Self::MpscSend => "mpsc send",
+            Self::MpscClosed => "mpsc closed",
+            Self::WatchChanged => "watch changed",
+            Self::WatchClosed => "watch closed",
+            Self::BroadcastRecv => "broadcast recv",
+            Self::Semaphore => "semaphore",
+            Self::Mutex => "mutex",
+            Self::Notify => "notify",
+            Self::Latch => "latch",
+            Self::Shutdown => "shutdown",
+            Self::Signal => "signal",
+            Self::Join => "join",
+            Self::Group => "group join",
+            Self::Remote => "join of a remote task",
+            Self::Blocking => "blocking job",
+            Self::Lookup => "name look-up",
+        }
+    }
+}
+
+/// By their numbers, from one.
+const ASKED: [Asked; 20] = [
+    Asked::Listed,
+    Asked::OneshotRecv,
+    Asked::OneshotClosed,
+    Asked::MpscRecv,
+    Asked::MpscSend,
+    Asked::MpscClosed,
+    Asked::WatchChanged,
+    Asked::WatchClosed,
+    Asked::BroadcastRecv,
+    Asked::Semaphore,
+    Asked::Mutex,
+    Asked::Notify,
+    Asked::Latch,
+    Asked::Shutdown,
+    Asked::Signal,
+    Asked::Join,
+    Asked::Group,
+    Asked::Remote,
+    Asked::Blocking,
+    Asked::Lookup,
+];
+
+const BETWEEN_THREADS: u8 = 0x80;
+/// Seven bytes are notes.
+const ALL: u64 = (1 << 56) - 1;
+const EARLIER: u64 = 1 << 63;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(notes: Notes) -> Vec<&'static str> {
+        notes.all().map(|(asked, _)| asked.name()).collect()
+    }
+
+    #[test]
+    fn every_note_is_read_as_it_was_left() {
+        for asked in ASKED {
+            begin();
+            note(asked);
+            note_between_threads(asked);
+            assert_eq!(taken().all().collect::<Vec<_>>(), [(asked, true), (asked, false)]);
+        }
+    }
+
+    #[test]
+    fn the_last_seven_notes_are_kept() {
+        begin();
+        note(Asked::Latch);
+        (0..7).for_each(|_| note(Asked::Notify));
+        assert_eq!(names(taken()), ["notify"; 7]);
+    }
+
+    #[test]
+    fn what_says_more_takes_the_place_of_what_it_is_made_of() {
+        begin();
+        note(Asked::MpscRecv);
+        let pending = poll_as(Asked::Blocking, || {
+            note(Asked::OneshotRecv);
+            note(Asked::Listed);
+            Poll::<()>::Pending
+        });
+        assert!(pending.is_pending());
+        assert_eq!(names(taken()), ["blocking job", "mpsc recv"]);
+    }
+
+    #[test]
+    fn notes_of_an_earlier_poll_say_so() {
+        begin();
+        note(Asked::Join);
+        let first = taken().or_earlier(Notes::default());
+        assert!(!first.are_earlier());
+        begin();
+        let second = taken().or_earlier(first);
+        assert_eq!((names(second), second.are_earlier()), (vec!["join"], true));
+        note(Asked::Latch);
+        let third = taken().or_earlier(second);
+        assert_eq!((names(third), third.are_earlier()), (vec!["latch"], false));
+    }
+}
