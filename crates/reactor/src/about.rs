@@ -23,6 +23,10 @@ pub(crate) enum About {
     Listener(Box<Box<str>>),
     /// What receives and sends datagrams, and where.
     Datagrams(Box<Box<str>>),
+    /// A child process, by its number.
+    Child(u32),
+    /// A pipe to or from one.
+    Pipe(u32),
 }
 
 impl About {
@@ -54,6 +58,7 @@ impl About {
             (Self::Listener(_), Wanted::Use(Way::Read)) => "accept",
             (Self::Datagrams(_), Wanted::Use(Way::Read)) => "recv",
             (Self::Datagrams(_), Wanted::Use(Way::Write)) => "send",
+            (Self::Child(_), Wanted::Use(_)) => "wait",
             (_, Wanted::Use(Way::Read)) => "read",
             (_, Wanted::Use(Way::Write)) => "write",
             (_, Wanted::Hangup) => "hangup",
@@ -76,6 +81,8 @@ impl fmt::Display for About {
             Self::TcpV4(ip, port) => write!(f, "tcp {}", SocketAddrV4::new(*ip, *port)),
             Self::TcpV6(peer) => write!(f, "tcp {peer}"),
             Self::Unix => write!(f, "unix"),
+            Self::Child(id) => write!(f, "process {id}"),
+            Self::Pipe(id) => write!(f, "pipe of process {id}"),
             Self::Listener(what) | Self::Datagrams(what) => f.write_str(what),
         }
     }

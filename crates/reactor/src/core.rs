@@ -20,6 +20,7 @@ use crate::inbox::Inbox;
 use crate::interest::Interest;
 use crate::notice::Hook;
 use crate::pauses::Pauses;
+use crate::process::Orphans;
 use crate::pulse;
 use crate::reactor::Config;
 use crate::runtime::Membership;
@@ -45,6 +46,7 @@ pub(crate) struct Core {
     pub(crate) shutdown: ShutdownState,
     pub(crate) signals: SignalState,
     pub(crate) runtime: Membership,
+    pub(crate) orphans: Orphans,
     pub(crate) on_notice: Hook,
     pub(crate) trace_ids: TraceIds,
     /// When this turn of the loop began.
@@ -100,6 +102,7 @@ impl Core {
             shutdown: ShutdownState::default(),
             signals: SignalState::default(),
             runtime,
+            orphans: Orphans::default(),
             on_notice: config.on_notice,
             trace_ids: TraceIds::default(),
             turn_began: Cell::new(now),

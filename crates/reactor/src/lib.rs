@@ -135,8 +135,8 @@
 //! - [`task`] is what it runs, [`context`] what goes with it through all that it calls;
 //! - sources: `interest` is what one is ready for, `about` what it is, `registration` how it is used, `waiters` are
 //!   those who wait for it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such
-//!   sources, and so are the ends of work that is `blocking`, the `shutdown` and whatever `signals` a program asks for;
-//!   `entropy` is there at once;
+//!   sources, and so are the ends of work that is `blocking`, the `shutdown`, whatever `signals` a program asks for, and
+//!   the ends of child processes ([`process`]); `entropy` is there at once;
 //! - [`notice`](mod@notice) is what the operator is told, [`inspect`] what can be seen of it all while it runs;
 //! - [`buffer`] is what is lent to read into;
 //! - [`driver`] is what is asked of the world, with a clock for tests; `woken` serves tests, too.
@@ -168,6 +168,7 @@ mod latch;
 mod blocking;
 mod shutdown;
 mod signals;
+pub mod process;
 mod entropy;
 pub mod notice;
 pub mod inspect;

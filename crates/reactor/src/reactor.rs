@@ -355,6 +355,7 @@ impl Drop for Reactor {
             self.core.tasks.report_left();
         }
         self.core.tasks.clear();
+        self.core.abandon_orphans();
         pulse::remove(&self.core.inbox);
         for join in others {
             join();

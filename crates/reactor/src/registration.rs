@@ -59,6 +59,11 @@ impl Registration {
         &self.core
     }
 
+    /// The same, to be kept.
+    pub(crate) fn core_rc(&self) -> Rc<Core> {
+        self.core.clone()
+    }
+
     pub(crate) fn token(&self) -> Token {
         self.token
     }

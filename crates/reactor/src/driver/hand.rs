@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::SocketAddr as UnixAddr;
 use std::pin::Pin;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -16,7 +17,8 @@ use std::time::{Duration, SystemTime};
 use super::os::{Os, threads};
 use super::{
     ConnectOptions, Driver, Event, Job, JoinCore, ListenOptions, LookupDone, Overloaded, Park, Signal,
-    TcpListener, TcpStream, Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
+    Spawned, TcpListener, TcpStream, Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream,
+    Unpark,
 };
 use crate::runtime::CoreSeat;
 use crate::time::{Instant, sleep_until};
@@ -216,6 +218,10 @@ impl Driver for Hand {
         let mut unparkers = self.clock.unparkers.lock().unwrap_or_else(PoisonError::into_inner);
         unparkers.push(hand.unparker());
         threads::start(seat.take(hand.unparker()), hand)
+    }
+
+    fn spawn(&self, command: &mut Command) -> io::Result<Spawned> {
+        self.os.spawn(command)
     }
 
     fn os(&self) -> Option<&Os> {

@@ -14,11 +14,12 @@
 //!
 //! A socket of `tcp`, `udp` or `unix` is the system's or a boxed other ([`TcpStream`], [`UdpSocket`] and so on), so the
 //! system's sockets cost one predictable branch and no indirect call. What can be chosen of one is in `options`. The
-//! names of signals are in `signal`.
+//! names of signals are in `signal`, child processes in `process`.
 
 pub mod os;
 pub mod hand;
 mod signal;
+mod process;
 mod tcp;
 mod options;
 mod udp;
@@ -28,6 +29,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::SocketAddr as UnixAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -35,6 +37,7 @@ use crate::runtime::CoreSeat;
 use crate::time::Instant;
 
 pub use options::{ConnectOptions, Keepalive, ListenOptions, TcpOptions};
+pub use process::{Child, OtherChild, OtherPipe, Pipe, Spawned};
 pub use signal::Signal;
 pub use tcp::{OtherTcpListener, OtherTcpStream, TcpListener, TcpStream};
 pub use udp::{OtherUdpSocket, UdpOptions, UdpSocket};
@@ -228,6 +231,16 @@ pub trait Driver: 'static {
     fn start_core(&self, seat: CoreSeat) -> io::Result<JoinCore> {
         drop(seat);
         Err(absent("other cores"))
+    }
+
+    /// Starts a child process; it and its pipes are registered later. By default there are none in this world.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: there is no such program, or it is not permitted.
+    fn spawn(&self, command: &mut Command) -> io::Result<Spawned> {
+        let _ = command;
+        Err(absent("child processes"))
     }
 
     /// The system's driver, for a [`Source`](os::Source) of what only it can poll; `None` in a world without one.

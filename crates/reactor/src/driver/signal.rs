@@ -24,7 +24,7 @@ pub enum Signal {
     Alarm,
     /// `SIGTERM`: what `kill`, service managers and containers send. Begins the [`shutdown`](fn@crate::shutdown).
     Terminate,
-    /// `SIGCHLD`: a child process ended or stopped. To wait for one child, see the process module.
+    /// `SIGCHLD`: a child process ended or stopped. To wait for one child, see [`process`](mod@crate::process).
     Child,
     /// `SIGCONT`: the program goes on after it was stopped.
     Continue,

@@ -15,7 +15,7 @@ mod tcp_listener;
 mod accepting;
 mod setbacks;
 mod tcp_stream;
-mod stream;
+pub(crate) mod stream;
 mod race;
 mod hangup;
 mod udp_socket;

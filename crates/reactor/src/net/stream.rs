@@ -10,7 +10,7 @@ use crate::interest::Way;
 use crate::registration::Registration;
 
 /// A connection's socket, as its driver gives it: none of these waits.
-pub(super) trait StreamSocket {
+pub(crate) trait StreamSocket {
     /// Whether a read that takes less than it could has emptied the socket.
     const SHORT_READ_IS_LAST: bool;
 
@@ -21,15 +21,15 @@ pub(super) trait StreamSocket {
 }
 
 /// The part of a connection that is the same for every kind of socket.
-pub(super) struct Stream<S> {
+pub(crate) struct Stream<S> {
     // First, so that the socket is closed before its place in the table is given to another.
-    pub(super) socket: S,
-    pub(super) registration: Registration,
+    pub(crate) socket: S,
+    pub(crate) registration: Registration,
 }
 
 impl<S: StreamSocket> Stream<S> {
     /// Takes up what stands already, on the reactor that runs on this thread.
-    pub(super) fn take_up(mut socket: S, about: About) -> io::Result<Self> {
+    pub(crate) fn take_up(mut socket: S, about: About) -> io::Result<Self> {
         let (registration, ()) = Registration::new(|core, token| socket.register(&*core.driver, token))?;
         // The request of a new client is often here already, and a new socket always has room.
         registration.assume_ready(Way::Read);
@@ -38,39 +38,39 @@ impl<S: StreamSocket> Stream<S> {
         Ok(Self { socket, registration })
     }
 
-    pub(super) fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+    pub(crate) fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
         self.registration.use_by(Way::Read, 1, || self.read_now(buf))
     }
 
-    pub(super) fn try_read(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+    pub(crate) fn try_read(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
         self.registration.try_use(Way::Read, 1, || self.read_now(buf))
     }
 
-    pub(super) fn poll_read(&self, cx: &Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(&self, cx: &Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.registration.poll_use(Way::Read, 1, cx, || self.read_now(buf))
     }
 
-    pub(super) fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+    pub(crate) fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
         self.registration.use_by(Way::Write, 1, || self.write_now(buf))
     }
 
-    pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<Option<usize>> {
+    pub(crate) fn try_write(&self, buf: &[u8]) -> io::Result<Option<usize>> {
         self.registration.try_use(Way::Write, 1, || self.write_now(buf))
     }
 
-    pub(super) fn poll_write(&self, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write(&self, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.registration.poll_use(Way::Write, 1, cx, || self.write_now(buf))
     }
 
-    pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> impl Future<Output = io::Result<usize>> {
+    pub(crate) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> impl Future<Output = io::Result<usize>> {
         self.registration.use_by(Way::Write, 1, || self.write_vectored_now(bufs))
     }
 
-    pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
+    pub(crate) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
         self.registration.try_use(Way::Write, 1, || self.write_vectored_now(bufs))
     }
 
-    pub(super) fn poll_write_vectored(
+    pub(crate) fn poll_write_vectored(
         &self,
         cx: &Context<'_>,
         bufs: &[IoSlice<'_>],
@@ -78,7 +78,7 @@ impl<S: StreamSocket> Stream<S> {
         self.registration.poll_use(Way::Write, 1, cx, || self.write_vectored_now(bufs))
     }
 
-    pub(super) async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
+    pub(crate) async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
         while !buf.is_empty() {
             match self.write(buf).await? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
@@ -189,4 +189,4 @@ macro_rules! impl_futures_io {
     };
 }
 
-pub(super) use impl_futures_io;
+pub(crate) use impl_futures_io;

@@ -22,6 +22,7 @@ mod locks;
 mod threads;
 mod cores;
 mod signals;
+mod processes;
 mod notices;
 mod inspecting;
 mod world;

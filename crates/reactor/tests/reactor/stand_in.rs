@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::SocketAddr as UnixAddr;
+use std::process::Command;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -11,7 +12,7 @@ use std::time::SystemTime;
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::driver::os::Os;
 use ekiden_reactor::driver::{
-    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Signal, TcpListener,
+    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Signal, Spawned, TcpListener,
     TcpStream, Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
 };
 use ekiden_reactor::{Config, Instant, Reactor, yield_now};
@@ -27,7 +28,10 @@ pub(crate) struct StandIn {
     pub(crate) unix_listener: Option<Box<dyn Fn() -> UnixListener>>,
     pub(crate) unix_datagram: Option<Box<dyn Fn() -> UnixDatagram>>,
     pub(crate) unix_connect: Option<Box<dyn Fn() -> io::Result<UnixStream>>>,
+    pub(crate) spawn: Option<Box<Spawn>>,
 }
+
+type Spawn = dyn Fn(&Command) -> Spawned;
 
 type TcpConnect = dyn Fn(SocketAddr, Token) -> io::Result<TcpStream>;
 
@@ -62,6 +66,7 @@ impl StandIn {
             unix_listener: None,
             unix_datagram: None,
             unix_connect: None,
+            spawn: None,
         }
     }
 }
@@ -118,6 +123,10 @@ impl Driver for StandIn {
 
     fn unix_datagram(&self, addr: Option<&UnixAddr>) -> io::Result<UnixDatagram> {
         self.unix_datagram.as_ref().map_or_else(|| self.hand.unix_datagram(addr), |open| Ok(open()))
+    }
+
+    fn spawn(&self, command: &mut Command) -> io::Result<Spawned> {
+        Ok(self.spawn.as_ref().expect("the test starts one")(command))
     }
 
     fn os(&self) -> Option<&Os> {

@@ -1,8 +1,8 @@
 //! The system's driver, on mio: the only place that names it, and the only one that reads the system's clocks.
 //!
 //! In reading order: the sockets are in `tcp`, `udp` and `unix`, with what can be set of them in
-//! `options`; any other thing that mio can poll is a [`Source`]; `signals` come by a pipe; a `pool` has threads for what
-//! blocks, `threads` are those of the cores.
+//! `options`; any other thing that mio can poll is a [`Source`]; `signals` come by a pipe; the ends of child processes
+//! are told by files of theirs, in `process`; a `pool` has threads for what blocks, `threads` are those of the cores.
 
 mod tcp;
 mod udp;
@@ -10,6 +10,7 @@ mod unix;
 mod options;
 mod source;
 mod signals;
+mod process;
 mod pool;
 pub(super) mod threads;
 
@@ -18,6 +19,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::net::SocketAddr as UnixAddr;
+use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -28,8 +30,10 @@ use super::{
 use crate::runtime::CoreSeat;
 use crate::time::Instant;
 use pool::{Limits, Pool};
+use process::Unlisted;
 use signals::{Reason, Signals};
 
+pub use process::{Child, Pipe};
 pub use source::Source;
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
@@ -47,6 +51,8 @@ pub struct Os {
     /// Of all cores of a runtime, as are the look-ups': that there are more cores makes no disk faster.
     jobs: Arc<Pool>,
     lookups: Arc<Pool>,
+    /// Child processes that have no file to tell their end.
+    unlisted: Arc<Unlisted>,
 }
 
 impl Os {
@@ -77,6 +83,7 @@ impl Os {
             signals: OnceCell::new(),
             jobs,
             lookups,
+            unlisted: Arc::default(),
         })
     }
 
@@ -95,6 +102,20 @@ impl Os {
         self.register(socket.as_mio(), token)
     }
 
+    /// Takes up an end of a pipe.
+    pub(super) fn register_pipe(&self, pipe: &mut Pipe, token: Token) -> io::Result<()> {
+        self.registry.register(pipe.as_mio(), mio::Token(token.0), interest())
+    }
+
+    /// Takes up a child process.
+    pub(super) fn register_child(&self, child: &mut Child, token: Token) -> io::Result<()> {
+        let watch = || match self.unlisted.is_watched() {
+            true => Ok(()),
+            false => self.signals()?.watch(Signal::Child, Reason::Exits),
+        };
+        child.register(token, &self.unlisted, |pidfd| self.register(pidfd, token), watch)
+    }
+
     /// Registers once, for both directions, edge-triggered: from then on readiness comes without further calls.
     fn register(&self, source: &mut impl mio::event::Source, token: Token) -> io::Result<()> {
         self.registry.register(source, mio::Token(token.0), interest())
@@ -102,6 +123,13 @@ impl Os {
 
     fn deregister(&self, source: &mut impl mio::event::Source) -> io::Result<()> {
         self.registry.deregister(source)
+    }
+
+    /// Some child has ended: any of those of whom there is no other news.
+    fn handle_exits(&self, happened: &mut dyn FnMut(Event)) {
+        for token in self.unlisted.tokens() {
+            happened(Event::Ready(token, Readiness::new(true, false)));
+        }
     }
 
     /// Where signals arrive, from the first time that somebody asks for one.
@@ -129,7 +157,10 @@ impl Os {
                 UNPARK => {}
                 SIGNALS => {
                     if let Some(signals) = self.signals.get() {
-                        signals.take(|signal| happened(Event::Signal(signal)));
+                        signals.take(|signal, reason| match reason {
+                            Reason::Exits => self.handle_exits(happened),
+                            Reason::Shutdown | Reason::Listener => happened(Event::Signal(signal)),
+                        });
                     }
                 }
                 mio::Token(token) => happened(Event::Ready(Token(token), readiness(event))),
@@ -291,6 +322,10 @@ impl Driver for Os {
     fn start_core(&self, seat: CoreSeat) -> io::Result<JoinCore> {
         let os = self.sibling()?;
         threads::start(seat.take(os.unparker()), os)
+    }
+
+    fn spawn(&self, command: &mut Command) -> io::Result<super::Spawned> {
+        process::spawn(command)
     }
 
     fn os(&self) -> Option<&Os> {

@@ -31,6 +31,8 @@ pub(super) enum Reason {
     Shutdown,
     /// The program listens for it.
     Listener,
+    /// It tells of the ends of child processes.
+    Exits,
 }
 
 impl Signals {
@@ -55,13 +57,14 @@ impl Signals {
         self.bells.borrow_mut().retain(|bell| (bell.signal, bell.reason) != (signal, reason));
     }
 
-    /// Tells of each signal that came since the last time.
-    pub(super) fn take(&self, tell: impl FnMut(Signal)) {
+    /// Tells of each signal that came since the last time, and whom it concerns.
+    pub(super) fn take(&self, mut tell: impl FnMut(Signal, Reason)) {
         let mut bytes = [0; 64];
         while matches!(self.pipe.borrow_mut().read(&mut bytes), Ok(1..)) {}
         let bells = self.bells.borrow();
-        let rung: Vec<_> = bells.iter().filter(|bell| bell.has_rung()).map(|bell| bell.signal).collect();
+        let rung: Vec<_> =
+            bells.iter().filter(|bell| bell.has_rung()).map(|bell| (bell.signal, bell.reason)).collect();
         drop(bells);
-        rung.into_iter().for_each(tell);
+        rung.into_iter().for_each(|(signal, reason)| tell(signal, reason));
     }
 }

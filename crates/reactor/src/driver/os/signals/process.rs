@@ -158,7 +158,7 @@ impl Handled {
     fn arrange(&mut self, was_asked: &Arc<AtomicBool>) -> io::Result<()> {
         let (number, is_listened_for) = (number(self.signal), self.is_asked_for(Reason::Listener));
         // Those who are told before those who are not any more: none is lost in between.
-        let is_told = |rope: &Rope| rope.reason == Reason::Listener || !is_listened_for;
+        let is_told = |rope: &Rope| rope.reason != Reason::Shutdown || !is_listened_for;
         for rope in self.ropes.iter_mut().filter(|rope| is_told(rope)) {
             rope.tie(number)?;
         }
