@@ -146,6 +146,35 @@
 //! How many cores, and how each is configured, is a [`Runtime`]'s to say. Threads that are no cores speak to one by a
 //! [`Handle`], and work that [blocks](blocking) runs elsewhere.
 //!
+//! # Deadlines, and what else goes along
+//!
+//! A piece of work has a [`context`]: a deadline, a trace, and values of your own. It goes along through everything that
+//! is called and spawned, without being passed by hand. A [`Timeout`] narrows the deadline for what it calls, so the
+//! time-outs of a server and of the clients that its handlers use need not know of each other: each call has the time
+//! that is left, and one that has none left is not begun.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ekiden::context::{self, Context, Key};
+//! use ekiden::{Expired, MiddlewareExt, Service, service_fn};
+//!
+//! static TENANT: Key<&str> = Key::inherited();
+//!
+//! # ekiden::run(async {
+//! let table = service_fn(async |()| {
+//!     assert!(context::remaining() <= Some(Duration::from_secs(1)));
+//!     Ok::<_, Expired>(format!("the orders of {}", TENANT.get().as_deref().unwrap_or(&"nobody")))
+//! });
+//! let table = table.timeout(Duration::from_secs(30)); // the client's
+//! let orders = service_fn(async |()| table.call(()).await);
+//! let orders = orders.timeout(Duration::from_secs(1)); // the server's, which is less
+//!
+//! let answer = Context::current().with(&TENANT, "acme").scope(orders.call(())).await;
+//! assert_eq!(answer.unwrap(), "the orders of acme");
+//! # });
+//! ```
+//!
 //! # Tests
 //!
 //! `#[ekiden::test]` makes a test of an async function. Where time matters, a [clock set by hand](driver::hand) tests

@@ -51,7 +51,7 @@ async fn middlewares_go_around_any_service() {
     let after = Duration::ZERO;
     let service = service.concurrency_limit(1, 0).timeout(after);
     assert_eq!(service.call(true).await, Ok(()));
-    assert_eq!(service.call(false).await, Err(Failed::Expired(Expired { after })));
+    assert_eq!(service.call(false).await, Err(Failed::Expired(Expired::new(after))));
 }
 
 #[ekiden::test]

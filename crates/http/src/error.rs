@@ -191,6 +191,8 @@ impl Failure for Error {
                 Fault::Caller
             }
             (Kind::Invalid, _) => Fault::Caller,
+            // There was no time left when it was called.
+            (Kind::Expired, _) if self.inner.begun == Begun::No => Fault::Caller,
             _ => Fault::Service,
         }
     }
@@ -244,7 +246,9 @@ impl From<Refused> for Error {
 
 impl From<Expired> for Error {
     fn from(expired: Expired) -> Self {
-        Self::new(Kind::Expired, Role::Local, expired.begun(), "waiting for the answer").with_source(expired)
+        let begun = expired.begun();
+        let doing = if begun == Begun::No { "beginning the call" } else { "waiting for the answer" };
+        Self::new(Kind::Expired, Role::Local, begun, doing).with_source(expired)
     }
 }
 
@@ -301,7 +305,8 @@ mod tests {
     fn errors_of_this_process() {
         check(Refused::new("full").into(), "503 Service No: admitting the request failed");
         let after = Duration::from_secs(1);
-        check(Expired { after }.into(), "504 Service Unknown in time: waiting for the answer failed");
+        check(Expired::new(after).into(), "504 Service Unknown in time: waiting for the answer failed");
+        check(Expired::unbegun().into(), "504 Caller No in time: beginning the call failed");
         check(Error::other("oh"), "500 Service Yes: handling the request failed");
         check(io::Error::other("disk").into(), "500 Service Yes: handling the request failed");
         check(Error::body("oh"), "500 Service Yes: making the body failed");

@@ -35,6 +35,9 @@
 //! In reading order: `ext` has the methods that add a middleware, [`Timeout`] and [`ConcurrencyLimit`] are the
 //! middlewares.
 //!
+//! What is done under a [deadline](ekiden_reactor::context::deadline) that has passed is done for nobody, so neither
+//! begins a call then.
+//!
 //! The methods read from the inside out: the one added last sees a request first. A time-out outside of a limit
 //! counts the time spent in the limit's queue, one inside of it does not.
 #![forbid(unsafe_code)]

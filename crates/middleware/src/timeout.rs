@@ -1,10 +1,11 @@
 //! A call that takes too long is given up: [`Timeout`].
 //!
-//! The clock is the reactor's. Nothing here knows what a request is, or on which side of a wire it runs.
+//! The clock is the reactor's, and so is the context in which the deadline is kept. Nothing here knows what a request
+//! is, or on which side of a wire it runs.
 
 use std::time::Duration;
 
-use ekiden_reactor::timeout;
+use ekiden_reactor::{Instant, context};
 use ekiden_service::{Expired, Service, Status};
 
 /// Gives each call a time to answer in; a call that has not answered by then fails with [`Expired`].
@@ -16,6 +17,11 @@ use ekiden_service::{Expired, Service, Status};
 /// Time runs from the first poll of the call, once for the whole of it: an inner queue, a connect and the inner
 /// time-outs are part of it, and a response whose body streams has answered with its head. An answer that is ready
 /// when the time runs out still counts. A duration of zero asks the service once and waits for nothing.
+///
+/// The inner call, and what it spawns, finds the end of its time in its [context](ekiden_reactor::context): it is the
+/// deadline there, unless an earlier one was there before, which then also ends this call. So of the time-outs of a
+/// server, of its clients and of whatever is between them each call has the least. A call whose deadline has passed when
+/// it begins is not begun: it fails with [`Expired::unbegun`], and the inner service hears nothing of it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,9 +53,14 @@ impl<S: Service<Error: From<Expired>>> Service for Timeout<S> {
     type Error = S::Error;
 
     async fn call(&self, req: S::Req) -> Result<S::Resp, S::Error> {
-        match timeout(self.after, self.inner.call(req)).await {
+        let (now, around) = (Instant::now(), context::deadline());
+        if around.is_some_and(|deadline| deadline <= now) {
+            return Err(Expired::unbegun().into());
+        }
+        let left = around.map_or(self.after, |deadline| self.after.min(deadline - now));
+        match context::timeout_at(now + left, self.inner.call(req)).await {
             Ok(answer) => answer,
-            Err(_elapsed) => Err(Expired { after: self.after }.into()),
+            Err(_elapsed) => Err(Expired::new(left).into()),
         }
     }
 

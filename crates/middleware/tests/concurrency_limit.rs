@@ -9,8 +9,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use ekiden_middleware::{ConcurrencyLimit, MiddlewareExt};
+use ekiden_reactor::context::Context as Around;
+use ekiden_reactor::driver::hand::Hand;
+use ekiden_reactor::{Config, Instant, Latch, Reactor, spawn, yield_now};
 use ekiden_service::{Refused, Service, Status, service_fn};
 
 #[test]
@@ -84,6 +88,38 @@ fn it_is_never_in_a_better_state_than_the_service_within() {
         }
     }
     assert_eq!(Shut.concurrency_limit(1, 0).status(), Status::Closed);
+}
+
+#[test]
+fn a_call_whose_time_has_run_out_in_the_queue_is_refused_and_the_next_one_begins() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let (end, log) = (Latch::new(), Rc::new(RefCell::new(String::new())));
+        let (until, begun) = (end.clone(), log.clone());
+        let service = service_fn(async move |name: char| {
+            begun.borrow_mut().push(name);
+            until.wait().await;
+            Ok::<(), Refused>(())
+        });
+        let service = Rc::new(service.concurrency_limit(1, 2));
+        let second = Duration::from_secs(1);
+        let calls = ['a', 'b', 'c'].map(|name| {
+            let service = service.clone();
+            let mut context = Around::current();
+            if name != 'c' {
+                context = context.with_deadline(Instant::now() + second);
+            }
+            spawn(context.scope(async move { service.call(name).await }))
+        });
+        yield_now().await;
+        clock.pass(second).await;
+        end.open();
+        let [a, b, c] = calls;
+        // What was begun in time goes on: to give it up is for whoever waits for it.
+        assert_eq!((a.await.unwrap(), c.await.unwrap()), (Ok(()), Ok(())));
+        assert_eq!(b.await.unwrap().unwrap_err().reason(), "its time had run out before it had a place");
+        assert_eq!(*log.borrow(), "ac");
+    });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The time-out, on a clock set by hand.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ekiden_middleware::{Expired, MiddlewareExt, Timeout};
+use ekiden_reactor::context::{self, Context as Around};
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::{Config, Instant, Reactor, sleep, spawn, yield_now};
 use ekiden_service::{Refused, Service, Status, service_fn};
@@ -126,6 +127,71 @@ fn it_allocates_nothing_of_its_own() {
     });
 }
 
+#[test]
+fn of_two_deadlines_the_earlier_counts() {
+    for (around, after, expect) in [
+        (ms(5), ms(10), "5ms: Err(Expired(5ms))"),
+        (ms(10), ms(5), "5ms: Err(Expired(5ms))"),
+        (ms(10), Duration::MAX, "10ms: Err(Expired(10ms))"),
+        (ms(100), ms(100), "50ms: Ok(())"),
+    ] {
+        by_hand(async |clock| {
+            let service = Slow(ms(50)).timeout(after);
+            let context = Around::current().with_deadline(Instant::now() + around);
+            let call = context.scope(async move { service.call(()).await });
+            assert_eq!(outcome(&clock, call).await, expect);
+        });
+    }
+}
+
+#[test]
+fn within_the_deadline_is_known() {
+    by_hand(async |clock| {
+        let asks = || service_fn(async |()| Ok::<_, Error>(context::remaining()));
+        assert_eq!(asks().timeout(ms(10)).call(()).await.unwrap(), Some(ms(10)));
+        assert_eq!(asks().timeout(ms(20)).timeout(ms(10)).call(()).await.unwrap(), Some(ms(10)));
+        assert_eq!(asks().timeout(ms(5)).timeout(ms(10)).call(()).await.unwrap(), Some(ms(5)));
+        assert_eq!(asks().timeout(Duration::MAX).call(()).await.unwrap(), None);
+
+        // It is that of the call's begin, however long it takes; and what it spawns has it too.
+        let spawns = service_fn(async |()| {
+            sleep(ms(4)).await;
+            Ok::<_, Error>(spawn(async { context::remaining() }).await.unwrap())
+        });
+        let call = spawn(async move { spawns.timeout(ms(10)).call(()).await.unwrap() });
+        yield_now().await;
+        clock.pass(ms(4)).await;
+        assert_eq!(call.await.unwrap(), Some(ms(6)));
+        assert_eq!(context::deadline(), None);
+    });
+}
+
+#[test]
+fn a_call_whose_deadline_has_passed_is_not_begun() {
+    by_hand(async |clock| {
+        let calls = Rc::new(Cell::new(0));
+        let count = calls.clone();
+        let service = Rc::new(
+            service_fn(async move |()| {
+                count.set(count.get() + 1);
+                Ok::<(), Error>(())
+            })
+            .timeout(ms(10)),
+        );
+        let context = Around::current().with_deadline(Instant::now() + ms(5));
+        for (at, expect, begun) in [(0, "0ns: Ok(())", 1), (4, "0ns: Ok(())", 2), (1, "0ns: Err(Unbegun)", 2)]
+        {
+            clock.pass(ms(at)).await;
+            let service = service.clone();
+            let call = context.clone().scope(async move { service.call(()).await });
+            assert_eq!((outcome(&clock, call).await.as_str(), calls.get()), (expect, begun));
+        }
+        let no_time = Slow(ms(0)).timeout(ms(0));
+        let call = context.scope(async move { no_time.call(()).await });
+        assert_eq!(outcome(&clock, call).await, "0ns: Err(Unbegun)", "one try is too many");
+    });
+}
+
 /// Calls a service that answers after a time, with a time-out around it, and compares when it ended and how.
 fn check(timeout: Duration, answers_after: Duration, expect: &str) {
     by_hand(async |clock| {
@@ -154,12 +220,13 @@ impl Service for Slow {
 enum Error {
     #[expect(dead_code, reason = "it is printed")]
     Expired(Duration),
+    Unbegun,
     Refused,
 }
 
 impl From<Expired> for Error {
     fn from(expired: Expired) -> Self {
-        Self::Expired(expired.after)
+        expired.after().map_or(Self::Unbegun, Self::Expired)
     }
 }
 

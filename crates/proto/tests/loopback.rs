@@ -11,9 +11,10 @@ use std::time::Duration;
 use ekiden_proto::codec::{LengthDelimited, Lines};
 use ekiden_proto::pipeline::{self, Client, ClientConfig, ServeError, ServerConfig, serve_connection};
 use ekiden_proto::server::{Config, Drain, Drained, Server};
+use ekiden_reactor::context::{self, Context, Key};
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::{JoinHandle, Latch, Reactor, spawn, yield_now};
+use ekiden_reactor::{Instant, JoinHandle, Latch, Reactor, spawn, yield_now};
 use ekiden_service::{Begun, Failure, Service, ServiceExt, Status, service_fn};
 
 /// Runs a test on a clock set by hand, and returns what the operator was told.
@@ -209,6 +210,64 @@ fn a_caller_that_gives_up_leaves_the_others_their_answers() {
 }
 
 /// What a peer that never reads makes a server hold.
+#[test]
+fn a_call_whose_deadline_has_passed_is_not_sent() {
+    run(async |clock| {
+        let gate = Gate::default();
+        gate.opened.open();
+        let (_server, addr) = serve_lines(gate.echo()).await;
+        let context = Context::current().with_deadline(Instant::now() + Duration::from_secs(1));
+        // The connection is not of its maker's context, nor of the first caller's.
+        let client = context.clone().scope(connect(addr)).await;
+        assert_eq!(context.clone().scope(client.call("in time".to_owned())).await.unwrap(), "in time");
+        clock.pass(Duration::from_secs(1)).await;
+        let error = context.scope(client.call("too late".to_owned())).await.unwrap_err();
+        assert_eq!((error.begun(), error.is_timeout()), (Begun::No, true));
+        assert_eq!(client.call("whenever".to_owned()).await.unwrap(), "whenever");
+        assert_eq!(gate.begun.get(), 2);
+    });
+}
+
+#[test]
+fn calls_that_share_a_connection_share_no_context() {
+    static NAME: Key<String> = Key::inherited();
+
+    run(async |_clock| {
+        let gate = Latch::new();
+        let (begun, opened) = (Rc::new(Cell::new(0)), gate.clone());
+        let count = begun.clone();
+        // Each call has a name and a deadline, and finds its own however the calls take turns.
+        let service = service_fn(async move |line: String| {
+            assert!(Context::current().is_none());
+            let number = line.len() as u64;
+            let context = Context::current().with(&NAME, line).with_deadline(Instant::from_nanos(number));
+            let opened = opened.clone();
+            let count = count.clone();
+            let call = context.scope(async move {
+                count.update(|count| count + 1);
+                opened.wait().await;
+                yield_now().await;
+                let spawned = spawn(async { NAME.with(String::clone) }).await.unwrap();
+                assert_eq!(spawned, NAME.with(String::clone));
+                (spawned.unwrap(), context::deadline().map(Instant::as_nanos))
+            });
+            let (name, deadline) = call.await;
+            assert!(Context::current().is_none());
+            Ok::<_, Infallible>(format!("{name} {deadline:?}"))
+        });
+        let (_server, addr) = serve_lines(service).await;
+        let client = connect(addr).await;
+        let calls = call_all(&client, ["a", "bb", "ccc"].into_iter().map(str::to_owned));
+        until(|| begun.get() == 3).await;
+        gate.open();
+        let mut answers = Vec::new();
+        for call in calls {
+            answers.push(call.await.unwrap().unwrap());
+        }
+        assert_eq!(answers, ["a Some(1)", "bb Some(2)", "ccc Some(3)"]);
+    });
+}
+
 #[test]
 fn a_peer_that_does_not_read_is_not_served_on_and_is_closed_in_the_end() {
     run(async |clock| {

@@ -164,17 +164,25 @@ fn what_a_middleware_fails_with_fits_where_errors_are_the_systems() {
     let error = std::io::Error::from(Refused::new("the queue is full"));
     assert_eq!(error.kind(), std::io::ErrorKind::ResourceBusy);
     assert!(error.get_ref().is_some_and(|source| source.is::<Refused>()));
-    let error = std::io::Error::from(Expired { after: Duration::from_millis(1500) });
+    let error = std::io::Error::from(Expired::new(Duration::from_millis(1500)));
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
     assert!(error.get_ref().is_some_and(|source| source.is::<Expired>()));
 }
 
 #[test]
 fn who_expired_may_have_begun() {
-    let expired = Expired { after: Duration::from_millis(1500) };
+    let expired = Expired::new(Duration::from_millis(1500));
     assert_eq!(expired.to_string(), "no answer within 1.5s");
     assert_eq!((expired.fault(), expired.begun()), (Fault::Service, Begun::Unknown));
     assert!(expired.is_timeout() && !expired.is_retry_safe());
+    assert_eq!(expired.after(), Some(Duration::from_millis(1500)));
+}
+
+#[test]
+fn who_had_no_time_left_has_not_begun() {
+    let expired = Expired::unbegun();
+    assert_eq!((expired.fault(), expired.begun(), expired.after()), (Fault::Caller, Begun::No, None));
+    assert!(expired.is_timeout() && expired.is_retry_safe());
 }
 
 #[test]

@@ -27,7 +27,7 @@ use std::rc::Rc;
 
 use ekiden_reactor::net::{TcpStream, ToAddrs};
 use ekiden_reactor::{context, spawn_named, timeout};
-use ekiden_service::{Begun, Service, Status};
+use ekiden_service::{Begun, Expired, Service, Status};
 use futures_io::{AsyncRead, AsyncWrite};
 use http::uri::{Authority, Scheme};
 use http::{Request, Response};
@@ -73,7 +73,7 @@ use queue::Entrance;
 ///
 /// They say how far the request got, by [`Failure::begun`](ekiden_service::Failure::begun):
 /// - `No`: not one byte of it left. It was refused because the queue is full or the connection is closed, the
-///   connection broke while it waited, or the request could not be sent at all.
+///   connection broke while it waited, the caller's time had run out, or the request could not be sent at all.
 /// - `Unknown`: some of it was written, and not one byte of an answer came.
 /// - `Yes`: the server had begun to answer.
 #[derive(Clone)]
@@ -194,6 +194,9 @@ impl Service for Client {
 
     /// Sends a request and waits for the head of its response; the body streams behind it.
     ///
+    /// If the [deadline](context::deadline) of the caller has passed, nothing is sent; that it may pass while the call is
+    /// under way is for a `Timeout` around the client to see.
+    ///
     /// Always HTTP/1.1, whatever version the request names. The body of the response must be read or dropped before
     /// the next call gets the wire.
     ///
@@ -206,6 +209,9 @@ impl Service for Client {
     async fn call(&self, req: Request<Body>) -> Result<Response<Body>, Error> {
         if self.wire == Wire::Plain && req.uri().scheme() == Some(&Scheme::HTTPS) {
             return Err(Error::invalid("sending this request", NO_TLS));
+        }
+        if context::is_expired() {
+            return Err(Expired::unbegun().into());
         }
         self.entrance.join(req)?.await
     }

@@ -1,7 +1,13 @@
 //! Peers that are slow, or silent: what time is up for, and what it is not.
 
-use crate::script::{check, check_with};
 use std::time::Duration;
+
+use ekiden_http::{Body, client::Client};
+use ekiden_reactor::{Instant, context::Context};
+use ekiden_service::{Begun, Failure, Service, Status};
+use futures_util::io::Cursor;
+
+use crate::script::{check, check_with};
 
 #[test]
 fn a_peer_that_takes_nothing_is_given_up() {
@@ -43,6 +49,20 @@ fn a_peer_that_never_answers_is_given_up() {
         answer a => …
         ",
     );
+}
+
+#[test]
+fn a_call_whose_deadline_has_passed_is_not_sent() {
+    ekiden_reactor::run(async {
+        let io = Cursor::new(vec![0; 1024]);
+        let client = Client::handshake(io);
+        let request = http::Request::get("http://example.com/").body(Body::empty()).unwrap();
+        let late = Context::current().with_deadline(Instant::ORIGIN);
+        let error = late.scope(client.call(request)).await.unwrap_err();
+        assert_eq!(error.to_string(), "beginning the call failed");
+        assert_eq!((error.begun(), error.is_timeout()), (Begun::No, true));
+        assert_eq!(client.status(), Status::Open, "the connection is none the worse for it");
+    });
 }
 
 #[test]

@@ -7,13 +7,14 @@
 //!                    └────────────────────────────┘
 //! ```
 //!
-//! The [`gate`] decides who may pass; this file only asks it. It never looks at a request, and it never reads a
-//! clock: a call waits as long as its caller does.
+//! The [`gate`] decides who may pass; this file only asks it. It never looks at a request, and it sets no timer: a call
+//! waits as long as its caller does.
 
 mod gate;
 
 use std::rc::Rc;
 
+use ekiden_reactor::context::is_expired;
 use ekiden_service::{Refused, Service, Status};
 
 use gate::Gate;
@@ -27,6 +28,9 @@ use gate::Gate;
 ///
 /// A place is held from the moment the inner service is called until its call has answered or was dropped. What
 /// the response does afterwards, such as streaming a body, does not count.
+///
+/// A call whose [deadline](ekiden_reactor::context::deadline) has passed when it is its turn is refused, too: after an
+/// overload the queue is full of calls that nobody waits for any more, and to serve those first would prolong it.
 ///
 /// A clone shares the places and the queue. Its [`status`](Service::status) is [`Busy`](Status::Busy) while no
 /// place is free, and otherwise that of the inner service.
@@ -71,6 +75,10 @@ impl<S: Service<Error: From<Refused>>> Service for ConcurrencyLimit<S> {
 
     async fn call(&self, req: S::Req) -> Result<S::Resp, S::Error> {
         let _place = self.gate.enter().await?;
+        // A place is scarce, and nobody waits for what would be done in it.
+        if is_expired() {
+            return Err(Refused::new("its time had run out before it had a place").into());
+        }
         self.inner.call(req).await
     }
 

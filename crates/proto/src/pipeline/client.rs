@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use ekiden_reactor::{context, spawn_named};
-use ekiden_service::{Service, Status};
+use ekiden_service::{Expired, Service, Status};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::calls::Call;
@@ -132,8 +132,13 @@ impl<Req, Resp> Service for Client<Req, Resp> {
     ///
     /// # Errors
     ///
-    /// If the call is refused, the request cannot be encoded, or the connection is lost. See [`Error`].
+    /// If the call is refused, the request cannot be encoded, or the connection is lost. See [`Error`]. If the
+    /// [deadline](context::deadline) of the caller has passed, nothing is sent; that it may pass while the call is under
+    /// way is for a `Timeout` around the client to see.
     async fn call(&self, req: Req) -> Result<Resp, Error> {
+        if context::is_expired() {
+            return Err(Expired::unbegun().into());
+        }
         let shared = &*self.owner.0;
         let asked = shared.calls.borrow_mut().ask(req);
         match asked {

@@ -112,7 +112,7 @@ impl From<Expired> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.kind, self.begun) {
-            (Kind::Refused(_), _) => f.write_str("the call was not begun"),
+            (Kind::Refused(_), _) | (Kind::Expired(_), Begun::No) => f.write_str("the call was not begun"),
             (Kind::Expired(_), _) => f.write_str("the call was given up"),
             (Kind::Request(_), _) => f.write_str("the request cannot be encoded"),
             (Kind::Lost(_), Begun::No) => f.write_str("the connection was lost before the request was sent"),
@@ -224,7 +224,11 @@ mod tests {
     fn what_a_middleware_fails_with_keeps_its_meaning() {
         check(Refused::new("full"), "Service No: the call was not begun: refused: full");
         let after = Duration::from_secs(1);
-        check(Expired { after }, "Service Unknown in time: the call was given up: no answer within 1s");
+        check(Expired::new(after), "Service Unknown in time: the call was given up: no answer within 1s");
+        check(
+            Expired::unbegun(),
+            "Caller No in time: the call was not begun: its time had run out before the call was begun",
+        );
     }
 
     #[test]

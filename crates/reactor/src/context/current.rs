@@ -34,6 +34,25 @@ impl Drop for Swapped<'_> {
     }
 }
 
+/// A deadline that was narrowed, until this is dropped.
+#[must_use = "it ends when it is dropped"]
+pub(super) struct Narrowed(Deadline);
+
+/// Narrows the deadline. Nothing else of the context is touched.
+#[inline]
+pub(super) fn narrow(deadline: Deadline) -> Narrowed {
+    let around = DEADLINE.get();
+    DEADLINE.set(around.min(deadline));
+    Narrowed(around)
+}
+
+impl Drop for Narrowed {
+    #[inline]
+    fn drop(&mut self) {
+        DEADLINE.set(self.0);
+    }
+}
+
 #[inline]
 fn swap(context: &mut Context) {
     context.deadline = DEADLINE.replace(context.deadline);

@@ -65,8 +65,9 @@
 //! # What a deadline does
 //!
 //! By itself, nothing: a future is not dropped because its deadline has passed. It is a promise that nobody waits any
-//! longer, for whoever is about to begin something ([`is_expired`]). `Timeout` of ekiden-middleware sets it and waits no
-//! longer than it; clients ask it before they send anything.
+//! longer, for whoever is about to begin something ([`is_expired`]). [`timeout_at`], and the `Timeout` of
+//! ekiden-middleware that is made of it, narrow it and wait no longer; the clients of ekiden-proto and ekiden-http ask it in `call`, before they take the request, which is
+//! the one place that everything passes that is sent.
 //!
 //! # What it costs
 //!
@@ -74,11 +75,12 @@
 //! value two or three. To read the deadline is to load a word, and a user's value is found by an index.
 //!
 //! In reading order: `value` is a [`Context`], `current` the one that is in effect, `scope` how it comes to be,
-//! `key` are users' values, `trace` whose work it is.
+//! `limit` a deadline that is kept, `key` are users' values, `trace` whose work it is.
 
 mod value;
 mod current;
 mod scope;
+mod limit;
 mod key;
 mod trace;
 
@@ -87,6 +89,7 @@ use std::time::Duration;
 use crate::time::Instant;
 
 pub use key::Key;
+pub use limit::timeout_at;
 pub use scope::Scope;
 pub use trace::{Trace, TraceError};
 pub use value::Context;

@@ -165,9 +165,15 @@ impl Deadline {
         Self(instant.as_nanos())
     }
 
+    /// The end of the clock if there is none.
+    #[inline]
+    pub(super) fn moment(self) -> Instant {
+        Instant::from_nanos(self.0)
+    }
+
     #[inline]
     pub(super) fn get(self) -> Option<Instant> {
-        (self != Self::NEVER).then(|| Instant::from_nanos(self.0))
+        (self != Self::NEVER).then(|| self.moment())
     }
 }
 

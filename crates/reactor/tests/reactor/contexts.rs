@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ekiden_reactor::context::{self, Context, Key, Trace};
 use ekiden_reactor::driver::hand::{Clock, Hand};
-use ekiden_reactor::{Config, Handle, Instant, Reactor, TaskGroup, run, schedule, spawn, yield_now};
+use ekiden_reactor::{Config, Elapsed, Handle, Instant, Reactor, TaskGroup, run, schedule, spawn, yield_now};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use proptest::prelude::*;
@@ -323,6 +323,44 @@ fn time_runs_towards_the_deadline() {
             clock.pass(ms(passes)).await;
             assert_eq!(context.clone().scope(asks()).await, (Some(ms(remaining)), is_expired));
         }
+    });
+}
+
+#[test]
+fn a_limit_is_known_within_and_kept() {
+    by_hand(async |clock| {
+        let ms = Duration::from_millis;
+        let now = Instant::now();
+        let within = || async { (context::remaining(), LOCAL.get().as_deref().copied()) };
+        assert_eq!(context::timeout_at(now + ms(5), within()).await, Ok((Some(ms(5)), None)));
+        let around = Context::current().with_deadline(now + ms(3)).with(&LOCAL, 1);
+        let ended = around.clone().scope(context::timeout_at(now + ms(5), within())).await;
+        assert_eq!(ended, Ok((Some(ms(3)), Some(1))));
+
+        // The earlier one ends it, and what is dropped then is dropped with the deadline around.
+        let log = Rc::new(RefCell::new(Vec::new()));
+        for (own, ends) in [(2, 2), (5, 3)] {
+            let last = AtDrop(log.clone());
+            let limited = context::timeout_at(Instant::now() + ms(own), async move {
+                let _last = last;
+                pending::<()>().await;
+            });
+            let call = Context::current().with_deadline(Instant::now() + ms(3)).scope(limited);
+            let call = spawn(async { (call.await, Instant::now()) });
+            yield_now().await;
+            let began = Instant::now();
+            clock.pass(ms(ends - 1)).await;
+            assert!(!call.is_finished());
+            clock.pass(ms(1)).await;
+            assert_eq!(call.await.unwrap(), (Err(Elapsed), began + ms(ends)));
+            let deadline = (began + ms(3)).as_nanos();
+            assert_eq!(log.take(), [Found { deadline: Some(deadline), ..Found::default() }]);
+        }
+
+        let caught: Result<Result<(), Elapsed>, _> =
+            AssertUnwindSafe(context::timeout_at(now, async { panic!("in a limit") })).catch_unwind().await;
+        assert!(caught.is_err());
+        assert_eq!(context::deadline(), None);
     });
 }
 
