@@ -175,7 +175,7 @@ pub mod inspect;
 pub mod buffer;
 pub mod driver;
 
-pub use blocking::{BlockingError, blocking};
+pub use blocking::{Blocking, BlockingError, blocking};
 pub use driver::Signal;
 pub use driver::os::Source;
 pub use entropy::entropy;

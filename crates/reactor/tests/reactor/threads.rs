@@ -3,13 +3,17 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
+use std::io;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, RwLock, mpsc};
 use std::task::{Poll, Waker};
 use std::thread;
 
-use ekiden_reactor::{Config, Reactor, blocking, request_shutdown, run, shutdown, spawn};
+use ekiden_reactor::{
+    Blocking, BlockingError, Config, Reactor, Task, Tick, blocking, request_shutdown, run, schedule,
+    shutdown, spawn,
+};
 
 #[test]
 fn another_thread_wakes_a_parked_reactor() {
@@ -140,4 +144,54 @@ fn shutdown_is_a_source_that_stays_ready() {
         shutdown().await;
         assert!(ekiden_reactor::is_shutting_down());
     });
+}
+
+#[test]
+fn a_blocking_function_can_be_ticked_for() {
+    struct Sum(Vec<Blocking<u32>>, u32);
+    impl Task for Sum {
+        fn tick(&mut self) -> io::Result<Tick> {
+            while let Some(next) = self.0.last_mut() {
+                let Some(result) = next.try_join()? else { return Ok(Tick::WouldBlock) };
+                self.1 += result;
+                self.0.pop();
+            }
+            assert_eq!(self.1, 6);
+            Ok(Tick::Final)
+        }
+    }
+    run(async {
+        let sum = Sum(vec![blocking(|| 1), blocking(|| 2), blocking(|| 3)], 0);
+        schedule(sum).await.unwrap().unwrap();
+        let failing = Sum(vec![blocking(|| panic!("no sum"))], 0);
+        let error = schedule(failing).await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "the blocking function panicked: no sum");
+        assert!(error.get_ref().unwrap().downcast_ref::<BlockingError>().unwrap().is_panic());
+    });
+}
+
+#[test]
+fn at_the_end_of_a_reactor_what_waits_is_dropped_and_what_runs_goes_on() {
+    let door = Arc::new(RwLock::new(()));
+    let closed = door.write().unwrap();
+    let ((begin, begun), (end, ended)) = (mpsc::channel(), mpsc::channel());
+    let reactor = Reactor::new(Config::default()).unwrap();
+    let waiting = reactor.run(async {
+        for _ in 0..64 {
+            let (door, begin, end) = (door.clone(), begin.clone(), end.clone());
+            drop(blocking(move || {
+                begin.send(()).unwrap();
+                drop(door.read());
+                end.send(()).unwrap();
+            }));
+        }
+        blocking(|| unreachable!("it is never begun"))
+    });
+    assert_eq!(begun.iter().take(64).count(), 64);
+    drop(reactor);
+    let error = run(waiting).unwrap_err();
+    assert!(error.is_overloaded() && !error.is_panic());
+    assert_eq!(io::Error::from(error).kind(), io::ErrorKind::ResourceBusy);
+    drop((closed, end));
+    assert_eq!(ended.iter().count(), 64);
 }
