@@ -144,7 +144,8 @@
 //! ```
 //!
 //! How many cores, and how each is configured, is a [`Runtime`]'s to say. Threads that are no cores speak to one by a
-//! [`Handle`], and work that [blocks](blocking) runs elsewhere.
+//! [`Handle`], and work that [blocks](blocking) runs elsewhere, as [files](fs) and the [standard streams](stdio) do.
+//! [Child processes](process) and [signals](fn@signals) are sources as sockets are.
 //!
 //! # Deadlines, and what else goes along
 //!
@@ -233,9 +234,9 @@ pub use ekiden_middleware::{ConcurrencyLimit, MiddlewareExt, Timeout};
 pub use ekiden_reactor::{
     Blocking, BlockingError, ChildError, Config, CoreId, Elapsed, Handle, Instant, Interval, JoinError,
     JoinHandle, Latch, Reactor, RemoteHandle, Runtime, Signal, Signals, Sleep, Source, Task, TaskGroup, Tick,
-    blocking, buffer, channel, context, cores, driver, entropy, interval, is_shutting_down, net, notice,
+    blocking, buffer, channel, context, cores, driver, entropy, fs, interval, is_shutting_down, net, notice,
     on_every_core, process, request_shutdown, run, schedule, shutdown, signals, sleep, sleep_until, spawn,
-    spawn_named, spawn_on, sync, timeout, timeout_at, wall_clock, yield_now,
+    spawn_named, spawn_on, stdio, sync, timeout, timeout_at, wall_clock, yield_now,
 };
 pub use ekiden_service::{
     Begun, BoxService, Expired, Failure, Fault, Refused, Service, ServiceExt, ServiceFn, Status, service_fn,

@@ -136,7 +136,7 @@
 //! - sources: `interest` is what one is ready for, `about` what it is, `registration` how it is used, `waiters` are
 //!   those who wait for it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such
 //!   sources, and so are the ends of work that is `blocking`, the `shutdown`, whatever `signals` a program asks for, and
-//!   the ends of child processes ([`process`]); `entropy` is there at once;
+//!   the ends of child processes ([`process`]); [`fs`] and [`stdio`] do their work `elsewhere`; `entropy` is there at once;
 //! - [`notice`](mod@notice) is what the operator is told, [`inspect`] what can be seen of it all while it runs;
 //! - [`buffer`] is what is lent to read into;
 //! - [`driver`] is what is asked of the world, with a clock for tests; `woken` serves tests, too.
@@ -166,6 +166,9 @@ pub mod channel;
 pub mod sync;
 mod latch;
 mod blocking;
+mod elsewhere;
+pub mod fs;
+pub mod stdio;
 mod shutdown;
 mod signals;
 pub mod process;

@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime};
 use super::os::{Os, threads};
 use super::{
     ConnectOptions, Driver, Event, Job, JoinCore, ListenOptions, LookupDone, Overloaded, Park, Signal,
-    Spawned, TcpListener, TcpStream, Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream,
-    Unpark,
+    Spawned, StandardStream, TcpListener, TcpStream, Token, UdpOptions, UdpSocket, UnixDatagram,
+    UnixListener, UnixStream, Unpark,
 };
 use crate::runtime::CoreSeat;
 use crate::time::{Instant, sleep_until};
@@ -218,6 +218,10 @@ impl Driver for Hand {
         let mut unparkers = self.clock.unparkers.lock().unwrap_or_else(PoisonError::into_inner);
         unparkers.push(hand.unparker());
         threads::start(seat.take(hand.unparker()), hand)
+    }
+
+    fn standard_stream(&self, stream: StandardStream, job: Job) -> io::Result<()> {
+        self.os.standard_stream(stream, job)
     }
 
     fn spawn(&self, command: &mut Command) -> io::Result<Spawned> {

@@ -233,6 +233,18 @@ pub trait Driver: 'static {
         Err(absent("other cores"))
     }
 
+    /// Runs a job that uses a standard stream of the process, behind the jobs of that stream that came before. It may
+    /// block for as long as the stream does, and holds up no other job. By default there are none in this world.
+    ///
+    /// # Errors
+    ///
+    /// Too many wait already ([`ResourceBusy`](io::ErrorKind::ResourceBusy)): the job was not begun, and is dropped.
+    fn standard_stream(&self, stream: StandardStream, job: Job) -> io::Result<()> {
+        let _ = stream;
+        drop(job);
+        Err(absent("standard streams"))
+    }
+
     /// Starts a child process; it and its pipes are registered later. By default there are none in this world.
     ///
     /// # Errors
@@ -259,6 +271,17 @@ pub type Job = Box<dyn FnOnce() + Send>;
 
 /// Waits until a core that was told to end has done so; see [`Driver::start_core`].
 pub type JoinCore = Box<dyn FnOnce() + Send>;
+
+/// A stream that the process was given; see [`Driver::standard_stream`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandardStream {
+    /// Standard input.
+    Input,
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
+}
 
 /// Told the addresses of a name; see [`Driver::lookup`].
 pub type LookupDone = Box<dyn FnOnce(io::Result<Vec<SocketAddr>>) + Send>;

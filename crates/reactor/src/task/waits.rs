@@ -39,6 +39,7 @@ pub(crate) enum Asked {
     Remote,
     Blocking,
     Lookup,
+    Input,
 }
 
 /// The notes of one poll: the last seven, the latest first.
@@ -134,12 +135,13 @@ impl Asked {
             Self::Remote => "join of a remote task",
             Self::Blocking => "blocking job",
             Self::Lookup => "name look-up",
+            Self::Input => "standard input",
         }
     }
 }
 
 /// By their numbers, from one.
-const ASKED: [Asked; 20] = [
+const ASKED: [Asked; 21] = [
     Asked::Listed,
     Asked::OneshotRecv,
     Asked::OneshotClosed,
@@ -160,6 +162,7 @@ const ASKED: [Asked; 20] = [
     Asked::Remote,
     Asked::Blocking,
     Asked::Lookup,
+    Asked::Input,
 ];
 
 const BETWEEN_THREADS: u8 = 0x80;

@@ -1,11 +1,11 @@
-//! Signals: what they do to a process, in a process of its own (this test program once more, told by its environment),
+//! Signals: what they do to a process, in a process of its own,
 //! and what listeners see, told by a driver that stands in.
 
 use std::cell::RefCell;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 use std::rc::Rc;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,23 +16,11 @@ use ekiden_reactor::{
 };
 use futures_util::StreamExt as _;
 
+use crate::own_process;
 use crate::stand_in::{self, StandIn};
 
 /// How long a process waits for the signal that is to end it. Only one that is not ended waits for so long.
 const LONG: Duration = Duration::from_secs(20);
-
-const CHILD: &str = "EKIDEN_TEST_SIGNALS";
-
-/// Runs the test of that name in a process of its own, where `child` is run; how it ended.
-fn in_a_process(test: &str, child: fn()) -> Option<ExitStatus> {
-    if std::env::var_os(CHILD).is_some() {
-        child();
-        return None;
-    }
-    let program = std::env::current_exe().expect("this is one");
-    let run = Command::new(program).args(["--exact", test]).env(CHILD, "").output();
-    Some(run.expect("it runs once, so it runs twice").status)
-}
 
 /// Returns when the signal is on its way: it may be another thread that takes it.
 fn signal_self(name: &str) {
@@ -42,7 +30,7 @@ fn signal_self(name: &str) {
 
 #[test]
 fn a_signal_begins_the_shutdown() {
-    let status = in_a_process("signals::a_signal_begins_the_shutdown", || {
+    let status = own_process::run("signals::a_signal_begins_the_shutdown", || {
         run(async {
             let shutdown = shutdown();
             signal_self("TERM");
@@ -60,7 +48,7 @@ async fn ended() {
 
 #[test]
 fn a_second_signal_ends_the_process() {
-    let status = in_a_process("signals::a_second_signal_ends_the_process", || {
+    let status = own_process::run("signals::a_second_signal_ends_the_process", || {
         run(async {
             let shutdown = shutdown();
             signal_self("TERM");
@@ -74,7 +62,7 @@ fn a_second_signal_ends_the_process() {
 
 #[test]
 fn behind_a_reactor_signals_do_what_they_did_before() {
-    let status = in_a_process("signals::behind_a_reactor_signals_do_what_they_did_before", || {
+    let status = own_process::run("signals::behind_a_reactor_signals_do_what_they_did_before", || {
         for _ in 0..2 {
             run(async { drop(shutdown()) });
         }
@@ -86,7 +74,7 @@ fn behind_a_reactor_signals_do_what_they_did_before() {
 
 #[test]
 fn every_listener_on_every_reactor_sees_a_signal() {
-    let status = in_a_process("signals::every_listener_on_every_reactor_sees_a_signal", || {
+    let status = own_process::run("signals::every_listener_on_every_reactor_sees_a_signal", || {
         let listening = Barrier::new(2);
         let listen = || {
             run(async {
@@ -109,23 +97,24 @@ fn every_listener_on_every_reactor_sees_a_signal() {
 
 #[test]
 fn what_nobody_listens_for_any_more_does_what_it_did_before() {
-    let status = in_a_process("signals::what_nobody_listens_for_any_more_does_what_it_did_before", || {
-        run(async {
-            let mut one = signals([Signal::User1]).unwrap();
-            drop(signals([Signal::User1]).unwrap());
-            signal_self("USR1");
-            assert_eq!(one.recv().await, Signal::User1);
-            drop(one);
-            signal_self("USR1");
-            ended().await;
+    let status =
+        own_process::run("signals::what_nobody_listens_for_any_more_does_what_it_did_before", || {
+            run(async {
+                let mut one = signals([Signal::User1]).unwrap();
+                drop(signals([Signal::User1]).unwrap());
+                signal_self("USR1");
+                assert_eq!(one.recv().await, Signal::User1);
+                drop(one);
+                signal_self("USR1");
+                ended().await;
+            });
         });
-    });
     assert!(status.is_none_or(|status| status.signal() == Some(10)), "{status:?}");
 }
 
 #[test]
 fn what_was_ignored_before_is_ignored_behind_its_listeners() {
-    let status = in_a_process("signals::what_was_ignored_before_is_ignored_behind_its_listeners", || {
+    let status = own_process::run("signals::what_was_ignored_before_is_ignored_behind_its_listeners", || {
         run(async {
             let mut pipe = signals([Signal::Pipe]).unwrap();
             signal_self("PIPE");
@@ -142,7 +131,7 @@ fn what_was_ignored_before_is_ignored_behind_its_listeners() {
 
 #[test]
 fn ctrl_c_is_its_listeners_while_there_is_one() {
-    let status = in_a_process("signals::ctrl_c_is_its_listeners_while_there_is_one", || {
+    let status = own_process::run("signals::ctrl_c_is_its_listeners_while_there_is_one", || {
         // Another reactor waits for the shutdown, and must not be told either.
         let (both, was_told) = (Barrier::new(2), AtomicBool::new(false));
         let elsewhere = || {

@@ -12,8 +12,9 @@ use std::time::SystemTime;
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::driver::os::Os;
 use ekiden_reactor::driver::{
-    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Signal, Spawned, TcpListener,
-    TcpStream, Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
+    Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, Readiness, Signal, Spawned,
+    StandardStream, TcpListener, TcpStream, Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener,
+    UnixStream, Unpark,
 };
 use ekiden_reactor::{Config, Instant, Reactor, yield_now};
 
@@ -29,7 +30,11 @@ pub(crate) struct StandIn {
     pub(crate) unix_datagram: Option<Box<dyn Fn() -> UnixDatagram>>,
     pub(crate) unix_connect: Option<Box<dyn Fn() -> io::Result<UnixStream>>>,
     pub(crate) spawn: Option<Box<Spawn>>,
+    pub(crate) blocking: Option<Box<Blocking>>,
+    pub(crate) has_no_standard_streams: bool,
 }
+
+type Blocking = dyn Fn(Job) -> Result<(), Overloaded>;
 
 type Spawn = dyn Fn(&Command) -> Spawned;
 
@@ -67,6 +72,8 @@ impl StandIn {
             unix_datagram: None,
             unix_connect: None,
             spawn: None,
+            blocking: None,
+            has_no_standard_streams: false,
         }
     }
 }
@@ -165,7 +172,17 @@ impl Driver for StandIn {
     }
 
     fn blocking(&self, job: Job) -> Result<(), Overloaded> {
-        self.hand.blocking(job)
+        match &self.blocking {
+            Some(submit) => submit(job),
+            None => self.hand.blocking(job),
+        }
+    }
+
+    fn standard_stream(&self, stream: StandardStream, job: Job) -> io::Result<()> {
+        match self.has_no_standard_streams {
+            true => Err(io::ErrorKind::Unsupported.into()),
+            false => self.hand.standard_stream(stream, job),
+        }
     }
 
     fn watch_signals(&self) -> io::Result<()> {

@@ -25,7 +25,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     ConnectOptions, Driver, Event, Job, JoinCore, ListenOptions, LookupDone, Overloaded, Park, Readiness,
-    Signal, Token, UdpOptions, Unpark,
+    Signal, StandardStream, Token, UdpOptions, Unpark,
 };
 use crate::runtime::CoreSeat;
 use crate::time::Instant;
@@ -322,6 +322,11 @@ impl Driver for Os {
     fn start_core(&self, seat: CoreSeat) -> io::Result<JoinCore> {
         let os = self.sibling()?;
         threads::start(seat.take(os.unparker()), os)
+    }
+
+    fn standard_stream(&self, stream: StandardStream, job: Job) -> io::Result<()> {
+        let submitted = pool::of_stream(stream).submit(job);
+        submitted.map_err(|overloaded| io::Error::new(io::ErrorKind::ResourceBusy, overloaded))
     }
 
     fn spawn(&self, command: &mut Command) -> io::Result<super::Spawned> {

@@ -1,5 +1,6 @@
 //! Threads for jobs that block. A driver has two pools, one that resolves names and one for what `blocking` runs: so
-//! resolvers that do not answer hold up no other job, and jobs that hang no look-up.
+//! resolvers that do not answer hold up no other job, and jobs that hang no look-up. The process has one more for each
+//! standard stream, of a single thread.
 //!
 //! A thread is started when a job finds none idle, up to a maximum; then jobs wait in line, up to another maximum;
 //! then they are refused, not begun. A thread that has been idle for a while ends. Knows no task and no core: a job
@@ -11,11 +12,11 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::super::{Job, Overloaded};
+use super::super::{Job, Overloaded, StandardStream};
 
 /// How much a [`Pool`] may use.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +39,26 @@ impl Limits {
         Self { name: "ekiden-blocking", threads_max: 64, waiting_max, idle_time }
     }
 
+    /// For a standard stream.
+    fn of_stream(name: &'static str) -> Self {
+        Self { name, threads_max: 1, ..Self::of_jobs() }
+    }
+
     /// For look-ups. Half as many threads: a resolver answers in milliseconds, or else makes all of them wait.
     pub(super) fn of_lookups() -> Self {
         Self { name: "ekiden-lookup", threads_max: 32, ..Self::of_jobs() }
+    }
+}
+
+/// The pool of a standard stream: one thread, which does one job after the other. It is the process's, as the stream is.
+pub(super) fn of_stream(stream: StandardStream) -> &'static Pool {
+    static INPUT: LazyLock<Pool> = LazyLock::new(|| Pool::new(Limits::of_stream("ekiden-stdin")));
+    static OUTPUT: LazyLock<Pool> = LazyLock::new(|| Pool::new(Limits::of_stream("ekiden-stdout")));
+    static ERROR: LazyLock<Pool> = LazyLock::new(|| Pool::new(Limits::of_stream("ekiden-stderr")));
+    match stream {
+        StandardStream::Input => &INPUT,
+        StandardStream::Output => &OUTPUT,
+        StandardStream::Error => &ERROR,
     }
 }
 
