@@ -176,7 +176,8 @@ fn at_the_end_of_a_reactor_what_waits_is_dropped_and_what_runs_goes_on() {
     let closed = door.write().unwrap();
     let ((begin, begun), (end, ended)) = (mpsc::channel(), mpsc::channel());
     let reactor = Reactor::new(Config::default()).unwrap();
-    let waiting = reactor.run(async {
+    let mut waiting = None;
+    reactor.run(async {
         for _ in 0..64 {
             let (door, begin, end) = (door.clone(), begin.clone(), end.clone());
             drop(blocking(move || {
@@ -185,11 +186,11 @@ fn at_the_end_of_a_reactor_what_waits_is_dropped_and_what_runs_goes_on() {
                 end.send(()).unwrap();
             }));
         }
-        blocking(|| unreachable!("it is never begun"))
+        waiting = Some(blocking(|| unreachable!("it is never begun")));
     });
     assert_eq!(begun.iter().take(64).count(), 64);
     drop(reactor);
-    let error = run(waiting).unwrap_err();
+    let error = run(waiting.unwrap()).unwrap_err();
     assert!(error.is_overloaded() && !error.is_panic());
     assert_eq!(io::Error::from(error).kind(), io::ErrorKind::ResourceBusy);
     drop((closed, end));
