@@ -10,4 +10,5 @@ mod client;
 mod programs;
 mod connections;
 mod syscalls;
+mod inspect;
 mod abuse;

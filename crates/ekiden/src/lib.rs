@@ -126,6 +126,26 @@
 //! [scheduled](schedule). Both use the same sockets, timers and [channels](channel). A panic of a task reaches whoever
 //! waits for it by the [`JoinHandle`], or else the operator, by a [`notice`](fn@notice); the others go on.
 //!
+//! # Seeing inside
+//!
+//! What each task does and waits for is known in a normal build: [`inspect::tasks`] lists them, [`inspect::stats`] are
+//! the counters of each core, and `SIGQUIT` (ctrl-\ in a terminal) prints a table of it all on stderr, also while a core
+//! is held by a task. One that holds its core for a tenth of a second is told with its name and place while it does
+//! ([`Config::held_max`]).
+//!
+//! ```
+//! use ekiden::{inspect, sleep, spawn_named, yield_now};
+//! use std::time::Duration;
+//!
+//! ekiden::run(async {
+//!     drop(spawn_named("clerk", sleep(Duration::from_secs(4))));
+//!     yield_now().await;
+//!     for task in inspect::tasks() {
+//!         println!("{}: {:?} {}", task.spawned, task.state, task.waits.len()); // clerk, spawned at …: Waiting 1
+//!     }
+//! });
+//! ```
+//!
 //! # Cores
 //!
 //! [`run`] is on one thread until somebody asks for more: a task is [spawned on](spawn_on) another core, or
@@ -233,10 +253,11 @@ pub use ekiden_http as http;
 pub use ekiden_middleware::{ConcurrencyLimit, MiddlewareExt, Timeout};
 pub use ekiden_reactor::{
     Blocking, BlockingError, ChildError, Config, CoreId, Elapsed, Handle, Instant, Interval, JoinError,
-    JoinHandle, Latch, Reactor, RemoteHandle, Runtime, Signal, Signals, Sleep, Source, Task, TaskGroup, Tick,
-    blocking, buffer, channel, context, cores, driver, entropy, fs, interval, is_shutting_down, net, notice,
-    on_every_core, process, request_shutdown, run, schedule, shutdown, signals, sleep, sleep_until, spawn,
-    spawn_named, spawn_on, stdio, sync, timeout, timeout_at, wall_clock, yield_now,
+    JoinHandle, Latch, OnLostPanic, Reactor, RemoteHandle, Runtime, Signal, Signals, Sleep, Source, Task,
+    TaskGroup, Tick, blocking, buffer, channel, context, cores, driver, entropy, fs, inspect, interval,
+    is_shutting_down, net, notice, on_every_core, process, request_shutdown, run, schedule, shutdown,
+    signals, sleep, sleep_until, spawn, spawn_named, spawn_on, stdio, sync, timeout, timeout_at, wall_clock,
+    yield_now,
 };
 pub use ekiden_service::{
     Begun, BoxService, Expired, Failure, Fault, Refused, Service, ServiceExt, ServiceFn, Status, service_fn,

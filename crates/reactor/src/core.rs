@@ -14,7 +14,9 @@ use slab::Slab;
 
 use crate::buffer::Buffers;
 use crate::channel::parts::claims::Claims;
+use crate::config::{Config, OnLostPanic};
 use crate::context::TraceIds;
+use crate::driver::os::watching;
 use crate::driver::{Driver, Token};
 use crate::inbox::Inbox;
 use crate::interest::Interest;
@@ -22,7 +24,6 @@ use crate::notice::Hook;
 use crate::pauses::Pauses;
 use crate::process::Orphans;
 use crate::pulse;
-use crate::reactor::Config;
 use crate::runtime::Membership;
 use crate::shutdown::ShutdownState;
 use crate::signals::SignalState;
@@ -48,6 +49,10 @@ pub(crate) struct Core {
     pub(crate) runtime: Membership,
     pub(crate) orphans: Orphans,
     pub(crate) on_notice: Hook,
+    pub(crate) on_lost_panic: OnLostPanic,
+    /// Whether the watchdog is to be woken when the core begins to run.
+    pub(crate) is_watched: bool,
+    pub(crate) dumps_on_quit: bool,
     pub(crate) trace_ids: TraceIds,
     /// When this turn of the loop began.
     pub(crate) turn_began: Cell<Instant>,
@@ -89,6 +94,11 @@ impl Core {
         let id = inbox.reactor;
         pulse::add(&inbox);
         let now = driver.now();
+        let is_real = driver.spins();
+        let is_watched = is_real && config.held_max.is_some() && watching::begin();
+        if is_real {
+            inbox.watch.begin(config.held_max, config.on_held);
+        }
         let spin_max = if driver.spins() { config.spin_max } else { Duration::ZERO };
         Rc::new(Self {
             id,
@@ -104,6 +114,9 @@ impl Core {
             runtime,
             orphans: Orphans::default(),
             on_notice: config.on_notice,
+            on_lost_panic: config.on_lost_panic,
+            is_watched,
+            dumps_on_quit: is_real && config.dump_on_quit && watching::begin(),
             trace_ids: TraceIds::default(),
             turn_began: Cell::new(now),
             rest_began: Cell::new(None),

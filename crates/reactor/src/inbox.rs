@@ -15,6 +15,7 @@ use crate::core::ReactorId;
 use crate::driver::Unpark;
 use crate::pulse::{Life, Pulse};
 use crate::task::TaskId;
+use crate::watchdog::Watch;
 
 /// What other threads have said and the reactor has not read yet.
 pub(crate) struct Inbox {
@@ -27,6 +28,7 @@ pub(crate) struct Inbox {
     unparker: Arc<dyn Unpark>,
     /// What the core publishes for whoever looks at it from outside.
     pub(crate) pulse: Pulse,
+    pub(crate) watch: Watch,
 }
 
 #[derive(Default)]
@@ -48,7 +50,15 @@ pub(crate) struct Maker {
 impl Inbox {
     pub(crate) fn new(reactor: ReactorId, unparker: Arc<dyn Unpark>) -> Self {
         let (bell, is_run) = (Bell::new(), AtomicBool::new(false));
-        Self { reactor, letters: Mutex::default(), bell, is_run, unparker, pulse: Pulse::default() }
+        Self {
+            reactor,
+            letters: Mutex::default(),
+            bell,
+            is_run,
+            unparker,
+            pulse: Pulse::default(),
+            watch: Watch::default(),
+        }
     }
 
     /// A foreign thread wakes a task. Forgotten when the reactor has ended, as the task then has too.
@@ -108,18 +118,24 @@ impl Inbox {
 
     pub(crate) fn announce_running(&self) {
         self.bell.announce_awake();
-        self.is_run.store(true, Ordering::Relaxed);
+    }
+
+    /// Announces that somebody runs the reactor, from now on.
+    pub(crate) fn announce_run(&self) {
+        // Sequentially consistent with the watchdog, who looks for this before it sleeps; so is waking up.
+        self.is_run.store(true, Ordering::SeqCst);
+        self.bell.announce_awake();
     }
 
     /// Announces that nobody runs the reactor any more, for now.
     pub(crate) fn announce_out(&self) {
         self.bell.announce_awake();
-        self.is_run.store(false, Ordering::Relaxed);
+        self.is_run.store(false, Ordering::SeqCst);
     }
 
     /// What the reactor is about; from any thread.
     pub(crate) fn life(&self) -> Life {
-        match self.is_run.load(Ordering::Relaxed) {
+        match self.is_run.load(Ordering::SeqCst) {
             _ if self.bell.is_asleep() => Life::Parked,
             true => Life::Running,
             false => Life::Out,

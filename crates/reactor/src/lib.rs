@@ -129,9 +129,9 @@
 //!
 //! In reading order:
 //!
-//! - `reactor` is the loop, `core` what everything on it shares, `inbox` how other threads speak to it, by a `bell` and a
+//! - `reactor` is the loop, `config` how it behaves, `core` what everything on it shares, `inbox` how other threads speak to it, by a `bell` and a
 //!   `handle`, `pulse` what they see of it without asking, `spin` whether it looks around for a moment before it sleeps,
-//!   `timing` how long polls take; `runtime` has the cores of a program, each of which is such a reactor;
+//!   `timing` how long polls take, `watchdog` whether one of them holds its core; `runtime` has the cores of a program, each of which is such a reactor;
 //! - [`task`] is what it runs, [`context`] what goes with it through all that it calls;
 //! - sources: `interest` is what one is ready for, `about` what it is, `registration` how it is used, `waiters` are
 //!   those who wait for it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such
@@ -143,6 +143,7 @@
 #![forbid(unsafe_code)]
 
 mod reactor;
+mod config;
 mod core;
 mod bell;
 mod inbox;
@@ -151,6 +152,7 @@ mod handle;
 mod spin;
 mod runtime;
 mod timing;
+mod watchdog;
 pub mod task;
 pub mod context;
 mod interest;
@@ -179,13 +181,14 @@ pub mod buffer;
 pub mod driver;
 
 pub use blocking::{Blocking, BlockingError, blocking};
+pub use config::{Config, OnLostPanic};
 pub use driver::Signal;
 pub use driver::os::Source;
 pub use entropy::entropy;
 pub use handle::{Handle, RemoteHandle};
 pub use latch::Latch;
 pub use notice::notice;
-pub use reactor::{Config, Reactor, run};
+pub use reactor::{Reactor, run};
 pub use runtime::{CoreId, CoreIds, CoreSeat, NewCore, Runtime, cores, on_every_core, spawn_on};
 pub use shutdown::{Shutdown, is_shutting_down, request_shutdown, shutdown};
 pub use signals::{Signals, signals};

@@ -23,6 +23,7 @@ pub struct Notice<'a> {
     ///
     /// - `task` (`task` of this crate, and `reactor`): a panic or an error that nobody waits for, a task that can never
     ///   run again;
+    /// - `watchdog` (`watchdog` of this crate, to [`Config::on_held`](crate::Config::on_held)): a task holds its core;
     /// - `shutdown` (`shutdown` of this crate, and `reactor`): signals cannot be watched for; tasks had not ended when a
     ///   program that was asked to end did so;
     /// - `core` (`runtime` of this crate): a core cannot begin, or its loop fails;

@@ -91,6 +91,8 @@ pub(crate) struct Beat {
     pub(crate) turn_began: Instant,
     /// How many polls have begun.
     pub(crate) polls: u64,
+    /// How many turns have begun.
+    pub(crate) turns: u64,
     /// Whose poll goes on; [`OriginId::NONE`] between two polls, when the loop itself is at work.
     pub(crate) poll_of: OriginId,
 }
@@ -119,7 +121,7 @@ impl Pulse {
     fn look(&self, life: Life) -> Beat {
         let turn_began = Instant::from_nanos(self.turn_began.get());
         let poll_of = OriginId::from_bits(self.origin.load(Relaxed));
-        Beat { life, turn_began, polls: self.polls.get(), poll_of }
+        Beat { life, turn_began, polls: self.polls.get(), turns: self.counters.turns.get(), poll_of }
     }
 }
 

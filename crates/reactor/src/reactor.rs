@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::context::{self, Context};
 use crate::core::{Core, ReactorId};
 use crate::driver::os::Os;
+use crate::driver::os::watching::{self, DumpsOnQuit};
 use crate::driver::{Driver, Event, Park};
 use crate::handle::Handle;
 use crate::inbox::{Inbox, Maker};
-use crate::notice::{self, Notice};
 use crate::pulse;
 use crate::runtime::{CoreId, Membership, Runtime};
 use crate::task::{JoinError, Origin, budget};
@@ -35,36 +36,6 @@ use crate::timing::Turn;
 #[track_caller]
 pub fn run<F: Future>(main: F) -> F::Output {
     Runtime::default().run(main)
-}
-
-/// How a reactor behaves.
-#[non_exhaustive]
-pub struct Config {
-    /// Told what the operator should know. By default a line on stderr: it is seen by whoever looks, and costs nothing
-    /// to set up.
-    pub on_notice: Rc<dyn Fn(&Notice<'_>)>,
-    /// For how long to look again and again for something to do before the thread sleeps; zero for not at all.
-    ///
-    /// 50 µs: what a virtual machine takes to put a thread to sleep and to wake it, which would otherwise be nearly
-    /// all of the latency of a request that comes alone. It is done only while it pays, as recent turns have shown,
-    /// and no more than a twentieth of a core is spent on it in vain. More than a millisecond counts as that.
-    /// `EKIDEN_SPIN=off` in the environment makes the default zero, for whoever traces or measures a program as it is;
-    /// a driver whose clock stands while it is asked has no use for it.
-    pub spin_max: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        let is_off = std::env::var_os("EKIDEN_SPIN").is_some_and(|spin| spin == "off");
-        let spin_max = if is_off { Duration::ZERO } else { Duration::from_micros(50) };
-        Self { on_notice: Rc::new(notice::to_stderr), spin_max }
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config").field("spin_max", &self.spin_max).finish_non_exhaustive()
-    }
 }
 
 /// One event loop, on the thread that runs it. It is the only core that it knows, unless it was made by a [`Runtime`].
@@ -217,6 +188,9 @@ impl Core {
         let worked = rest_began.as_nanos() - self.turn_began.get().as_nanos();
         pulse.counters.busy_nanos.add(worked);
         pulse.counters.idle_nanos.add(now.as_nanos() - rest_began.as_nanos());
+        if self.timing.is_on() {
+            self.tasks.handle_turn_ended(self, rest_began.as_nanos());
+        }
         let polls = pulse.polls.get();
         let turn = self.timing.end_turn(worked, polls - self.polls_before.replace(polls));
         if let Turn::Long { nanos, polls } = turn {
@@ -241,6 +215,13 @@ impl Core {
         self.inbox.pulse.begin_turn(now);
     }
 
+    #[inline]
+    fn wake_watchdog(&self) {
+        if self.is_watched {
+            watching::wake();
+        }
+    }
+
     fn sleep(&self) -> io::Result<()> {
         // To sleep takes a hundred times as long as to read the clock; and a driver that waits for a timer needs it.
         let now = self.driver.now();
@@ -251,6 +232,7 @@ impl Core {
             if self.inbox.announce_park() { Park::until(self.next_deadline()).at(now) } else { Park::look() };
         let parked = self.driver.park(park, &mut |event| self.hear(event));
         self.inbox.announce_running();
+        self.wake_watchdog();
         self.inbox.pulse.counters.wakeups.add(1);
         parked
     }
@@ -369,8 +351,11 @@ impl fmt::Debug for Reactor {
     }
 }
 
-/// Keeps a reactor from being run within itself.
-struct Running<'a>(&'a Core);
+/// Keeps a reactor from being run within itself, and says that it is run.
+struct Running<'a> {
+    core: &'a Core,
+    _dumps: Option<DumpsOnQuit>,
+}
 
 impl<'a> Running<'a> {
     fn begin(core: &'a Core) -> Self {
@@ -378,15 +363,16 @@ impl<'a> Running<'a> {
             !core.running.replace(true),
             "this reactor is running already, so a task of it cannot run it"
         );
-        core.inbox.announce_running();
-        Self(core)
+        core.inbox.announce_run();
+        core.wake_watchdog();
+        Self { core, _dumps: if core.dumps_on_quit { DumpsOnQuit::new() } else { None } }
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.running.set(false);
-        self.0.inbox.announce_out();
+        self.core.running.set(false);
+        self.core.inbox.announce_out();
     }
 }
 

@@ -1,13 +1,16 @@
 //! Seeing inside: what the reactors of this process do, asked from any thread at any time, in a normal build.
 //!
 //! In reading order: `stats` are the counters of each core, `tasks` what there is to know of each task, `waits` what it
-//! waits for, `units` how times are written.
+//! waits for, `units` how times are written, `dump` prints it all.
 
 mod stats;
 mod tasks;
 mod waits;
 mod units;
+mod dump;
 
+pub use dump::{CoreDump, Dump, dump};
 pub use stats::{CoreState, CoreStats, Spawned, stats};
 pub use tasks::{Parent, TaskInfo, TaskState, tasks};
+pub(crate) use units::Brief;
 pub use waits::{HeldBy, Wait};

@@ -65,6 +65,10 @@ pub struct CoreStats {
     pub timers_fired: u64,
     /// Panics of tasks that nobody received.
     pub panics: u64,
+    /// How many polls have held the core for longer than [`Config::held_max`](crate::Config::held_max).
+    pub held: u64,
+    /// For how long the worst of them did, as far as the watchdog has seen.
+    pub held_worst: Duration,
     /// Time spent on turns; without looking around before a sleep, and sleep.
     pub busy: Duration,
     /// Time spent on looking around and sleep.
@@ -104,7 +108,7 @@ pub struct Spawned {
 }
 
 impl CoreStats {
-    fn of(reactor: &Inbox) -> Self {
+    pub(super) fn of(reactor: &Inbox) -> Self {
         let (beat, counters) = (reactor.beat(), &reactor.pulse.counters);
         Self {
             reactor: reactor.reactor.0,
@@ -117,6 +121,8 @@ impl CoreStats {
             wakeups: counters.wakeups.get(),
             timers_fired: counters.timers_fired.get(),
             panics: counters.panics.get(),
+            held: reactor.watch.held.get(),
+            held_worst: Duration::from_nanos(reactor.watch.worst_nanos.get()),
             busy: Duration::from_nanos(counters.busy_nanos.get()),
             idle: Duration::from_nanos(counters.idle_nanos.get()),
             ready: counters.ready.get(),

@@ -172,8 +172,7 @@ pub(super) fn list(core: &Core) -> Vec<TaskInfo> {
 
 impl TaskInfo {
     fn new(core: &Core, now: u64, statement: &Statement, state: TaskState) -> Self {
-        let Statement { birth, polls, untimed_polls, timed_nanos, doubt_nanos, longest_nanos, .. } =
-            *statement;
+        let Statement { birth, polls, untimed_polls, timed_nanos, doubt_nanos, longest, .. } = *statement;
         let timing = &core.timing;
         let estimate = timing.estimate(untimed_polls);
         let longest_untimed = if untimed_polls > 0 { timing.longest_untimed() } else { 0 };
@@ -190,8 +189,8 @@ impl TaskInfo {
             polls,
             busy: Duration::from_nanos(timed_nanos + estimate),
             busy_error: Duration::from_nanos(estimate + doubt_nanos + timing.lost_nanos()),
-            longest_poll: Duration::from_nanos(longest_nanos.max(longest_untimed)),
-            longest_poll_is_exact: longest_nanos >= longest_untimed && doubt_nanos == 0,
+            longest_poll: Duration::from_nanos(longest.nanos().max(longest_untimed)),
+            longest_poll_is_exact: longest.is_exact() && longest.nanos() >= longest_untimed,
             state,
             since: Duration::from_nanos(now.saturating_sub(since)),
             waits: Vec::new(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// `4 s`, `1.25 ms`, `31 min`.
 #[derive(Clone, Copy)]
-pub(super) struct Brief(pub(super) Duration);
+pub(crate) struct Brief(pub(crate) Duration);
 
 impl fmt::Display for Brief {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::CoreId;
 use super::seat::CoreSeat;
+use crate::config::Config;
 use crate::core;
 use crate::driver::JoinCore;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, Maker};
 use crate::latch::Latch;
 use crate::notice::{Level, notice};
-use crate::reactor::Config;
 
 /// Makes the configuration of each core.
 pub(crate) type MakeConfig = Arc<dyn Fn(CoreId) -> Config + Send + Sync>;

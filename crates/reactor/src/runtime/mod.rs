@@ -24,11 +24,12 @@ use std::num::NonZero;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::config::Config;
 use crate::core;
 use crate::driver::Driver;
 use crate::driver::os::Os;
 use crate::handle::RemoteHandle;
-use crate::reactor::{Config, Reactor};
+use crate::reactor::Reactor;
 
 pub use core_id::{CoreId, CoreIds, cores};
 pub(crate) use cores::Membership;

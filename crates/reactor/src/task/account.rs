@@ -26,9 +26,40 @@ pub(crate) struct Account {
     timed_nanos: Cell<u64>,
     /// Microseconds of turns of which it is not known who ran how long.
     doubt_micros: Cell<u32>,
-    /// The longest poll of which something is known, in microseconds: one that was timed, or at most a turn.
-    longest_micros: Cell<u32>,
+    /// The longest poll of which something is known: one that was timed, or at most a turn.
+    longest: Cell<Longest>,
 }
+
+/// How long a poll took: microseconds, and a bit that says whether it may have taken less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Longest(u32);
+
+impl Longest {
+    fn exactly(nanos: u64) -> Self {
+        Self(u32::try_from(nanos.div_ceil(1_000)).unwrap_or(u32::MAX).min(!AT_MOST))
+    }
+
+    fn at_most(nanos: u64) -> Self {
+        Self(Self::exactly(nanos).0 | AT_MOST)
+    }
+
+    pub(crate) fn is_exact(self) -> bool {
+        self.0 & AT_MOST == 0
+    }
+
+    pub(crate) fn nanos(self) -> u64 {
+        u64::from(self.0 & !AT_MOST) * 1_000
+    }
+
+    /// The longer one; of two that are the same, the one that is exact.
+    fn max(self, other: Self) -> Self {
+        let rank = |it: Self| (it.nanos(), it.is_exact());
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
+/// 35 minutes are left for the time.
+const AT_MOST: u32 = 1 << 31;
 
 /// Who a task is, from when it is spawned.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,7 +83,7 @@ pub(crate) struct Statement {
     pub(crate) untimed_polls: u32,
     pub(crate) timed_nanos: u64,
     pub(crate) doubt_nanos: u64,
-    pub(crate) longest_nanos: u64,
+    pub(crate) longest: Longest,
 }
 
 impl Account {
@@ -64,7 +95,7 @@ impl Account {
         self.timed_polls.set(0);
         self.timed_nanos.set(0);
         self.doubt_micros.set(0);
-        self.longest_micros.set(0);
+        self.longest.set(Longest::default());
     }
 
     #[inline]
@@ -94,7 +125,7 @@ impl Account {
     pub(crate) fn handle_timed(&self, nanos: u64) {
         self.timed_polls.set(self.timed_polls.get().wrapping_add(1));
         self.timed_nanos.set(self.timed_nanos.get() + nanos);
-        self.note_longest(nanos);
+        self.longest.set(self.longest.get().max(Longest::exactly(nanos)));
     }
 
     /// A turn turned out to be long in which it may have run, once or more, and nobody was timed. `share` is its own
@@ -105,12 +136,8 @@ impl Account {
             let doubt = u32::try_from(nanos / 1_000).unwrap_or(u32::MAX);
             self.doubt_micros.set(self.doubt_micros.get().saturating_add(doubt));
         }
-        self.note_longest(nanos);
-    }
-
-    fn note_longest(&self, nanos: u64) {
-        let micros = u32::try_from(nanos.div_ceil(1_000)).unwrap_or(u32::MAX);
-        self.longest_micros.set(self.longest_micros.get().max(micros));
+        let longest = if share < nanos { Longest::at_most(nanos) } else { Longest::exactly(nanos) };
+        self.longest.set(self.longest.get().max(longest));
     }
 
     /// Since when, in nanoseconds, it is in the state in which it is.
@@ -127,7 +154,7 @@ impl Account {
             untimed_polls: self.polls.get().wrapping_sub(self.timed_polls.get()),
             timed_nanos: self.timed_nanos.get(),
             doubt_nanos: u64::from(self.doubt_micros.get()) * 1_000,
-            longest_nanos: u64::from(self.longest_micros.get()) * 1_000,
+            longest: self.longest.get(),
         }
     }
 }
@@ -153,7 +180,7 @@ mod tests {
         let statement = account.statement();
         assert_eq!((statement.since, statement.birth.nanos, statement.birth.number), (9, 5, 3));
         assert_eq!((statement.polls, statement.untimed_polls), (11, 10));
-        assert_eq!((statement.timed_nanos, statement.longest_nanos), (20_500, 21_000));
+        assert_eq!((statement.timed_nanos, statement.longest), (20_500, Longest::exactly(21_000)));
     }
 
     #[test]
@@ -162,10 +189,18 @@ mod tests {
         alone.handle_long_turn(3_000_000, 3_000_000);
         among.handle_long_turn(3_000_000, 1_000_000);
         let (alone, among) = (alone.statement(), among.statement());
-        assert_eq!((alone.timed_nanos, alone.doubt_nanos, alone.longest_nanos), (3_000_000, 0, 3_000_000));
-        assert_eq!(
-            (among.timed_nanos, among.doubt_nanos, among.longest_nanos),
-            (1_000_000, 3_000_000, 3_000_000)
-        );
+        let longest = Longest::exactly(3_000_000);
+        assert_eq!((alone.timed_nanos, alone.doubt_nanos, alone.longest), (3_000_000, 0, longest));
+        let longest = Longest::at_most(3_000_000);
+        assert_eq!((among.timed_nanos, among.doubt_nanos, among.longest), (1_000_000, 3_000_000, longest));
+    }
+
+    #[test]
+    fn the_longest_poll_is_exact_if_it_was_timed() {
+        let longest = Longest::at_most(5_000_000).max(Longest::exactly(4_000_000));
+        assert_eq!((longest.nanos(), longest.is_exact()), (5_000_000, false));
+        let longest = longest.max(Longest::exactly(5_000_000)).max(Longest::at_most(5_000_000));
+        assert_eq!((longest.nanos(), longest.is_exact()), (5_000_000, true));
+        assert!(Longest::exactly(u64::MAX).is_exact());
     }
 }

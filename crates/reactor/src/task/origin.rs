@@ -7,9 +7,11 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
+use std::process;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::config::OnLostPanic;
 use crate::core;
 use crate::notice::{Level, notice};
 
@@ -41,6 +43,9 @@ impl Origin {
         let message = message.unwrap_or("no message");
         core::try_with(|core| core.inbox.pulse.counters.panics.add(1));
         notice(Level::Error, "task", format_args!("{what}{self}, panicked: {message}"));
+        if core::try_with(|core| core.on_lost_panic) == Some(OnLostPanic::Abort) {
+            process::abort();
+        }
     }
 
     fn addresses(self) -> (usize, (usize, usize)) {

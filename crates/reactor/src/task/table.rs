@@ -44,6 +44,8 @@ pub(crate) struct TaskTable {
     pub(crate) tick: TickScope,
     origins: OriginCache,
     generations: Cell<u32>,
+    /// Who ran last in this turn, if it is to be timed by the end of that.
+    last: Cell<Option<Rc<Entry>>>,
     /// The number of the task that was spawned last.
     spawned: Cell<u32>,
 }
@@ -111,6 +113,7 @@ impl TaskTable {
             tick: TickScope::default(),
             origins: OriginCache::default(),
             generations: Cell::new(0),
+            last: Cell::default(),
             spawned: Cell::new(0),
         }
     }
@@ -295,9 +298,27 @@ impl TaskTable {
         self.inbox.pulse.end_poll();
         entry.account.handle_polled(self.now(), waits::taken());
         if core.timing.is_on() {
-            entry.account.handle_timed(core.timing.end_poll(core.driver.now().as_nanos()));
+            self.time(core, &entry);
         }
         (entry, result)
+    }
+
+    /// Times the poll that has ended. If nobody runs after it, the end of the turn's work will be its end, and the clock
+    /// need not be read twice.
+    #[cold]
+    fn time(&self, core: &Core, entry: &Rc<Entry>) {
+        if self.ready.borrow().is_empty() {
+            self.last.set(Some(entry.clone()));
+        } else {
+            entry.account.handle_timed(core.timing.end_poll(core.driver.now().as_nanos()));
+        }
+    }
+
+    /// The work of a turn whose polls are timed has ended.
+    pub(crate) fn handle_turn_ended(&self, core: &Core, now: u64) {
+        if let Some(last) = self.last.take() {
+            last.account.handle_timed(core.timing.end_poll(now));
+        }
     }
 
     /// A turn that began then was long, and nobody was timed.

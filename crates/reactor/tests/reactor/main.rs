@@ -27,6 +27,7 @@ mod files;
 mod stdio;
 mod notices;
 mod inspecting;
+mod watching;
 mod world;
 mod stand_in;
 mod own_process;

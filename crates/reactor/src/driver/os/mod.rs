@@ -2,7 +2,8 @@
 //!
 //! In reading order: the sockets are in `tcp`, `udp` and `unix`, with what can be set of them in
 //! `options`; any other thing that mio can poll is a [`Source`]; `signals` come by a pipe; the ends of child processes
-//! are told by files of theirs, in `process`; a `pool` has threads for what blocks, `threads` are those of the cores.
+//! are told by files of theirs, in `process`; a `pool` has threads for what blocks, `threads` are those of the cores,
+//! `watching` is the watchdog's.
 
 mod tcp;
 mod udp;
@@ -12,6 +13,7 @@ mod source;
 mod signals;
 mod process;
 mod pool;
+pub(crate) mod watching;
 pub(super) mod threads;
 
 use std::cell::{OnceCell, RefCell};
@@ -160,6 +162,8 @@ impl Os {
                         signals.take(|signal, reason| match reason {
                             Reason::Exits => self.handle_exits(happened),
                             Reason::Shutdown | Reason::Listener => happened(Event::Signal(signal)),
+                            // The watchdog has a pipe of its own.
+                            Reason::Dump => {}
                         });
                     }
                 }

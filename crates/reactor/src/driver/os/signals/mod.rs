@@ -17,6 +17,9 @@ use mio::net::UnixStream;
 use super::super::Signal;
 use process::Bell;
 
+/// One that the watchdog has.
+pub(super) use process::Bell as QuitBell;
+
 /// The signals that one driver asks for.
 pub(super) struct Signals {
     pipe: RefCell<UnixStream>,
@@ -33,6 +36,15 @@ pub(super) enum Reason {
     Listener,
     /// It tells of the ends of child processes.
     Exits,
+    /// It prints what all reactors do.
+    Dump,
+}
+
+impl Reason {
+    /// Whether it is not told of a signal that the program listens for.
+    fn gives_way(self) -> bool {
+        matches!(self, Self::Shutdown | Self::Dump)
+    }
 }
 
 impl Signals {

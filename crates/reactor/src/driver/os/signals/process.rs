@@ -42,9 +42,9 @@ pub(super) fn number(signal: Signal) -> i32 {
 }
 
 /// What a driver keeps of a signal that it asked for; until it is dropped, it is told of it.
-pub(super) struct Bell {
-    pub(super) signal: Signal,
-    pub(super) reason: Reason,
+pub(in crate::driver::os) struct Bell {
+    pub(in crate::driver::os) signal: Signal,
+    pub(in crate::driver::os) reason: Reason,
     came: Arc<AtomicBool>,
 }
 
@@ -54,7 +54,7 @@ impl Bell {
     /// # Errors
     ///
     /// When the system refuses.
-    pub(super) fn new(signal: Signal, reason: Reason, writer: &OwnedFd) -> io::Result<Self> {
+    pub(in crate::driver::os) fn new(signal: Signal, reason: Reason, writer: &OwnedFd) -> io::Result<Self> {
         let writer = writer.try_clone()?;
         let mut process = Process::lock();
         process.prepare(signal)?;
@@ -66,7 +66,7 @@ impl Bell {
     }
 
     /// Whether the signal came since the last time.
-    pub(super) fn has_rung(&self) -> bool {
+    pub(in crate::driver::os) fn has_rung(&self) -> bool {
         self.came.swap(false, Ordering::SeqCst)
     }
 }
@@ -139,7 +139,7 @@ impl Process {
         change(handled);
         let arranged = handled.arrange(&was_asked);
         if arranged.is_err() {
-            handled.ropes.retain(|rope| !rope.registered.is_empty() || rope.reason == Reason::Shutdown);
+            handled.ropes.retain(|rope| !rope.registered.is_empty() || rope.reason.gives_way());
         }
         handled.arrange_default();
         if !self.handled.iter().any(|handled| handled.is_asked_for(Reason::Shutdown)) {
@@ -158,7 +158,7 @@ impl Handled {
     fn arrange(&mut self, was_asked: &Arc<AtomicBool>) -> io::Result<()> {
         let (number, is_listened_for) = (number(self.signal), self.is_asked_for(Reason::Listener));
         // Those who are told before those who are not any more: none is lost in between.
-        let is_told = |rope: &Rope| rope.reason != Reason::Shutdown || !is_listened_for;
+        let is_told = |rope: &Rope| !rope.reason.gives_way() || !is_listened_for;
         for rope in self.ropes.iter_mut().filter(|rope| is_told(rope)) {
             rope.tie(number)?;
         }

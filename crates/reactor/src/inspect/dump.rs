@@ -1,0 +1,315 @@
+//! The dump: what every reactor of the process does, as a table to read, also while a core is blocked.
+
+use std::cmp::Reverse;
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use super::stats::{CoreState, CoreStats, Spawned};
+use super::tasks::{TaskInfo, TaskState, list};
+use super::units::Brief;
+use crate::core;
+use crate::driver::os::watching;
+use crate::inbox::{Inbox, Maker};
+use crate::pulse;
+
+/// Prints on stderr what every reactor of the process does; as `SIGQUIT` does by default.
+///
+/// From any thread. Each core is asked for its tasks and has a quarter of a second to answer; of one that does not, the
+/// task is named that holds it, and for how long. On a core's own thread that core answers at once, and waits for the
+/// others so long at most.
+///
+/// ```
+/// ekiden_reactor::run(async {
+///     ekiden_reactor::inspect::dump();
+/// });
+/// ```
+pub fn dump() {
+    // Not `eprintln!`, which panics: a full disk behind stderr must not end what serves.
+    drop(io::stderr().write_all(Dump::take().to_string().as_bytes()));
+}
+
+/// What every reactor of the process does, at one moment. Its text is a table of 80 columns, the worst first.
+///
+/// ```
+/// use ekiden_reactor::inspect::Dump;
+///
+/// ekiden_reactor::run(async {
+///     let text = Dump::take().to_string();
+///     assert!(text.lines().all(|line| line.chars().count() <= 80));
+///     assert!(text.contains("main"));
+/// });
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Dump {
+    /// The reactors: first those that are held, the others in the order in which they were made.
+    pub cores: Vec<CoreDump>,
+}
+
+/// What one reactor does.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CoreDump {
+    /// Its counters.
+    pub stats: CoreStats,
+    /// Its tasks, the worst first: those whose longest poll took long; those that were woken and wait for their turn;
+    /// those that nothing can wake; then those that have waited longest. `None` if it did not answer.
+    pub tasks: Option<Vec<TaskInfo>>,
+    /// For how long the turn has gone on in which it does not answer.
+    pub held: Option<Duration>,
+}
+
+impl Dump {
+    /// Asks all reactors; see [`dump`].
+    #[must_use]
+    pub fn take() -> Self {
+        let reactors = pulse::reactors();
+        let (tell, told) = mpsc::channel();
+        let here = core::try_with(|core| core.id);
+        let asked =
+            reactors.iter().filter(|reactor| Some(reactor.reactor) != here && ask(reactor, &tell)).count();
+        drop(tell);
+        let mut answers = Vec::new();
+        if let Some(answer) = core::try_with(|core| (core.id, list(core))) {
+            answers.push(answer);
+        }
+        let until = watching::now() + PATIENCE;
+        while answers.len() < asked + usize::from(here.is_some()) {
+            match told.recv_timeout(until - watching::now()) {
+                Ok(answer) => answers.push(answer),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        let mut cores: Vec<CoreDump> = reactors
+            .iter()
+            .map(|reactor| {
+                let answer = answers.iter().position(|(id, _)| *id == reactor.reactor);
+                CoreDump::new(reactor, answer.map(|index| answers.swap_remove(index).1))
+            })
+            .collect();
+        cores.sort_by_key(|core| Reverse(core.held));
+        Self { cores }
+    }
+}
+
+/// Asks a reactor for its tasks, by a letter; false if nobody would read it.
+fn ask(reactor: &Arc<Inbox>, tell: &mpsc::Sender<(core::ReactorId, Vec<TaskInfo>)>) -> bool {
+    // In a world made up for a test nothing goes on while we wait.
+    if !reactor.watch.is_real() || reactor.life() == pulse::Life::Out {
+        return false;
+    }
+    let tell = tell.clone();
+    let make = Box::new(move || {
+        if let Some(answer) = core::try_with(|core| (core.id, list(core))) {
+            // Nobody waits any more when sending fails.
+            drop(tell.send(answer));
+        }
+    });
+    reactor.send(Maker { make, place: Location::caller() }).is_ok()
+}
+
+impl CoreDump {
+    fn new(reactor: &Inbox, tasks: Option<Vec<TaskInfo>>) -> Self {
+        let stats = CoreStats::of(reactor);
+        let is_held = tasks.is_none() && stats.state == CoreState::Running && reactor.watch.is_real();
+        let held = is_held.then(|| watching::now() - stats.turn_began);
+        let tasks = tasks.map(|mut tasks| {
+            tasks.sort_by_key(badness);
+            tasks
+        });
+        Self { stats, tasks, held }
+    }
+}
+
+/// The less the worse.
+fn badness(task: &TaskInfo) -> (u8, Reverse<Duration>) {
+    let ran_long = task.longest_poll >= LONG_POLL && task.longest_poll_is_exact;
+    match task.state {
+        _ if ran_long => (0, Reverse(task.longest_poll)),
+        TaskState::Ready if task.since >= LONG_READY => (1, Reverse(task.since)),
+        TaskState::Stuck => (2, Reverse(task.since)),
+        TaskState::Waiting => (3, Reverse(task.since)),
+        TaskState::Ready | TaskState::Running => (4, Reverse(task.since)),
+    }
+}
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cores.iter().try_for_each(|core| core.fmt(f))
+    }
+}
+
+/// ```text
+/// reactor 1: parked · busy 37 % · 4,812 turns · 12 tasks · 5 timers · 9 sources
+///     id state      since    polls      busy   longest  name, place
+///     12 waiting     31 s     4812    ~1.2 s    ≤10 ms  clerk, src/office.rs:7
+///          read tcp 10.0.0.7:5432 · timer in 4 s
+/// ```
+impl fmt::Display for CoreDump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_stats(f)?;
+        if let Some(held) = self.held {
+            let by: &dyn fmt::Display = match &self.stats.running {
+                Some(by) => by,
+                None => &"the loop itself",
+            };
+            let text =
+                format!("HELD for {} by {by}: it does not answer, and nothing else runs there", Brief(held));
+            return write_wrapped(f, "  ", text.split(' '), " ");
+        }
+        match &self.tasks {
+            None => writeln!(f, "  nobody runs it"),
+            Some(tasks) => {
+                writeln!(f, "{HEAD}")?;
+                tasks.iter().take(TASKS_MAX).try_for_each(|task| write_task(f, task))?;
+                let more = tasks.len().saturating_sub(TASKS_MAX);
+                if more > 0 { writeln!(f, "  and {more} more") } else { Ok(()) }
+            }
+        }
+    }
+}
+
+impl CoreDump {
+    fn write_stats(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CoreStats { reactor, state, busy, idle, turns, polls, .. } = self.stats;
+        let state = match state {
+            CoreState::Out => "not run",
+            CoreState::Running => "running",
+            CoreState::Parked => "parked",
+        };
+        let mut parts = vec![format!("reactor {reactor}: {state}")];
+        let time = (busy + idle).as_secs_f64();
+        if time > 0.0 {
+            parts.push(format!("busy {:.0} %", 100.0 * busy.as_secs_f64() / time));
+        }
+        parts.push(format!("turns {turns}"));
+        parts.push(format!("polls {polls}"));
+        let stats = &self.stats;
+        for (what, count) in [
+            ("ready", stats.ready),
+            ("tasks", stats.tasks),
+            ("timers", stats.timers),
+            ("sources", stats.sources),
+            ("connections", stats.connections),
+            ("lost panics", stats.panics),
+            ("polls that held the core", stats.held),
+        ] {
+            if count > 0 {
+                parts.push(format!("{what} {count}"));
+            }
+        }
+        if stats.held > 0 {
+            parts.push(format!("the worst {}", Brief(stats.held_worst)));
+        }
+        write_wrapped(f, "", parts.iter().map(String::as_str), " · ")
+    }
+}
+
+fn write_task(f: &mut fmt::Formatter<'_>, task: &TaskInfo) -> fmt::Result {
+    let state = match task.state {
+        TaskState::Running => "running",
+        TaskState::Ready => "ready",
+        TaskState::Stuck => "STUCK",
+        TaskState::Waiting => "waiting",
+    };
+    let longest = match task.longest_poll_is_exact {
+        true => Brief(task.longest_poll).to_string(),
+        false => format!("≤{}", Brief(task.longest_poll)),
+    };
+    let is_vague = task.busy_error * 10 > task.busy;
+    let busy = format!("{}{}", if is_vague { "~" } else { "" }, Brief(task.busy));
+    let mut line = format!(
+        "{:>6} {state:<7} {:>8} {:>8} {:>9} {longest:>9}  ",
+        task.id,
+        Brief(task.since),
+        task.polls,
+        busy,
+    );
+    let room = WIDTH.saturating_sub(line.chars().count());
+    line.push_str(&fitting(task.spawned, room));
+    writeln!(f, "{line}")?;
+    if task.waits.is_empty() {
+        return match task.state {
+            TaskState::Waiting => writeln!(f, "{INDENT}something of its own"),
+            TaskState::Stuck => writeln!(f, "{INDENT}nothing that could wake it"),
+            TaskState::Ready | TaskState::Running => Ok(()),
+        };
+    }
+    let waits: Vec<String> = task.waits.iter().map(ToString::to_string).collect();
+    write_wrapped(f, INDENT, waits.iter().map(String::as_str), " · ")
+}
+
+/// A name and a place, of which the end says most, in so many columns.
+fn fitting(spawned: Spawned, room: usize) -> String {
+    let text = spawned.brief().to_string();
+    let len = text.chars().count();
+    if len <= room {
+        return text;
+    }
+    let name = spawned.name.map_or(String::new(), |name| format!("{name}, "));
+    let named = name.chars().count();
+    let place = text.chars().skip(named);
+    if named + SHORTEST_PLACE > room {
+        return text.chars().take(room.saturating_sub(1)).chain(['…']).collect();
+    }
+    // From a folder on, if one begins there.
+    let tail: String = place.skip(len - room + 1).collect();
+    let tail = tail.find('/').map_or(&*tail, |at| &tail[at..]);
+    format!("{name}…{tail}")
+}
+
+/// Writes parts into lines of 80 columns, the first of which begins with an indent and the others with one more.
+fn write_wrapped<'a>(
+    f: &mut fmt::Formatter<'_>,
+    indent: &str,
+    parts: impl Iterator<Item = &'a str>,
+    between: &str,
+) -> fmt::Result {
+    let (mut line, mut is_empty) = (indent.to_owned(), true);
+    for part in parts {
+        let len = line.chars().count() + between.chars().count() + part.chars().count();
+        if !is_empty && len > WIDTH {
+            writeln!(f, "{}", line.trim_end())?;
+            line = format!("{indent}  ");
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push_str(between);
+        }
+        // What is longer than a line is cut into pieces of one.
+        for letter in part.chars() {
+            if line.chars().count() == WIDTH {
+                writeln!(f, "{line}")?;
+                line = format!("{indent}  ");
+            }
+            line.write_char(letter)?;
+        }
+        is_empty = false;
+    }
+    writeln!(f, "{}", line.trim_end())
+}
+
+/// What a terminal shows of a line.
+const WIDTH: usize = 80;
+
+const HEAD: &str = "    id state      since    polls      busy   longest  name, place";
+const INDENT: &str = "         ";
+
+/// Less than this says nothing of a place.
+const SHORTEST_PLACE: usize = 12;
+
+/// A core that is well answers within a turn of its loop, which is a millisecond.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// From here on a poll is worth being at the top.
+const LONG_POLL: Duration = Duration::from_millis(10);
+
+/// So long a task that was woken waits only where others take too long.
+const LONG_READY: Duration = Duration::from_millis(10);
+
+/// Of one core. More than anybody reads; the worst are the first.
+const TASKS_MAX: usize = 1_000;

@@ -1,0 +1,194 @@
+//! A core that is held by a task: what is told of it while it is held, and how the table reads.
+
+use std::future::pending;
+use std::process::Command;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use ekiden_reactor::driver::hand::Hand;
+use ekiden_reactor::inspect::{CoreDump, CoreState, Dump};
+use ekiden_reactor::{Config, Handle, Latch, OnLostPanic, Reactor, sleep, spawn, spawn_named, yield_now};
+
+/// Met only by a test that fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A reactor on a thread of its own, held by a task named `holder` while `test` runs. What the watchdog tells of it is
+/// sent along.
+fn while_a_core_is_held(held_max: Option<Duration>, test: impl FnOnce(&Handle, &Receiver<String>)) {
+    let (release, released) = mpsc::channel::<()>();
+    let ((tell_handle, handle), (tell, told)) = (mpsc::channel(), mpsc::channel());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut config = Config::default();
+            config.held_max = held_max;
+            config.on_held = std::sync::Arc::new(move |notice| tell.send(notice.to_string()).unwrap());
+            let reactor = Reactor::new(config).unwrap();
+            let handle = reactor.handle();
+            reactor.run(async move {
+                drop(spawn_named("bystander", pending::<()>()));
+                yield_now().await;
+                let holder = spawn_named("holder", async move {
+                    tell_handle.send(handle).unwrap();
+                    let _ = released.recv(); // whether it was released or the test has failed
+                });
+                holder.await.unwrap();
+            });
+        });
+        let release = release; // dropped when the test fails, too
+        test(&handle.recv_timeout(PATIENCE).unwrap(), &told);
+        drop(release);
+    });
+}
+
+/// What the dump says of a reactor.
+fn dump_of(handle: &Handle) -> CoreDump {
+    let number = handle.stats().reactor;
+    Dump::take().cores.into_iter().find(|core| core.stats.reactor == number).expect("it has not ended")
+}
+
+#[test]
+fn a_task_that_holds_its_core_is_told_while_it_does() {
+    let limit = Duration::from_millis(5);
+    while_a_core_is_held(Some(limit), |handle, told| {
+        let line = told.recv_timeout(PATIENCE).unwrap();
+        let number = handle.stats().reactor;
+        assert!(line.starts_with("warning: watchdog: holder, spawned at crates/reactor/tests/"), "{line}");
+        assert!(line.contains(&format!(", holds reactor {number} for ")), "{line}");
+        let stats = handle.stats();
+        assert_eq!((stats.state, stats.held), (CoreState::Running, 1), "it is held still");
+        assert!(stats.held_worst >= limit);
+        // And again, when it is ten times as long.
+        told.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(handle.stats().held, 1, "it is the same");
+    });
+}
+
+#[test]
+fn who_does_not_want_to_be_watched_is_not() {
+    while_a_core_is_held(None, |handle, told| {
+        // The dump waits for the core, longer than the watchdog would.
+        assert!(dump_of(handle).held.is_some());
+        assert_eq!((handle.stats().held, told.try_recv()), (0, Err(mpsc::TryRecvError::Empty)));
+    });
+}
+
+#[test]
+fn the_dump_prints_while_a_core_is_held_and_says_by_whom() {
+    while_a_core_is_held(Some(PATIENCE), |handle, _told| {
+        let dump = dump_of(handle);
+        assert!(dump.tasks.is_none() && dump.held.is_some());
+        let text = dump.to_string();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let said = words.join(" ");
+        assert!(said.contains("HELD for ") && said.contains(" by holder, spawned at crates/"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    });
+}
+
+#[test]
+fn a_parked_core_is_asked_and_answers() {
+    let (tell, told) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let reactor = Reactor::new(Config::default()).unwrap();
+            let (handle, stop) = (reactor.handle(), Latch::new());
+            reactor.run(async move {
+                let (waits, stopped) = (spawn_named("waits", sleep(Duration::from_secs(3600))), stop.wait());
+                STOP.set(Some(stop));
+                yield_now().await;
+                tell.send(handle).unwrap();
+                stopped.await;
+                drop(waits);
+            });
+        });
+        let handle = told.recv_timeout(PATIENCE).unwrap();
+        let dump = dump_of(&handle);
+        let tasks = dump.tasks.expect("it answers");
+        let waits = tasks.iter().find(|task| task.spawned.name == Some("waits")).unwrap();
+        assert!(waits.waits[0].to_string().starts_with("timer in "));
+        drop(handle.spawn(|| async { STOP.take().unwrap().open() }));
+    });
+}
+
+thread_local! {
+    /// What ends the reactor of a thread.
+    static STOP: std::cell::Cell<Option<Latch>> = const { std::cell::Cell::new(None) };
+}
+
+#[test]
+fn the_worst_come_first_and_lines_fit_a_terminal() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let second = Duration::from_secs(1);
+        let long = spawn_named("took long", {
+            let clock = clock.clone();
+            async move {
+                for _ in 0..3 {
+                    clock.advance(Duration::from_millis(20));
+                    yield_now().await;
+                }
+                sleep(second * 3600).await;
+            }
+        });
+        for _ in 0..5 {
+            yield_now().await;
+        }
+        clock.pass(Duration::from_millis(1)).await;
+        let older = spawn_named("waits longer", sleep(second * 3600));
+        yield_now().await;
+        clock.advance(second * 60);
+        let younger =
+            spawn_named("waits, and has a name that is too long for any table", sleep(second * 3600));
+        let latch = Latch::new();
+        let ready = spawn_named("was woken", latch.wait());
+        let stuck = spawn_named("nobody wakes it", pending::<()>());
+        yield_now().await;
+        latch.open();
+        clock.advance(second);
+        let number = Handle::current().stats().reactor;
+        let dump = Dump::take();
+        let core = dump.cores.iter().find(|core| core.stats.reactor == number).unwrap();
+        let names: Vec<_> = core.tasks.iter().flatten().filter_map(|task| task.spawned.name).collect();
+        let expected = [
+            "took long",
+            "was woken",
+            "nobody wakes it",
+            "waits longer",
+            "waits, and has a name that is too long for any table",
+            "main",
+        ];
+        assert_eq!(names, expected, "{core}");
+        let text = core.to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(
+            text.contains("\n         timer in ") && text.contains("nothing that could wake it"),
+            "{text}"
+        );
+        drop((long, older, younger, ready, stuck));
+    });
+}
+
+#[test]
+fn a_lost_panic_ends_the_process_where_that_is_asked_for() {
+    const ASKED: &str = "EKIDEN_TEST_ENDS_BY_A_LOST_PANIC";
+    if std::env::var_os(ASKED).is_some() {
+        let mut config = Config::default();
+        config.on_lost_panic = OnLostPanic::Abort;
+        Reactor::new(config).unwrap().run(async {
+            assert!(spawn(async { panic!("received") }).await.is_err());
+            eprintln!("it goes on");
+            drop(spawn_named("the last", async { panic!("lost") }));
+            yield_now().await;
+            eprintln!("and on");
+        });
+        return;
+    }
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    let name = "watching::a_lost_panic_ends_the_process_where_that_is_asked_for";
+    let ended = again.args(["--exact", name, "--nocapture"]).env(ASKED, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended.status), Some(6), "{said}");
+    assert!(said.contains("it goes on") && !said.contains("and on"), "{said}");
+    assert!(said.contains("error: task: the last, spawned at "), "{said}");
+}
