@@ -31,3 +31,4 @@ mod watching;
 mod world;
 mod stand_in;
 mod own_process;
+mod stress;
