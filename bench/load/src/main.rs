@@ -4,7 +4,8 @@
 //! never pins itself, and never decides what is measured.
 //!
 //! ```text
-//! load echo ADDR --connections N (--bytes N | --http) [--warm-up SECONDS] (--seconds SECONDS | --requests N) [--pace PER_SECOND]
+//! load echo ADDR --connections N (--bytes N | --http) [--warm-up SECONDS] (--seconds SECONDS | --requests N) [--pace PER_SECOND [--sleep]]
+//!     [--heavy-every N --heavy-micros MICROSECONDS]
 //! load hold ADDR --connections N [--http]
 //! ```
 #![forbid(unsafe_code)]
@@ -49,8 +50,14 @@ fn options(mut parser: Parser) -> Result<Echo, lexopt::Error> {
             Arg::Long("seconds") => echo.until = Until::Passed(seconds(&mut parser)?),
             Arg::Long("requests") => echo.until = Until::Done(parser.value()?.parse()?),
             Arg::Long("pace") => echo.pace = Some(parser.value()?.parse()?),
+            Arg::Long("sleep") => echo.sleeps = true,
+            Arg::Long("heavy-every") => echo.heavy.get_or_insert_default().0 = parser.value()?.parse()?,
+            Arg::Long("heavy-micros") => echo.heavy.get_or_insert_default().1 = parser.value()?.parse()?,
             _ => return Err(argument.unexpected()),
         }
+    }
+    if let Some((every, _)) = &mut echo.heavy {
+        *every = (*every).max(1);
     }
     Ok(echo)
 }

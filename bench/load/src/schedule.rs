@@ -43,6 +43,11 @@ impl Schedule {
         })
     }
 
+    /// When the next turn by the pace comes.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        Some(self.begun + self.gap?.mul_f64(self.cursor as f64))
+    }
+
     /// The next connection whose turn has come by the pace; it may be busy still.
     pub(crate) fn next_turn(&mut self, now: Instant) -> Option<usize> {
         let due = self.begun + self.gap?.mul_f64(self.cursor as f64);

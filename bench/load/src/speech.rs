@@ -19,6 +19,15 @@ impl Speech {
         }
     }
 
+    /// The request of a connection whose requests are heavy: the server is to work so long for each. Only servers that
+    /// are made for it know how, and to others it is a message like any other.
+    pub(crate) fn heavy_request(self, micros: u32) -> Vec<u8> {
+        let mut request = self.request();
+        request[4] = b'w';
+        request[5..9].copy_from_slice(&micros.to_be_bytes());
+        request
+    }
+
     /// How many bytes each answer has, which one request tells: servers answer alike to the byte.
     pub(crate) fn reply_bytes(self, addr: SocketAddr) -> Result<usize> {
         self.ask(&mut TcpStream::connect(addr)?)

@@ -22,8 +22,16 @@ pub(crate) struct Echo {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Speech {
-    Echo { bytes: usize },
+    Echo {
+        bytes: usize,
+    },
     Http,
+    /// Messages of 64 bytes. Those of each so manyth connection ask the server to work for so long, and are not in the
+    /// report; and the load sleeps between them, since the server has every core.
+    Uneven {
+        heavy_every: usize,
+        heavy_micros: u32,
+    },
 }
 
 #[derive(Clone, Copy)]
@@ -44,9 +52,10 @@ pub(crate) enum Length {
 
 impl Echo {
     pub(crate) fn run(&self, addr: SocketAddr, watch: &mut Watch) -> Result<Outcome> {
-        let mut child = Place::Asking
-            .spawn(self.command(addr).stdout(Stdio::piped()))
-            .context("cannot start the load")?;
+        let place =
+            if matches!(self.speech, Speech::Uneven { .. }) { Place::Anywhere } else { Place::Asking };
+        let mut child =
+            place.spawn(self.command(addr).stdout(Stdio::piped())).context("cannot start the load")?;
         let mut lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
         ensure!(
             lines.next().transpose()?.as_deref() == Some("measuring"),
@@ -67,6 +76,15 @@ impl Echo {
         match self.speech {
             Speech::Echo { bytes } => command.args(["--bytes", &bytes.to_string()]),
             Speech::Http => command.arg("--http"),
+            Speech::Uneven { heavy_every, heavy_micros } => command.args([
+                "--bytes",
+                "64",
+                "--sleep",
+                "--heavy-every",
+                &heavy_every.to_string(),
+                "--heavy-micros",
+                &heavy_micros.to_string(),
+            ]),
         };
         match self.length {
             Length::Requests(requests) => command.args(["--requests", &requests.to_string()]),

@@ -7,6 +7,7 @@ pub(crate) mod echo;
 pub(crate) mod wrk;
 pub(crate) mod h2load;
 pub(crate) mod client;
+pub(crate) mod hold;
 
 use std::time::{Duration, Instant};
 
@@ -31,12 +32,20 @@ pub(crate) struct Outcome {
 pub(crate) struct Measured {
     pub(crate) figures: Figures,
     pub(crate) has_saturated: bool,
+    /// The share of the server's busiest thread, if it has several.
+    busiest: Option<f64>,
 }
 
 impl Measured {
     /// Figures that no load could have held back.
     pub(crate) fn of(figures: Figures) -> Self {
-        Self { figures, has_saturated: false }
+        Self { figures, has_saturated: false, busiest: None }
+    }
+
+    /// With how evenly the server's threads were used.
+    pub(crate) fn with_balance(mut self) -> Self {
+        self.figures.extend(self.busiest.map(|share| (Figure::Busiest, share)));
+        self
     }
 
     /// The same from the other end: the client is what is measured, and it is as busy as it can be.
@@ -82,7 +91,7 @@ impl Watch {
     /// It has counted: what comes after, like closing its connections, is nobody's request.
     pub(crate) fn end(&mut self) -> Result<()> {
         self.took = self.begun.elapsed();
-        self.used = Cpu::of(self.pid)?.since(self.before);
+        self.used = Cpu::of(self.pid)?.since(&self.before);
         Ok(())
     }
 }
@@ -103,7 +112,7 @@ pub(crate) fn measure(server: &Server, load: impl FnOnce(&mut Watch) -> Result<O
     figures.extend(outcome.more);
     let server_busy = total / watch.took.as_secs_f64();
     let has_saturated = outcome.busy.is_some_and(|busy| busy > FULL) && server_busy < FULL;
-    Ok(Measured { figures, has_saturated })
+    Ok(Measured { figures, has_saturated, busiest: watch.used.busiest() })
 }
 
 /// The share of a core from which it counts as full: the kernel's own work takes some per cent of it.

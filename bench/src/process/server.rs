@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ use super::Place;
 pub(crate) struct Server {
     child: Child,
     pub(crate) addr: SocketAddr,
+    /// What it prints.
+    lines: Receiver<String>,
     has_ended: bool,
 }
 
@@ -38,10 +40,9 @@ impl Server {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
         let mut child = place.spawn(command).with_context(|| format!("cannot start {command:?}"))?;
         let output = BufReader::new(child.stdout.take().expect("its output is piped"));
-        let addr = first_line(output, listens);
         let nowhere = ([127, 0, 0, 1], 0).into();
-        let mut server = Self { child, addr: nowhere, has_ended: false };
-        match addr {
+        let mut server = Self { child, addr: nowhere, lines: lines_of(output), has_ended: false };
+        match server.next_line(listens) {
             Some(addr) => server.addr = addr,
             None => {
                 server.terminate()?;
@@ -55,6 +56,21 @@ impl Server {
         self.child.id()
     }
 
+    /// What the next line says that says something, if it comes in time.
+    pub(crate) fn next_line<T>(&self, says: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let line = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?;
+            if let Some(said) = says(&line) {
+                return Some(said);
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill(Pid::from_raw(watched(self.child.id()) as i32), signal)?)
+    }
+
     /// Ends it, and waits until what watched it has written down what it saw.
     pub(crate) fn end(mut self) -> Result<()> {
         self.terminate()
@@ -64,7 +80,7 @@ impl Server {
         if std::mem::replace(&mut self.has_ended, true) {
             return Ok(());
         }
-        let _ = kill(Pid::from_raw(watched(self.child.id()) as i32), Signal::SIGTERM);
+        let _ = self.signal(Signal::SIGTERM);
         let deadline = Instant::now() + PATIENCE;
         while self.child.try_wait()?.is_none() {
             if Instant::now() > deadline {
@@ -84,18 +100,11 @@ impl Drop for Server {
     }
 }
 
-/// What the first line says that says something, if it comes in time.
-fn first_line<T>(output: BufReader<ChildStdout>, says: impl Fn(&str) -> Option<T>) -> Option<T> {
+/// Reads on when nobody listens any more: a server that cannot write might end by it.
+fn lines_of(output: BufReader<ChildStdout>) -> Receiver<String> {
     let (lines, heard) = mpsc::channel();
-    // It reads on when nobody listens any more: a server that cannot write might end by it.
     thread::spawn(move || output.lines().map_while(Result::ok).for_each(|line| drop(lines.send(line))));
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let line = heard.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?;
-        if let Some(said) = says(&line) {
-            return Some(said);
-        }
-    }
+    heard
 }
 
 /// The end of what a program complained of. What valgrind adds about itself says nothing of the program.

@@ -1,15 +1,19 @@
 //! What a process has used, by `/proc`.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 /// Time of processor, of all threads.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Cpu {
     /// Exact to the scheduler's tick.
     pub(crate) total: Duration,
+    /// By thread.
+    threads: BTreeMap<OsString, Duration>,
     /// How much of it was the program's own, of 1. Sampled by the kernel's clock tick: rough below a second.
     user_ticks: u64,
     system_ticks: u64,
@@ -17,27 +21,40 @@ pub(crate) struct Cpu {
 
 impl Cpu {
     pub(crate) fn of(pid: u32) -> Result<Self> {
-        let mut nanos = 0;
+        let mut threads = BTreeMap::new();
         for thread in fs::read_dir(format!("/proc/{pid}/task")).context("the process is gone")?.flatten() {
             // One that ends meanwhile takes its count along; servers keep their threads.
             let counted = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-            nanos += counted.split(' ').next().and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
+            let nanos = counted.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0);
+            threads.insert(thread.file_name(), Duration::from_nanos(nanos));
         }
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the process is gone")?;
         let (user_ticks, system_ticks) = ticks(&stat).context("/proc/PID/stat is not as it was")?;
-        Ok(Self { total: Duration::from_nanos(nanos), user_ticks, system_ticks })
+        Ok(Self { total: threads.values().sum(), threads, user_ticks, system_ticks })
     }
 
-    pub(crate) fn since(self, before: Self) -> Self {
+    pub(crate) fn since(self, before: &Self) -> Self {
+        let earlier = |thread: &OsString| before.threads.get(thread).copied().unwrap_or_default();
+        let threads = self.threads.into_iter().map(|(thread, used)| {
+            let used = used.saturating_sub(earlier(&thread));
+            (thread, used)
+        });
         Self {
             total: self.total.saturating_sub(before.total),
+            threads: threads.collect(),
             user_ticks: self.user_ticks - before.user_ticks,
             system_ticks: self.system_ticks - before.system_ticks,
         }
     }
 
+    /// How much of it the busiest thread used, of 1; none if there is only one.
+    pub(crate) fn busiest(&self) -> Option<f64> {
+        let most = self.threads.values().max()?;
+        (self.threads.len() > 1).then(|| most.as_secs_f64() / self.total.as_secs_f64())
+    }
+
     /// Seconds in the program and in the kernel.
-    pub(crate) fn split(self) -> (f64, f64) {
+    pub(crate) fn split(&self) -> (f64, f64) {
         let ticks = (self.user_ticks + self.system_ticks).max(1) as f64;
         let total = self.total.as_secs_f64();
         (total * self.user_ticks as f64 / ticks, total * self.system_ticks as f64 / ticks)

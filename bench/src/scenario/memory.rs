@@ -1,16 +1,11 @@
 //! Memory: what a connection costs that says nothing.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-
-use anyhow::{Context, Result, ensure};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use anyhow::{Context, Result};
 
 use super::{Scenario, serve};
 use crate::load::Measured;
-use crate::packages::program;
+use crate::load::hold::{Held, connections_at_most};
 use crate::peers::Peer;
-use crate::process::Place;
 use crate::process::server::Server;
 use crate::process::usage::resident;
 use crate::results::Figure;
@@ -26,11 +21,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
 };
 
 fn run(rounds: &mut Rounds) -> Result<()> {
-    // A server has some files of its own, and the limit is for each process.
-    let (_, files_max) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, files_max, files_max)?;
-    let most = if rounds.pace.is_quick { 4_000 } else { CONNECTIONS_MAX };
-    let most = most.min((files_max as usize).saturating_sub(200));
+    let most = connections_at_most(if rounds.pace.is_quick { 4_000 } else { CONNECTIONS_MAX })?;
     let mut framed = rounds.of_kind("memory");
     // By hand, a frame is as good as any bytes.
     framed.extend(rounds.of_kind("echo").into_iter().filter(|peer| peer.name == "limit"));
@@ -55,18 +46,9 @@ fn hold(peer: &Peer, connections: usize) -> Result<Measured> {
 
 /// What is resident while that many connections are idle.
 fn with_connections(peer: &Peer, server: &Server, connections: usize) -> Result<u64> {
-    let mut command = Command::new(program("load"));
-    command.args(["hold", &server.addr.to_string(), "--connections", &connections.to_string()]);
-    if peer.kind == "http1" {
-        command.arg("--http");
-    }
-    let mut child = Place::Asking.spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("its output is piped")).read_line(&mut line)?;
+    let held = Held::open(server, connections, peer.kind == "http1")?;
     let resident = resident(server.pid());
-    drop(child.stdin.take());
-    child.wait()?;
-    ensure!(line == format!("held {connections}\n"), "the connections could not be held");
+    held.close()?;
     resident.context("the server ended")
 }
 

@@ -3,6 +3,7 @@
 mod echo;
 mod http;
 mod memory;
+mod idle;
 mod calls;
 mod micro;
 mod cores;
@@ -44,6 +45,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
     micro::TIMERS,
     micro::MIDDLEWARE,
     memory::SCENARIO,
+    idle::SCENARIO,
     cores::SCENARIO,
     build::SCENARIO,
 ];
