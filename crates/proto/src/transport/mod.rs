@@ -174,8 +174,12 @@ impl<Io: AsyncRead + Unpin, Codec: Decoder> Transport<Io, Codec> {
     ///
     /// If reading fails, if the bytes are no frame, or if they end in the middle of one. After an error there is
     /// only `None`.
-    pub async fn next(&mut self) -> Option<NextFrame<Codec>> {
-        poll_fn(|cx| self.poll_next(cx)).await
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the name is that of `StreamExt`, and an iterator it is not"
+    )]
+    pub fn next(&mut self) -> impl Future<Output = Option<NextFrame<Codec>>> {
+        poll_fn(|cx| self.poll_next(cx))
     }
 
     /// Polls for what [`next`](Self::next) waits for.
@@ -211,13 +215,21 @@ impl<Io: AsyncWrite + Unpin, Codec> Transport<Io, Codec> {
     /// # Errors
     ///
     /// If writing fails, or the item cannot be encoded; then nothing of it was sent.
-    pub async fn send<T>(&mut self, item: T) -> Result<(), SendError<Codec::Error>>
+    // Not an `async fn`, which would keep the item's place beside that of what it waits for: an idle connection has one.
+    pub fn send<T>(&mut self, item: T) -> impl Future<Output = Result<(), SendError<Codec::Error>>>
     where
         Codec: Encoder<T>,
     {
-        poll_fn(|cx| self.poll_ready(cx)).await.map_err(SendError::Io)?;
-        self.start_send(item).map_err(SendError::Encode)?;
-        self.flush().await.map_err(SendError::Io)
+        let mut item = Some(item);
+        poll_fn(move |cx| {
+            if item.is_some() {
+                ready!(self.poll_ready(cx)).map_err(SendError::Io)?;
+            }
+            if let Some(item) = item.take() {
+                self.start_send(item).map_err(SendError::Encode)?;
+            }
+            self.poll_flush(cx).map_err(SendError::Io)
+        })
     }
 
     /// Waits until all that is queued is written.
@@ -229,8 +241,8 @@ impl<Io: AsyncWrite + Unpin, Codec> Transport<Io, Codec> {
     /// # Errors
     ///
     /// If writing fails.
-    pub async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_flush(cx)).await
+    pub fn flush(&mut self) -> impl Future<Output = io::Result<()>> {
+        poll_fn(|cx| self.poll_flush(cx))
     }
 
     /// Polls until the queue has room. While it has, nothing is written.

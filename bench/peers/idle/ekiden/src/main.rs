@@ -10,11 +10,11 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use ekiden::inspect::{self, TaskInfo};
 use ekiden::net::{TcpListener, TcpStream};
 use ekiden::proto::Transport;
 use ekiden::proto::codec::LengthDelimited;
 use ekiden::proto::server::{Config, Seat};
+use ekiden::reactor::inspect::{self, TaskInfo};
 use ekiden::{Signal, signals, spawn};
 
 const FRAME_BYTES_MAX: usize = 1024 * 1024;
