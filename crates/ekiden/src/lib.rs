@@ -233,6 +233,7 @@
 //! | `macros` | yes | `#[ekiden::test]` |
 //! | `hyper` | no | `http::adapt::hyper`: the traits of `hyper::rt` on our sockets, timers and tasks |
 //! | `tower` | no | `http::adapt::tower`: services of tower as ours, and ours as services of tower |
+//! | `tracing` | no | notices, and what happens at the edges (cores, connections, drains, panics of tasks), as events of the `tracing` crate with the target `ekiden` |
 //!
 //! A feature adds; none changes what is there without it.
 //!

@@ -137,7 +137,8 @@
 //!   those who wait for it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such
 //!   sources, and so are the ends of work that is `blocking`, the `shutdown`, whatever `signals` a program asks for, and
 //!   the ends of child processes ([`process`]); [`fs`] and [`stdio`] do their work `elsewhere`; `entropy` is there at once;
-//! - [`notice`](mod@notice) is what the operator is told, [`inspect`] what can be seen of it all while it runs;
+//! - [`notice`](mod@notice) is what the operator is told, `events` what subscribers of tracing are, [`inspect`] what can
+//!   be seen of it all while it runs;
 //! - [`buffer`] is what is lent to read into;
 //! - [`driver`] is what is asked of the world, with a clock for tests; `woken` serves tests, too.
 #![forbid(unsafe_code)]
@@ -176,6 +177,7 @@ mod signals;
 pub mod process;
 mod entropy;
 pub mod notice;
+mod events;
 pub mod inspect;
 pub mod buffer;
 pub mod driver;

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::core;
+use crate::events;
 use crate::time::Instant;
 
 /// Something that the operator should know.
@@ -114,12 +115,30 @@ pub(crate) type Hook = Rc<dyn Fn(&Notice<'_>)>;
 /// ```
 pub fn notice(level: Level, topic: &'static str, text: fmt::Arguments<'_>) {
     let notice = Notice { level, topic, text };
+    // A hook or a subscriber that panics must not end what the notice is about, nor keep the operator from it.
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| events::notice(&notice))) {
+        std::mem::forget(payload); // its drop may panic in turn
+    }
     let Some(core) = core::try_current() else { return to_stderr(&notice) };
-    // A hook that panics must not end what the notice is about, nor keep the operator from it.
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (core.on_notice)(&notice))) {
         to_stderr(&notice);
         std::mem::forget(payload); // its drop may panic in turn
     }
+}
+
+/// Tells subscribers of the `tracing` crate, at its level of debugging, that something began or ended that lasts. Without
+/// the feature `tracing` it is nothing, and the operator never hears of it.
+///
+/// For the floors above, at their edges: that a connection was accepted, and not that it asks something.
+///
+/// ```
+/// use ekiden_reactor::notice;
+///
+/// notice::debug("cache", format_args!("it is loaded from {}", "/var/cache"));
+/// ```
+#[inline]
+pub fn debug(topic: &'static str, text: fmt::Arguments<'_>) {
+    events::debug(topic, text);
 }
 
 /// The default hook: a line on stderr.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::core::{self, Core, ReactorId};
 use crate::driver::{Readiness, Token};
+use crate::events;
 use crate::registration::Registration;
 use crate::time::{Sleep, sleep};
 
@@ -39,6 +40,7 @@ impl Pause {
     pub(crate) fn begin(&self, registration: &Registration, time: Duration) {
         let (core, token) = (registration.core(), registration.token());
         core.pauses.begin(token);
+        events::debug("accept", format_args!("a listener, or who sends, pauses for {time:?}"));
         let bell = Waker::from(Arc::new(Bell { reactor: core.id, token }));
         let mut timer = sleep(time);
         if Pin::new(&mut timer).poll(&mut Context::from_waker(&bell)).is_ready() {

@@ -16,6 +16,7 @@ use crate::core::{Core, ReactorId};
 use crate::driver::os::Os;
 use crate::driver::os::watching::{self, DumpsOnQuit};
 use crate::driver::{Driver, Event, Park};
+use crate::events;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, Maker};
 use crate::pulse;
@@ -365,6 +366,7 @@ impl<'a> Running<'a> {
         );
         core.inbox.announce_run();
         core.wake_watchdog();
+        events::debug("core", format_args!("{} runs", core.runtime.id));
         Self { core, _dumps: if core.dumps_on_quit { DumpsOnQuit::new() } else { None } }
     }
 }
@@ -373,6 +375,7 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.core.running.set(false);
         self.core.inbox.announce_out();
+        events::debug("core", format_args!("{} has ended what it was to run", self.core.runtime.id));
     }
 }
 

@@ -43,8 +43,10 @@ where
         match listener.accept().await {
             Ok((io, peer)) => {
                 setbacks.handle_success();
+                let open = state.open();
+                notice::debug("connection", format_args!("{open} is accepted, from {peer}"));
                 let (serve, seat, hangup) = (serve.clone(), Seat::new(state.clone()), listener.hangup(&io));
-                state.start(move || WhileThere { hangup, connection: Box::pin(serve(io, peer, seat)) });
+                open.start(move || WhileThere { hangup, connection: Box::pin(serve(io, peer, seat)) });
             }
             Err(error) => match setbacks.handle_error(error) {
                 Ok(time) => pause(state, time).await,

@@ -57,6 +57,7 @@ where
 /// Waits for the connections to finish, but not beyond the deadline.
 async fn drain(state: &State) -> Drained {
     let open = state.connections();
+    notice::debug("drain", format_args!("{open} connections are open, and no other is accepted"));
     let mut patience = sleep_until(Instant::recent());
     poll_fn(|cx| {
         if state.poll_until(cx, |state| state.connections() == 0).is_ready() {
@@ -84,5 +85,7 @@ async fn drain(state: &State) -> Drained {
             format_args!("{left} connections were given away, had not ended in time and go on"),
         );
     }
-    Drained { finished: open.saturating_sub(dropped + left), dropped, left }
+    let drained = Drained { finished: open.saturating_sub(dropped + left), dropped, left };
+    notice::debug("drain", format_args!("it is over: {drained:?}"));
+    drained
 }

@@ -1,12 +1,13 @@
 //! What the accepting task, the connections and the handle share.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ekiden_reactor::{Instant, JoinHandle, Latch, spawn_named};
+use ekiden_reactor::{Instant, JoinHandle, Latch, notice, spawn_named};
 
 use super::drain::Drain;
 use super::handle::Drained;
@@ -61,18 +62,10 @@ impl State {
         self.panics.get()
     }
 
-    /// Gives a connection its task, in which `connect` is called too: if it panics, that is the connection's.
-    pub(super) fn start<C: Future<Output = ()>>(self: &Rc<Self>, connect: impl FnOnce() -> C + 'static) {
+    /// Takes a place for a connection.
+    pub(super) fn open(self: &Rc<Self>) -> Open {
         let place = self.connections.borrow_mut().insert(None);
-        let open = Open { state: self.clone(), place, has_ended: false };
-        // In a box, since what is called once would keep its place in the future for ever.
-        let connect = Box::new(connect);
-        let task = spawn_named("connection", async move {
-            // Dropped with the future, however that ends: then the connection is closed.
-            connect().await;
-            open.end();
-        });
-        *self.connections.borrow_mut().get_mut(place) = Some(task);
+        Open { state: self.clone(), place, has_ended: false }
     }
 
     /// Begins the drain, or hastens it.
@@ -112,7 +105,7 @@ impl State {
 }
 
 /// An open connection: closes when it is dropped.
-struct Open {
+pub(super) struct Open {
     state: Rc<State>,
     place: usize,
     /// Whether it came to its own end.
@@ -120,13 +113,34 @@ struct Open {
 }
 
 impl Open {
+    /// Gives it its task, in which `connect` is called too: if it panics, that is the connection's.
+    pub(super) fn start<C: Future<Output = ()>>(self, connect: impl FnOnce() -> C + 'static) {
+        let (state, place) = (self.state.clone(), self.place);
+        // In a box, since what is called once would keep its place in the future for ever.
+        let connect = Box::new(connect);
+        let task = spawn_named("connection", async move {
+            // Dropped with the future, however that ends: then the connection is closed.
+            connect().await;
+            self.end();
+        });
+        *state.connections.borrow_mut().get_mut(place) = Some(task);
+    }
+
     fn end(mut self) {
         self.has_ended = true;
     }
 }
 
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection {}", self.place)
+    }
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
+        let how = if self.has_ended { "has ended" } else { "is dropped before its end" };
+        notice::debug("connection", format_args!("{self} {how}"));
         let task = self.state.connections.borrow_mut().remove(self.place);
         if !self.has_ended && !self.state.is_aborting.get() {
             self.state.count_panic();

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use super::origin::{Origin, OriginId};
 use super::table::Entry;
 use super::waits::{self, Asked};
+use crate::events;
 
 /// A future on its way to a result.
 pub(crate) struct Job<F: Future> {
@@ -103,6 +104,8 @@ impl<F: Future> Run for Job<F> {
                 true
             }
             Err(payload) => {
+                let message = message_of(&*payload).unwrap_or("no message");
+                events::debug("task", format_args!("{}, panicked: {message}", self.origin.known()));
                 // Its own remains may panic once more; the first reason is the one to tell.
                 drop(catch_unwind(AssertUnwindSafe(|| drop(future))));
                 self.end(Err(JoinError::panicked(payload)));
