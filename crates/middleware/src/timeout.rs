@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ekiden_reactor::{Instant, context};
+use ekiden_reactor::{Instant, context, timeout_at};
 use ekiden_service::{Expired, Service, Status};
 
 /// Gives each call a time to answer in; a call that has not answered by then fails with [`Expired`].
@@ -16,7 +16,8 @@ use ekiden_service::{Expired, Service, Status};
 ///
 /// Time runs from the first poll of the call, once for the whole of it: an inner queue, a connect and the inner
 /// time-outs are part of it, and a response whose body streams has answered with its head. An answer that is ready
-/// when the time runs out still counts. A duration of zero asks the service once and waits for nothing.
+/// when the time runs out still counts. A duration of zero asks the service once, tells
+/// it of no deadline, and waits for nothing.
 ///
 /// The inner call, and what it spawns, finds the end of its time in its [context](ekiden_reactor::context): it is the
 /// deadline there, unless an earlier one was there before, which then also ends this call. So of the time-outs of a
@@ -58,6 +59,11 @@ impl<S: Service<Error: From<Expired>>> Service for Timeout<S> {
             return Err(Expired::unbegun().into());
         }
         let left = around.map_or(self.after, |deadline| self.after.min(deadline - now));
+        if left.is_zero() {
+            // By a deadline of now those within would not even try. In a box, since the usual call has no use for it.
+            let once = Box::pin(timeout_at(now, self.inner.call(req)));
+            return once.await.unwrap_or_else(|_elapsed| Err(Expired::new(left).into()));
+        }
         match context::timeout_at(now + left, self.inner.call(req)).await {
             Ok(answer) => answer,
             Err(_elapsed) => Err(Expired::new(left).into()),

@@ -152,6 +152,8 @@ fn within_the_deadline_is_known() {
         assert_eq!(asks().timeout(ms(20)).timeout(ms(10)).call(()).await.unwrap(), Some(ms(10)));
         assert_eq!(asks().timeout(ms(5)).timeout(ms(10)).call(()).await.unwrap(), Some(ms(5)));
         assert_eq!(asks().timeout(Duration::MAX).call(()).await.unwrap(), None);
+        // One try is not to be given up before it is made.
+        assert_eq!(asks().timeout(ms(0)).call(()).await.unwrap(), None);
 
         // It is that of the call's begin, however long it takes; and what it spawns has it too.
         let spawns = service_fn(async |()| {
