@@ -318,7 +318,9 @@ async fn give_up(peer: &Handle, number: usize, shared: &Shared) {
     let value = Alive::new(&shared.alive);
     let there = peer.spawn(move || async move {
         if !number.is_multiple_of(3) {
-            sleep(Duration::from_millis(1)).await;
+            // Timers are among what is stressed; nobody waits by them for anything else.
+            let timer = sleep(Duration::from_millis(1));
+            timer.await;
         }
         drop(sender.send(value));
     });
@@ -335,7 +337,8 @@ async fn abort_here(number: usize, shared: &Shared) {
     let value = Alive::new(&shared.alive);
     let task = spawn(async move {
         let _value = value;
-        sleep(Duration::from_millis(number as u64 % 3)).await;
+        let timer = sleep(Duration::from_millis(number as u64 % 3));
+        timer.await;
     });
     if number.is_multiple_of(2) {
         yield_now().await;
