@@ -40,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) tasks: TaskTable,
     pub(crate) timers: RefCell<Wheel>,
     sources: RefCell<Slab<Rc<Interest>>>,
+    /// What is done about a source by the loop itself. A handful at most.
+    pub(crate) reflexes: RefCell<Vec<(Token, Rc<dyn Reflex>)>>,
     pub(crate) pauses: Pauses,
     pub(crate) driver: Box<dyn Driver>,
     pub(crate) inbox: Arc<Inbox>,
@@ -105,6 +107,7 @@ impl Core {
             tasks: TaskTable::new(id, inbox.clone()),
             timers: RefCell::new(Wheel::new()),
             sources: RefCell::default(),
+            reflexes: RefCell::default(),
             pauses: Pauses::default(),
             driver,
             inbox,
@@ -157,9 +160,24 @@ impl Core {
         self.sources.borrow().len()
     }
 
+    /// Has a source's reflex do what it does, if it has one.
+    pub(crate) fn call_reflex(&self, token: Token) {
+        let reflex =
+            self.reflexes.borrow().iter().find(|(of, _)| *of == token).map(|(_, reflex)| reflex.clone());
+        if let Some(reflex) = reflex {
+            reflex.react();
+        }
+    }
+
     pub(crate) fn source(&self, token: Token) -> Option<Rc<Interest>> {
         self.sources.borrow().get(token.0).cloned()
     }
+}
+
+/// What the loop does by itself about a source that became ready, when no task should come in between.
+pub(crate) trait Reflex {
+    /// Does it, in little time.
+    fn react(&self);
 }
 
 /// Puts back the core that was current before.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::bell::Bell;
 use crate::core::ReactorId;
-use crate::driver::Unpark;
+use crate::driver::{Token, Unpark};
 use crate::pulse::{Life, Pulse};
 use crate::task::TaskId;
 use crate::watchdog::Watch;
@@ -35,6 +35,8 @@ pub(crate) struct Inbox {
 pub(crate) struct Letters {
     pub(crate) wakes: Vec<TaskId>,
     pub(crate) makers: Vec<Maker>,
+    /// Sources for which another core left something.
+    pub(crate) ready: Vec<Token>,
     /// Why the loop of another core of the runtime has failed.
     pub(crate) fault: Option<Box<dyn Any + Send>>,
     closed: bool,
@@ -83,6 +85,16 @@ impl Inbox {
         Ok(())
     }
 
+    /// Another core left something for a source. Forgotten when the reactor has ended, as the source then has too.
+    pub(crate) fn make_ready(&self, source: Token) {
+        let mut letters = self.lock();
+        if !letters.closed {
+            letters.ready.push(source);
+            drop(letters);
+            self.ring();
+        }
+    }
+
     /// Another core's loop has failed, by this panic. Given back when the reactor has ended.
     pub(crate) fn fail(&self, payload: Box<dyn Any + Send>) -> Result<(), Box<dyn Any + Send>> {
         let mut letters = self.lock();
@@ -116,6 +128,12 @@ impl Inbox {
         self.bell.announce_sleep()
     }
 
+    /// Whether the last that was announced is that it parks; its own to ask.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.bell.is_asleep()
+    }
+
+    /// Announces that a turn has begun. Who sees it sees that turn's beginning too.
     pub(crate) fn announce_running(&self) {
         self.bell.announce_awake();
     }

@@ -15,7 +15,7 @@ use crate::context::{self, Context};
 use crate::core::{Core, ReactorId};
 use crate::driver::os::Os;
 use crate::driver::os::watching::{self, DumpsOnQuit};
-use crate::driver::{Driver, Event, Park};
+use crate::driver::{Driver, Event, Park, Readiness, Token};
 use crate::events;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, Maker};
@@ -114,7 +114,6 @@ impl Reactor {
         let _begins_with = context::swap_in(&mut nothing);
         let mut main = pin!(main);
         core.tasks.begin_main(Location::caller());
-        core.begin_turn(core.driver.now());
         loop {
             let ready = core.tasks.begin_turn();
             core.inbox.pulse.counters.ready.set(ready as u64);
@@ -147,6 +146,9 @@ impl Core {
         for task in letters.wakes {
             self.tasks.wake(task);
         }
+        for source in letters.ready {
+            self.handle_ready(source, Readiness::new(true, false));
+        }
         for Maker { make, place } in letters.makers {
             // A panic of the user's function is its handle's to tell; what is left is that of whoever hears of it.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(make)) {
@@ -167,6 +169,11 @@ impl Core {
         };
         if !self.has_begun.get() {
             self.end_turn();
+        }
+        if self.inbox.is_parked() {
+            // Not before the new turn has begun: who sees a core that runs must not take the last turn for this one.
+            self.inbox.announce_running();
+            self.wake_watchdog();
         }
         if let Err(error) = parked {
             panic!("the driver cannot wait for events any more: {error}");
@@ -232,8 +239,6 @@ impl Core {
         let park =
             if self.inbox.announce_park() { Park::until(self.next_deadline()).at(now) } else { Park::look() };
         let parked = self.driver.park(park, &mut |event| self.hear(event));
-        self.inbox.announce_running();
-        self.wake_watchdog();
         self.inbox.pulse.counters.wakeups.add(1);
         parked
     }
@@ -296,11 +301,16 @@ impl Core {
         self.inbox.pulse.counters.events.add(1);
         match event {
             Event::Ready(token, readiness) => {
-                if let Some(interest) = self.source(token) {
-                    interest.handle_ready(readiness);
-                }
+                self.handle_ready(token, readiness);
             }
             Event::Signal(signal) => self.handle_signal(signal),
+        }
+    }
+
+    /// A source became ready, if it is still there.
+    pub(crate) fn handle_ready(&self, source: Token, readiness: Readiness) {
+        if let Some(interest) = self.source(source) {
+            interest.handle_ready(readiness);
         }
     }
 
@@ -364,6 +374,7 @@ impl<'a> Running<'a> {
             !core.running.replace(true),
             "this reactor is running already, so a task of it cannot run it"
         );
+        core.begin_turn(core.driver.now());
         core.inbox.announce_run();
         core.wake_watchdog();
         events::debug("core", format_args!("{} runs", core.runtime.id));

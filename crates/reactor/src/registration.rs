@@ -138,7 +138,12 @@ impl Registration {
         self.core.tasks.running_number()
     }
 
-    fn try_now<T>(&self, way: Way, mut operation: impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
+    /// Uses the source if it may be ready; `None` if it is not. Nobody is woken by this when it is.
+    pub(crate) fn try_now<T>(
+        &self,
+        way: Way,
+        mut operation: impl FnMut() -> io::Result<T>,
+    ) -> Option<io::Result<T>> {
         let is_ready = self.interest.is_ready(way);
         if way == Way::Read {
             self.interest.count_read();

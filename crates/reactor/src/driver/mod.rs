@@ -266,6 +266,11 @@ fn absent(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, format!("this reactor's driver has no {what}"))
 }
 
+/// The system's driver, for a socket of the system's.
+fn os_of(driver: &dyn Driver) -> io::Result<&os::Os> {
+    driver.os().ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "the system's socket elsewhere"))
+}
+
 /// A job for [`Driver::blocking`].
 pub type Job = Box<dyn FnOnce() + Send>;
 

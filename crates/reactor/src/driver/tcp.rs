@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 
 use super::options::NoOptions;
-use super::{Driver, TcpOptions, Token, os};
+use super::{Driver, TcpOptions, Token, absent, os, os_of};
 
 /// A TCP connection as the driver gives it: none of its methods waits.
 ///
@@ -54,17 +54,26 @@ pub enum TcpListener {
 pub trait OtherTcpListener: Send + fmt::Debug {
     fn accept(&self) -> io::Result<(TcpStream, SocketAddr)>;
     fn local_addr(&self) -> io::Result<SocketAddr>;
+
+    /// Another end of the same queue of connections, for another core to take up. By default there is none.
+    fn share(&self) -> io::Result<Box<dyn OtherTcpListener>> {
+        Err(absent("listeners that several cores share"))
+    }
+
+    /// Takes up a listener that was shared, on the core that calls: from now on it is told under `token` that there may be
+    /// a connection.
+    fn register(&mut self, token: Token) -> io::Result<()> {
+        let _ = token;
+        Err(absent("listeners that several cores share"))
+    }
 }
 
 impl TcpStream {
     /// Takes up an accepted connection: from now on its readiness is told under `token`.
     pub(crate) fn register(&mut self, driver: &dyn Driver, token: Token) -> io::Result<()> {
-        match (self, driver.os()) {
-            (Self::Os(stream), Some(os)) => os.register_tcp(stream, token),
-            (Self::Os(_), None) => {
-                Err(io::Error::new(io::ErrorKind::Unsupported, "the system's socket elsewhere"))
-            }
-            (Self::Other(stream), _) => stream.register(token),
+        match self {
+            Self::Os(stream) => os_of(driver)?.register_tcp(stream, token),
+            Self::Other(stream) => stream.register(token),
         }
     }
 
@@ -141,6 +150,30 @@ impl TcpStream {
 }
 
 impl TcpListener {
+    /// Another listener of the same queue of connections, which is not registered.
+    pub(crate) fn share(&self) -> io::Result<Self> {
+        match self {
+            Self::Os(listener) => listener.share().map(Self::Os),
+            Self::Other(listener) => listener.share().map(Self::Other),
+        }
+    }
+
+    /// Takes up a listener that was shared: from now on it is told under `token` that there may be a connection.
+    pub(crate) fn register(&mut self, driver: &dyn Driver, token: Token) -> io::Result<()> {
+        match self {
+            Self::Os(listener) => os_of(driver)?.register_tcp_listener(listener, token),
+            Self::Other(listener) => listener.register(token),
+        }
+    }
+
+    /// Ends the registration, before the listener is dropped: the system would forget it only with the last one of its
+    /// queue.
+    pub(crate) fn deregister(&mut self, driver: &dyn Driver) {
+        if let (Self::Os(listener), Some(os)) = (self, driver.os()) {
+            os.deregister_tcp_listener(listener);
+        }
+    }
+
     pub(crate) fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         match self {
             Self::Os(listener) => listener.accept(),

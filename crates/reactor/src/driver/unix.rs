@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
-use super::{Driver, Token, os};
+use super::{Driver, Token, absent, os, os_of};
 
 /// A Unix stream as the driver gives it: none of its methods waits.
 ///
@@ -47,6 +47,18 @@ pub enum UnixListener {
 pub trait OtherUnixListener: Send + fmt::Debug {
     fn accept(&self) -> io::Result<(UnixStream, SocketAddr)>;
     fn local_addr(&self) -> io::Result<SocketAddr>;
+
+    /// Another end of the same queue of streams, for another core to take up. By default there is none.
+    fn share(&self) -> io::Result<Box<dyn OtherUnixListener>> {
+        Err(absent("listeners that several cores share"))
+    }
+
+    /// Takes up a listener that was shared, on the core that calls: from now on it is told under `token` that there may be
+    /// a stream.
+    fn register(&mut self, token: Token) -> io::Result<()> {
+        let _ = token;
+        Err(absent("listeners that several cores share"))
+    }
 }
 
 /// A Unix datagram socket as the driver gives it.
@@ -77,7 +89,7 @@ impl UnixStream {
     /// Takes the stream up: from now on its readiness is told under `token`.
     pub(crate) fn register(&mut self, driver: &dyn Driver, token: Token) -> io::Result<()> {
         match self {
-            Self::Os(stream) => os(driver)?.register_unix(stream, token),
+            Self::Os(stream) => os_of(driver)?.register_unix(stream, token),
             Self::Other(stream) => stream.register(token),
         }
     }
@@ -126,6 +138,30 @@ impl UnixStream {
 }
 
 impl UnixListener {
+    /// Another listener of the same queue of streams, which is not registered.
+    pub(crate) fn share(&self) -> io::Result<Self> {
+        match self {
+            Self::Os(listener) => listener.share().map(Self::Os),
+            Self::Other(listener) => listener.share().map(Self::Other),
+        }
+    }
+
+    /// Takes up a listener that was shared: from now on it is told under `token` that there may be a stream.
+    pub(crate) fn register(&mut self, driver: &dyn Driver, token: Token) -> io::Result<()> {
+        match self {
+            Self::Os(listener) => os_of(driver)?.register_unix_listener(listener, token),
+            Self::Other(listener) => listener.register(token),
+        }
+    }
+
+    /// Ends the registration, before the listener is dropped: the system would forget it only with the last one of its
+    /// queue.
+    pub(crate) fn deregister(&mut self, driver: &dyn Driver) {
+        if let (Self::Os(listener), Some(os)) = (self, driver.os()) {
+            os.deregister_unix_listener(listener);
+        }
+    }
+
     pub(crate) fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         match self {
             Self::Os(listener) => listener.accept(),
@@ -145,7 +181,7 @@ impl UnixDatagram {
     /// Takes the socket up: from now on its readiness is told under `token`.
     pub(crate) fn register(&mut self, driver: &dyn Driver, token: Token) -> io::Result<()> {
         match self {
-            Self::Os(socket) => os(driver)?.register_unix_datagram(socket, token),
+            Self::Os(socket) => os_of(driver)?.register_unix_datagram(socket, token),
             Self::Other(socket) => socket.register(token),
         }
     }
@@ -205,8 +241,4 @@ impl UnixDatagram {
             Self::Other(socket) => socket.local_addr(),
         }
     }
-}
-
-fn os(driver: &dyn Driver) -> io::Result<&os::Os> {
-    driver.os().ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "the system's socket elsewhere"))
 }

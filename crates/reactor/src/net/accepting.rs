@@ -22,6 +22,10 @@ impl Accepting {
         Self { registration, setbacks: Cell::default(), pause: Pause::default() }
     }
 
+    pub(super) fn registration(&self) -> &Registration {
+        &self.registration
+    }
+
     pub(super) async fn accept<T>(&self, one: impl Fn() -> io::Result<T>) -> io::Result<T> {
         let one = &one;
         self.registration.use_by(Way::Read, ACCEPT_COST, move || self.accept_now(one)).await
@@ -40,7 +44,7 @@ impl Accepting {
     }
 
     /// The next connection that is well, or `WouldBlock`.
-    fn accept_now<T>(&self, one: &impl Fn() -> io::Result<T>) -> io::Result<T> {
+    pub(super) fn accept_now<T>(&self, one: &impl Fn() -> io::Result<T>) -> io::Result<T> {
         if self.pause.is_on(&self.registration) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -60,6 +64,15 @@ impl Accepting {
                 }
             }
         }
+    }
+
+    /// A connection could not be taken up, of which there may have been many: it is passed over.
+    ///
+    /// # Errors
+    ///
+    /// The error itself, if there will be no connection any more.
+    pub(super) fn note_error(&self, error: io::Error) -> io::Result<()> {
+        self.with_setbacks(|setbacks| setbacks.handle_error(error)).map(drop)
     }
 
     /// They are not borrowed while they tell the operator, which runs a user's function.

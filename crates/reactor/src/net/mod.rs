@@ -8,7 +8,7 @@
 //! share, which know from their [`Setbacks`] what to do when that fails; [`TcpStream`] is a connection, `race` how it chooses among addresses, `stream` what all
 //! connections share, and a [`Hangup`] sees the end of one for whoever neither reads nor writes. A [`UdpSocket`] sends and receives datagrams.
 //! On one machine a [`UnixListener`], a [`UnixStream`] and a [`UnixDatagram`] do the same. [`copy`](fn@copy) takes bytes from one
-//! connection to another.
+//! connection to another, and `spread` the connections of one listener to all cores.
 
 mod addrs;
 mod tcp_listener;
@@ -23,11 +23,13 @@ mod unix_listener;
 mod unix_stream;
 mod unix_datagram;
 mod copy;
+mod spread;
 
 pub use addrs::{ToAddrs, lookup_host};
 pub use copy::{copy, copy_bidirectional};
 pub use hangup::Hangup;
 pub use setbacks::Setbacks;
+pub use spread::{Arrival, Connections, Placed, Share, Spread, SpreadListener};
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use udp_socket::UdpSocket;

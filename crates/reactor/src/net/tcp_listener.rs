@@ -37,8 +37,8 @@ use crate::registration::Registration;
 /// ```
 pub struct TcpListener {
     // First, so that the socket is closed before its place in the table is given to another.
-    socket: driver::TcpListener,
-    accepting: Accepting,
+    pub(super) socket: driver::TcpListener,
+    pub(super) accepting: Accepting,
 }
 
 impl TcpListener {

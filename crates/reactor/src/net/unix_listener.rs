@@ -36,8 +36,8 @@ use crate::registration::Registration;
 /// ```
 pub struct UnixListener {
     // First, so that the socket is closed before its place in the table is given to another.
-    socket: driver::UnixListener,
-    accepting: Accepting,
+    pub(super) socket: driver::UnixListener,
+    pub(super) accepting: Accepting,
 }
 
 impl UnixListener {

@@ -15,6 +15,7 @@ mod unix;
 mod time;
 mod spinning;
 mod accepting;
+mod spreading;
 mod sources;
 mod channels;
 mod sharing;

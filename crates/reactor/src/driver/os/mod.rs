@@ -2,8 +2,8 @@
 //!
 //! In reading order: the sockets are in `tcp`, `udp` and `unix`, with what can be set of them in
 //! `options`; any other thing that mio can poll is a [`Source`]; `signals` come by a pipe; the ends of child processes
-//! are told by files of theirs, in `process`; a `pool` has threads for what blocks, `threads` are those of the cores,
-//! `watching` is the watchdog's.
+//! are told by files of theirs, in `process`; a `pool` has threads for what blocks, `threads` are those of the cores, and a
+//! listener may be `shared` by them; `watching` is the watchdog's.
 
 mod tcp;
 mod udp;
@@ -14,6 +14,11 @@ mod signals;
 mod process;
 mod pool;
 pub(crate) mod watching;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod shared;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[path = "shared_elsewhere.rs"]
+mod shared;
 pub(super) mod threads;
 
 use std::cell::{OnceCell, RefCell};
@@ -116,6 +121,25 @@ impl Os {
             false => self.signals()?.watch(Signal::Child, Reason::Exits),
         };
         child.register(token, &self.unlisted, |pidfd| self.register(pidfd, token), watch)
+    }
+
+    /// Takes up a listener that was shared.
+    pub(super) fn register_tcp_listener(&self, listener: &mut TcpListener, token: Token) -> io::Result<()> {
+        shared::register(&self.registry, listener.as_mio(), token)
+    }
+
+    /// Takes up a Unix listener that was shared.
+    pub(super) fn register_unix_listener(&self, listener: &mut UnixListener, token: Token) -> io::Result<()> {
+        shared::register(&self.registry, listener.as_mio(), token)
+    }
+
+    pub(super) fn deregister_tcp_listener(&self, listener: &mut TcpListener) {
+        // It is closed next, whatever the selector says.
+        drop(shared::deregister(&self.registry, listener.as_mio()));
+    }
+
+    pub(super) fn deregister_unix_listener(&self, listener: &mut UnixListener) {
+        drop(shared::deregister(&self.registry, listener.as_mio()));
     }
 
     /// Registers once, for both directions, edge-triggered: from then on readiness comes without further calls.

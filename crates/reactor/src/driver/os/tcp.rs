@@ -45,6 +45,16 @@ impl TcpListener {
         Self(listener)
     }
 
+    /// Another socket of the same queue of connections, which is not registered.
+    pub(crate) fn share(&self) -> io::Result<Self> {
+        let socket = SockRef::from(&self.0).try_clone()?;
+        Ok(Self(mio::net::TcpListener::from_std(socket.into())))
+    }
+
+    pub(super) fn as_mio(&mut self) -> &mut mio::net::TcpListener {
+        &mut self.0
+    }
+
     pub(crate) fn accept(&self) -> io::Result<(driver::TcpStream, SocketAddr)> {
         let (stream, peer) = self.0.accept()?;
         Ok((driver::TcpStream::Os(TcpStream(stream)), peer))

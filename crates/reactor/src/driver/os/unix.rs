@@ -5,6 +5,8 @@ use std::net::Shutdown;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
+use socket2::SockRef;
+
 use crate::driver;
 
 /// A Unix stream of the system.
@@ -22,6 +24,16 @@ pub struct UnixDatagram(mio::net::UnixDatagram);
 impl UnixListener {
     pub(super) fn new(listener: mio::net::UnixListener) -> Self {
         Self(listener)
+    }
+
+    /// Another socket of the same queue of streams, which is not registered.
+    pub(crate) fn share(&self) -> io::Result<Self> {
+        let socket = SockRef::from(&self.0).try_clone()?;
+        Ok(Self(mio::net::UnixListener::from_std(socket.into())))
+    }
+
+    pub(super) fn as_mio(&mut self) -> &mut mio::net::UnixListener {
+        &mut self.0
     }
 
     pub(crate) fn accept(&self) -> io::Result<(driver::UnixStream, SocketAddr)> {

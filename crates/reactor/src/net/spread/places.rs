@@ -1,0 +1,291 @@
+//! How many connections each core has, and where the next one goes. Atomics only: whoever asks may be on any core.
+//!
+//! The counts of two cores that can both take connections never differ by more than one because of what is placed: who
+//! places adds to the lowest count, and only if that is still what it was.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::driver::Token;
+use crate::inbox::Inbox;
+use crate::pulse::Life;
+use crate::runtime::CoreId;
+use crate::time::Instant;
+
+/// A core that has been in one turn for so long is stuck. A turn of 256 polls takes a millisecond or less, and whoever
+/// holds the core ten times as long makes its connections wait; a new client should not be among them.
+pub(super) const STUCK_AFTER: Duration = Duration::from_millis(10);
+
+/// So many cores accept from the system, if there are so many. One that is stuck is passed over by the kernel, and replaced
+/// with the next accept; so all of them would have to get stuck between two connections before a new one had to wait.
+/// Each more of them costs a look in vain, when it is awake and another was quicker.
+const ACCEPTING: usize = 4;
+
+/// The places of all cores for the connections of one listener.
+pub(super) struct Places {
+    seats: Box<[Seat]>,
+    /// Connections that are open, and those for which there is room that is about to be used.
+    open: AtomicUsize,
+    connections_max: usize,
+    /// Whether somebody waits for a connection to close.
+    is_awaited: AtomicBool,
+}
+
+/// A core's. On a cache line of its own, since each core counts its own connections most of the time.
+#[repr(align(128))]
+struct Seat {
+    core: CoreId,
+    inbox: Arc<Inbox>,
+    /// Connections that were placed here and are open.
+    open: AtomicUsize,
+    state: AtomicU8,
+    /// Whether it accepts from the system, or should.
+    accepts: AtomicBool,
+    /// Under which its listener is known there, once it is.
+    token: OnceLock<Token>,
+}
+
+/// Its listener is on its way there.
+const EXPECTED: u8 = 0;
+/// Its listener did not come in time, and nobody relies on that any more.
+const LATE: u8 = 1;
+const OPEN: u8 = 2;
+const GONE: u8 = 3;
+
+impl Places {
+    pub(super) fn new(cores: impl Iterator<Item = (CoreId, Arc<Inbox>)>, connections_max: usize) -> Self {
+        let seat = |(index, (core, inbox))| Seat {
+            core,
+            inbox,
+            open: AtomicUsize::new(0),
+            state: AtomicU8::new(EXPECTED),
+            accepts: AtomicBool::new(index < ACCEPTING),
+            token: OnceLock::new(),
+        };
+        let seats = cores.enumerate().map(seat).collect();
+        Self { seats, open: AtomicUsize::new(0), connections_max, is_awaited: AtomicBool::new(false) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.seats.len()
+    }
+
+    pub(super) fn core(&self, seat: usize) -> CoreId {
+        self.seats[seat].core
+    }
+
+    pub(super) fn connections_max(&self) -> usize {
+        self.connections_max
+    }
+
+    pub(super) fn open(&self, seat: usize, token: Token) {
+        let seat = &self.seats[seat];
+        seat.token.get_or_init(|| token);
+        seat.state.store(OPEN, Ordering::SeqCst);
+    }
+
+    /// A core takes no more. True if it was the last that did.
+    pub(super) fn leave(&self, seat: usize) -> bool {
+        self.seats[seat].state.store(GONE, Ordering::SeqCst);
+        if self.seats.iter().all(|seat| seat.state.load(Ordering::SeqCst) == GONE) {
+            return true;
+        }
+        if self.seats[seat].accepts.swap(false, Ordering::SeqCst) {
+            self.recruit_one(|_| true);
+        }
+        false
+    }
+
+    /// Whether a core accepts from the system, or should.
+    pub(super) fn accepts(&self, seat: usize) -> bool {
+        self.seats[seat].accepts.load(Ordering::Relaxed)
+    }
+
+    /// Finds another core to accept if one that does is stuck; true if so.
+    pub(super) fn recruit(&self, this: usize, now: Instant) -> bool {
+        let accept = self.seats.iter().filter(|seat| seat.accepts.load(Ordering::Relaxed));
+        let able = accept.filter(|seat| !seat.is_stuck(now) || seat.core == self.seats[this].core).count();
+        let are_too_few = able < ACCEPTING.min(self.seats.len());
+        if are_too_few {
+            self.recruit_one(|seat| seat.takes(now));
+        }
+        are_too_few
+    }
+
+    fn recruit_one(&self, is_able: impl Fn(&Seat) -> bool) {
+        let mut idle = self.seats.iter().enumerate().filter(|(_, seat)| {
+            seat.state.load(Ordering::SeqCst) != GONE && !seat.accepts.load(Ordering::SeqCst) && is_able(seat)
+        });
+        if let Some((index, seat)) = idle.next() {
+            seat.accepts.store(true, Ordering::SeqCst);
+            self.ring(index);
+        }
+    }
+
+    /// Has a core look at its listener.
+    pub(super) fn ring(&self, seat: usize) {
+        let seat = &self.seats[seat];
+        if let Some(&token) = seat.token.get() {
+            seat.inbox.make_ready(token);
+        }
+    }
+
+    /// Room for one more connection; `None` if there is none, and then whoever accepts is told when there is.
+    pub(super) fn reserve(self: &Arc<Self>) -> Option<Room> {
+        loop {
+            let more = |open| (open < self.connections_max).then_some(open + 1);
+            if self.open.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok() {
+                return Some(Room(self.clone()));
+            }
+            // Sequentially consistent with `release`: either that sees that somebody waits, or we see the room.
+            self.is_awaited.store(true, Ordering::SeqCst);
+            if self.open.load(Ordering::SeqCst) >= self.connections_max {
+                return None;
+            }
+        }
+    }
+
+    fn release(&self) {
+        self.open.fetch_sub(1, Ordering::SeqCst);
+        if self.is_awaited.load(Ordering::SeqCst) && self.is_awaited.swap(false, Ordering::SeqCst) {
+            for seat in (0..self.seats.len()).filter(|&seat| self.accepts(seat)) {
+                self.ring(seat);
+            }
+        }
+    }
+
+    /// Takes a place on the core with the fewest connections of those that can take one; at the same count on `this`.
+    fn take_one(&self, this: usize, now: Option<Instant>) -> usize {
+        loop {
+            let mut least = (self.seats[this].open.load(Ordering::Relaxed), this);
+            if !self.seats[this].is_there() {
+                least.0 = usize::MAX;
+            }
+            for (index, seat) in self.seats.iter().enumerate() {
+                let open = seat.open.load(Ordering::Relaxed);
+                if open < least.0 && now.map_or(seat.is_there(), |now| seat.takes(now)) {
+                    least = (open, index);
+                }
+            }
+            let (open, index) = least;
+            let seat = &self.seats[index];
+            let open = if open == usize::MAX { seat.open.load(Ordering::Relaxed) } else { open };
+            let taken = seat.open.compare_exchange(open, open + 1, Ordering::Relaxed, Ordering::Relaxed);
+            if taken.is_ok() {
+                return index;
+            }
+        }
+    }
+
+    /// Has a place on a core that takes no more become one on another. False if there is none.
+    pub(super) fn find_another(&self, place: &mut Place) -> bool {
+        let is_any = self.seats.iter().any(Seat::is_there);
+        if is_any {
+            place.leave();
+            place.seat = self.take_one(place.seat, None);
+        }
+        is_any
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.open.load(Ordering::Relaxed) < self.connections_max
+    }
+
+    /// Whether what waits for a core may go on to wait there.
+    pub(super) fn keeps(&self, seat: usize, now: Instant) -> bool {
+        let seat = &self.seats[seat];
+        // It had its time.
+        let expected = seat.state.compare_exchange(EXPECTED, LATE, Ordering::SeqCst, Ordering::SeqCst);
+        expected.is_err() && seat.takes(now)
+    }
+}
+
+impl Seat {
+    /// Whether its listener is there, or is going to be.
+    fn is_there(&self) -> bool {
+        matches!(self.state.load(Ordering::SeqCst), EXPECTED | OPEN)
+    }
+
+    fn takes(&self, now: Instant) -> bool {
+        self.is_there() && !self.is_stuck(now)
+    }
+
+    fn is_stuck(&self, now: Instant) -> bool {
+        let beat = self.inbox.beat();
+        beat.life == Life::Running && now.duration_since(beat.turn_began) > STUCK_AFTER
+    }
+}
+
+/// Room for one connection.
+pub(super) struct Room(Arc<Places>);
+
+impl Room {
+    /// Uses it on the core with the fewest connections of those that can take one; at the same count on `this`.
+    pub(super) fn place(self, this: usize, now: Instant) -> Place {
+        let seat = self.0.take_one(this, Some(now));
+        Place { room: self, seat }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+/// A connection's place on a core.
+pub(super) struct Place {
+    room: Room,
+    seat: usize,
+}
+
+impl Place {
+    pub(super) fn seat(&self) -> usize {
+        self.seat
+    }
+
+    /// Leaves the core for another, which may be `this`.
+    pub(super) fn find_anew(&mut self, this: usize, now: Instant) {
+        self.leave();
+        self.seat = self.room.0.take_one(this, Some(now));
+    }
+
+    fn leave(&self) {
+        self.room.0.seats[self.seat].open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// How many connections of a spread listener are open; asked from any thread.
+#[derive(Clone)]
+pub struct Connections(pub(super) Arc<Places>);
+
+impl Connections {
+    /// On all cores.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.0.seats.iter().map(|seat| seat.open.load(Ordering::Relaxed)).sum()
+    }
+
+    /// On one core; those included that wait to be taken up there.
+    #[must_use]
+    pub fn open_on(&self, core: CoreId) -> usize {
+        let seat = self.0.seats.iter().find(|seat| seat.core == core);
+        seat.map_or(0, |seat| seat.open.load(Ordering::Relaxed))
+    }
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.0.seats.iter().map(|seat| (seat.core, seat.open.load(Ordering::Relaxed)));
+        f.debug_map().entries(counts).finish()
+    }
+}
