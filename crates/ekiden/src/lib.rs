@@ -29,6 +29,10 @@
 //! }
 //! ```
 //!
+//! That is one core, which answers some hundred thousand requests a second. For all of them say what makes the service
+//! of each, which is then called there: `http::serve_on_cores(listener, || service_fn(hello))?.await?`. Each connection goes
+//! to the core that has the fewest, and the service is as free of `Send` and of locks as before.
+//!
 //! It is safe as it stands: every phase of a connection has a time limit, every queue a maximum, a handler that panics
 //! harms one connection, and ctrl-c or `SIGTERM` [drains](proto::server::Server::drain) it. Whoever wants to know its peer
 //! has a service made for each connection, by `http::server::Config::serve_each`.

@@ -48,7 +48,7 @@ pub use body::{Body, OnUpgrade, Upgraded};
 pub use client::Client;
 pub use error::Error;
 pub use refusal::Refusal;
-pub use server::{serve, serve_connection};
+pub use server::{serve, serve_connection, serve_on_cores};
 
 /// The types of the `http` crate that everybody needs, so that a program need not name that crate.
 pub use ::http::{

@@ -77,6 +77,22 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// # }).unwrap();
 /// ```
 ///
+/// On all cores a router is cloned once for each, and no further:
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use ekiden_http::{adapt::tower::FromTower, serve_on_cores};
+/// use ekiden_reactor::net::TcpListener;
+///
+/// # ekiden_reactor::run(async {
+/// let router: Router = Router::new().route("/", get(async || "hello"));
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let server = serve_on_cores(listener, move || FromTower::new(router.clone()))?;
+/// # drop(server);
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+///
 /// What insists on tokio's runtime fails under it as it does anywhere without one: tower's and tower-http's time-outs,
 /// axum's `serve` and web sockets. Put our `Timeout` around the whole instead.
 #[derive(Clone, Debug)]

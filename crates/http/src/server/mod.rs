@@ -58,9 +58,12 @@ mod patience;
 mod answer;
 mod date;
 
+use std::fmt;
+use std::io;
 use std::rc::Rc;
 
 use ekiden_proto::server::{Drain, Listener, Seat, Server};
+use ekiden_reactor::net::Spread;
 use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 use http::{Request, Response};
@@ -104,6 +107,52 @@ where
     S: Service<Req = Request<Body>, Resp = Response<Body>, Error: Into<Error>> + 'static,
 {
     Config::default().serve(listener, service)
+}
+
+/// Serves a listener on all cores of the runtime with the [default configuration](Config): each connection on the core that
+/// has the fewest, by the service that `make` made there.
+///
+/// ```
+/// use ekiden_http::{Body, Error, Request, Response, serve_on_cores};
+/// use ekiden_reactor::net::TcpListener;
+/// use ekiden_service::service_fn;
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+/// use std::time::Duration;
+///
+/// # ekiden_reactor::run(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let server = serve_on_cores(listener, || {
+///     let calls = Rc::new(Cell::new(0)); // of this core
+///     service_fn(async move |_: Request<Body>| {
+///         calls.set(calls.get() + 1);
+///         Ok::<_, Error>(Response::new(Body::from(format!("call {}\n", calls.get()))))
+///     })
+/// })?;
+///
+/// server.drain(Duration::from_secs(30)).await;
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+///
+/// Choose [`serve`] for a small service, or one whose requests share much: on one core nothing is shared, and a core
+/// answers some hundred thousand requests a second. Choose this where that is not enough, or where one slow request should
+/// not hold up all others.
+///
+/// # Errors
+///
+/// As the system's: too many open files.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+pub fn serve_on_cores<L, Make, S>(listener: L, make: Make) -> io::Result<Server>
+where
+    L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: fmt::Display>,
+    Make: Fn() -> S + Send + Sync + 'static,
+    S: Service<Req = Request<Body>, Resp = Response<Body>, Error: Into<Error>> + 'static,
+{
+    Config::default().serve_on_cores(listener, make)
 }
 
 /// Serves one connection to its end, with the [default configuration](Config).
@@ -255,12 +304,124 @@ impl Config {
     {
         let accept = self.accept.clone();
         let shared = Rc::new(Shared::new(self));
-        accept.serve(listener, move |io, peer, seat| {
-            let (shared, service, mut io) = (shared.clone(), make(peer), Some(io));
-            async move {
-                // That a connection breaks is its peer's daily life, and not worth a line.
-                drop(run(&shared, &service, &mut io, &seat).await);
-            }
+        accept.serve(listener, move |io, peer, seat| serve_seated(&shared, make(peer), io, seat))
+    }
+
+    /// Serves a listener on all cores of the runtime: each connection on the core that has the fewest, by the service that
+    /// `make` made there.
+    ///
+    /// `make` is all that is shared between cores, so that the services need be neither `Send` nor cloned. What they do
+    /// share, `make` clones into them from an [`Arc`](std::sync::Arc). Everything else is as for [`serve`](Self::serve);
+    /// the returned server stands for all cores, and `connections_max` holds for all together.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: too many open files.
+    ///
+    /// # Panics
+    ///
+    /// As [`serve`](Self::serve).
+    pub fn serve_on_cores<L, Make, S>(self, listener: L, make: Make) -> io::Result<Server>
+    where
+        L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: fmt::Display>,
+        Make: Fn() -> S + Send + Sync + 'static,
+        S: Service<Req = Request<Body>, Resp = Response<Body>, Error: Into<Error>> + 'static,
+    {
+        self.serve_raw_on_cores(listener, move || Convert::new(make()))
+    }
+
+    /// [`serve_on_cores`](Self::serve_on_cores) for services that take the head of a request as it was parsed.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve_on_cores`](Self::serve_on_cores).
+    ///
+    /// # Panics
+    ///
+    /// As [`serve`](Self::serve).
+    pub fn serve_raw_on_cores<L, Make, S>(self, listener: L, make: Make) -> io::Result<Server>
+    where
+        L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: fmt::Display>,
+        Make: Fn() -> S + Send + Sync + 'static,
+        S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>> + 'static,
+    {
+        self.serve_raw_each_on_cores(listener, move || {
+            let service = Rc::new(make());
+            move |_peer| service.clone()
+        })
+    }
+
+    /// [`serve_on_cores`](Self::serve_on_cores), with a service for each connection, as for
+    /// [`serve_each`](Self::serve_each): `make` makes, on each core, what makes them.
+    ///
+    /// ```
+    /// use ekiden_http::server::Config;
+    /// use ekiden_http::{Body, Error, Request, Response};
+    /// use ekiden_reactor::CoreId;
+    /// use ekiden_reactor::net::TcpListener;
+    /// use ekiden_service::service_fn;
+    /// use std::net::SocketAddr;
+    ///
+    /// # use ekiden_http::client::Client;
+    /// # use ekiden_service::Service;
+    /// # ekiden_reactor::run(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let addr = listener.local_addr()?;
+    /// let server = Config::default().serve_each_on_cores(listener, || {
+    ///     let here = CoreId::current();
+    ///     move |peer: SocketAddr| {
+    ///         service_fn(async move |_: Request<Body>| {
+    ///             Ok::<_, Error>(Response::new(Body::from(format!("{} is served by {here}\n", peer.ip()))))
+    ///         })
+    ///     }
+    /// })?;
+    /// # let client = Client::connect(addr).await?;
+    /// # let response = client.call(Request::get("/").body(Body::empty())?).await?;
+    /// # assert!(response.into_body().collect(1024).await?.starts_with(b"127.0.0.1 is served by core "));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`serve_on_cores`](Self::serve_on_cores).
+    ///
+    /// # Panics
+    ///
+    /// As [`serve`](Self::serve).
+    pub fn serve_each_on_cores<L, Make, Each, S>(self, listener: L, make: Make) -> io::Result<Server>
+    where
+        L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: fmt::Display>,
+        Make: Fn() -> Each + Send + Sync + 'static,
+        Each: Fn(L::Addr) -> S + 'static,
+        S: Service<Req = Request<Body>, Resp = Response<Body>, Error: Into<Error>> + 'static,
+    {
+        self.serve_raw_each_on_cores(listener, move || {
+            let each = make();
+            move |peer| Convert::new(each(peer))
+        })
+    }
+
+    /// [`serve_each_on_cores`](Self::serve_each_on_cores) for services that take the head of a request as it was parsed:
+    /// what all the others are made of.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve_on_cores`](Self::serve_on_cores).
+    ///
+    /// # Panics
+    ///
+    /// As [`serve`](Self::serve).
+    pub fn serve_raw_each_on_cores<L, Make, Each, S>(self, listener: L, make: Make) -> io::Result<Server>
+    where
+        L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: fmt::Display>,
+        Make: Fn() -> Each + Send + Sync + 'static,
+        Each: Fn(L::Addr) -> S + 'static,
+        S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>> + 'static,
+    {
+        self.accept.clone().serve_on_cores(listener, move || {
+            let (shared, each) = (Rc::new(Shared::new(self.clone())), make());
+            move |io, peer, seat| serve_seated(&shared, each(peer), io, seat)
         })
     }
 
@@ -346,6 +507,24 @@ struct Shared {
 impl Shared {
     fn new(config: Config) -> Self {
         Self { config, date: Date::new(), spare: SpareTalk::default() }
+    }
+}
+
+/// One connection, on its seat.
+fn serve_seated<Io, S>(
+    shared: &Rc<Shared>,
+    service: S,
+    io: Io,
+    seat: Seat,
+) -> impl Future<Output = ()> + use<Io, S>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Service<Req = RawRequest, Resp = Response<Body>, Error: Into<Error>> + 'static,
+{
+    let (shared, mut io) = (shared.clone(), Some(io));
+    async move {
+        // That a connection breaks is its peer's daily life, and not worth a line.
+        drop(run(&shared, &service, &mut io, &seat).await);
     }
 }
 

@@ -31,4 +31,4 @@ pub use config::{ClientConfig, ServerConfig};
 pub use connection::Connection;
 pub use error::{ConnectionError, Error};
 pub use order::{Order, Ticket};
-pub use server::{ServeError, serve, serve_connection};
+pub use server::{ServeError, serve, serve_connection, serve_on_cores};

@@ -13,8 +13,10 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::rc::Rc;
 
+use ekiden_reactor::net::Spread;
 use ekiden_reactor::notice;
 use ekiden_reactor::notice::{Causes, Level};
 use ekiden_service::Service;
@@ -24,7 +26,7 @@ use super::config::ServerConfig;
 use super::error::{BoxError, ConnectionError};
 use super::session::Session;
 use crate::codec::{Decoder, Encoder};
-use crate::server::{Drain, Listener, Server};
+use crate::server::{Drain, Listener, Seat, Server};
 use crate::transport::Parts;
 
 /// Serves a listener with the [default configuration](ServerConfig), in the language of `codec`.
@@ -62,6 +64,55 @@ where
     Codec: Clone + 'static,
 {
     ServerConfig::default().serve(listener, codec, service)
+}
+
+/// Serves a listener on all cores of the runtime with the [default configuration](ServerConfig), each connection on the core
+/// that has the fewest.
+///
+/// `make` makes the service of each core, on that core, so that it need not be `Send`:
+///
+/// ```
+/// use ekiden_proto::codec::Lines;
+/// use ekiden_proto::pipeline::{self, Client};
+/// use ekiden_reactor::net::{TcpListener, TcpStream};
+/// use ekiden_service::{Service, service_fn};
+/// use std::cell::Cell;
+/// use std::convert::Infallible;
+/// use std::rc::Rc;
+///
+/// # ekiden_reactor::run(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let addr = listener.local_addr()?;
+/// let _server = pipeline::serve_on_cores(listener, Lines::default(), || {
+///     let calls = Rc::new(Cell::new(0));
+///     service_fn(async move |_line: String| {
+///         calls.set(calls.get() + 1);
+///         Ok::<_, Infallible>(format!("call {} on this core", calls.get()))
+///     })
+/// })?;
+///
+/// let client = Client::<_, String>::new(TcpStream::connect(addr).await?, Lines::default());
+/// assert_eq!(client.call("hello").await?, "call 1 on this core");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Errors
+///
+/// As the system's: too many open files.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+pub fn serve_on_cores<L, Codec, Make, S>(listener: L, codec: Codec, make: Make) -> io::Result<Server>
+where
+    L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: fmt::Display>,
+    Make: Fn() -> S + Send + Sync + 'static,
+    S: Service<Error: StdError> + 'static,
+    Codec: Decoder<Item = S::Req, Error: Into<BoxError>> + Encoder<S::Resp, Error: Into<BoxError>>,
+    Codec: Clone + Send + Sync + 'static,
+{
+    ServerConfig::default().serve_on_cores(listener, codec, make)
 }
 
 /// Serves one connection with the [default configuration](ServerConfig), until the peer ends it.
@@ -113,19 +164,40 @@ impl ServerConfig {
     {
         let service = Rc::new(service);
         self.accept.clone().serve(listener, move |io, peer, seat| {
-            let service = Rc::clone(&service);
-            let mut session = Session::new(io, codec.clone(), &self);
-            let mut drain = seat.drain().begun();
-            async move {
-                let served = session.serve(&*service, &mut drain).await;
-                if let Err(error @ (ServeError::Service(_) | ServeError::Encode(_))) = served {
-                    let causes = Causes(&error);
-                    notice(
-                        Level::Warning,
-                        "pipeline",
-                        format_args!("the connection of {peer} ended: {causes}"),
-                    );
-                }
+            serve_seated(Session::new(io, codec.clone(), &self), service.clone(), peer, &seat)
+        })
+    }
+
+    /// Serves a listener on all cores of the runtime: each connection on the core that has the fewest, by the service that
+    /// `make` made there.
+    ///
+    /// `make` and the codec are all that is shared between cores. The returned server stands for all of them, and
+    /// `connections_max` holds for all together. Everything else is as for [`serve`](Self::serve).
+    ///
+    /// # Errors
+    ///
+    /// As the system's: too many open files.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread, or if `connections_max` is 0.
+    pub fn serve_on_cores<L, Codec, Make, S>(
+        self,
+        listener: L,
+        codec: Codec,
+        make: Make,
+    ) -> io::Result<Server>
+    where
+        L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: fmt::Display>,
+        Make: Fn() -> S + Send + Sync + 'static,
+        S: Service<Error: StdError> + 'static,
+        Codec: Decoder<Item = S::Req, Error: Into<BoxError>> + Encoder<S::Resp, Error: Into<BoxError>>,
+        Codec: Clone + Send + Sync + 'static,
+    {
+        self.accept.clone().serve_on_cores(listener, move || {
+            let (config, codec, service) = (self.clone(), codec.clone(), Rc::new(make()));
+            move |io, peer, seat| {
+                serve_seated(Session::new(io, codec.clone(), &config), service.clone(), peer, &seat)
             }
         })
     }
@@ -169,6 +241,29 @@ impl ServerConfig {
         async move {
             session.serve(&service, &mut drain).await?;
             Ok(session.into_parts())
+        }
+    }
+}
+
+/// One connection, on its seat.
+fn serve_seated<Io, Codec, S, Addr>(
+    mut session: Session<Io, Codec, S::Resp, S::Error>,
+    service: Rc<S>,
+    peer: Addr,
+    seat: &Seat,
+) -> impl Future<Output = ()> + use<Io, Codec, S, Addr>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    S: Service<Error: StdError> + 'static,
+    Codec: Decoder<Item = S::Req, Error: Into<BoxError>> + Encoder<S::Resp, Error: Into<BoxError>>,
+    Addr: fmt::Display,
+{
+    let mut drain = seat.drain().begun();
+    async move {
+        let served = session.serve(&*service, &mut drain).await;
+        if let Err(error @ (ServeError::Service(_) | ServeError::Encode(_))) = served {
+            let causes = Causes(&error);
+            notice(Level::Warning, "pipeline", format_args!("the connection of {peer} ended: {causes}"));
         }
     }
 }

@@ -8,9 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ekiden_reactor::JoinHandle;
-
-use super::state::State;
+use ekiden_reactor::{Instant, JoinHandle, Latch};
 
 /// A server that runs; a future of its end.
 ///
@@ -27,26 +25,37 @@ use super::state::State;
 #[must_use = "the server ends with `run`: `.await` it to serve until it is drained, or keep it to drain it"]
 pub struct Server {
     task: JoinHandle<io::Result<Drained>>,
-    state: Rc<State>,
+    serving: Rc<dyn Serving>,
+}
+
+/// What a handle speaks to: the server of one core, or those of all.
+pub(super) trait Serving {
+    fn connections(&self) -> usize;
+    fn panics(&self) -> u64;
+    /// Begins the drain, or hastens it.
+    fn drain_until(&self, deadline: Instant);
+    /// Open when the drain is over.
+    fn ended(&self) -> &Latch;
+    fn drained(&self) -> Drained;
 }
 
 impl Server {
-    pub(super) fn new(task: JoinHandle<io::Result<Drained>>, state: Rc<State>) -> Self {
-        Self { task, state }
+    pub(super) fn new(task: JoinHandle<io::Result<Drained>>, serving: Rc<dyn Serving>) -> Self {
+        Self { task, serving }
     }
 
     /// How many connections are open. Also those whose streams were given away, as by an upgrade, count until they are
     /// dropped.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.state.connections()
+        self.serving.connections()
     }
 
     /// How many panics there were: each ended a connection, or was caught and answered by the protocol, as HTTP does by
     /// a 500. The operator was told of each.
     #[must_use]
     pub fn panics(&self) -> u64 {
-        self.state.panics.get()
+        self.serving.panics()
     }
 
     /// Ends the server in order: no connection is accepted any more, those that are open finish what they owe, and
@@ -62,11 +71,11 @@ impl Server {
     ///
     /// The drain begins with the call and goes on without the future.
     pub fn drain(&self, within: Duration) -> impl Future<Output = Drained> + use<> {
-        self.state.drain_within(within);
-        let state = self.state.clone();
+        self.serving.drain_until(Instant::now() + within);
+        let serving = self.serving.clone();
         async move {
-            state.ended.wait().await;
-            state.drained.get()
+            serving.ended().wait().await;
+            serving.drained()
         }
     }
 }
@@ -99,4 +108,14 @@ pub struct Drained {
     pub dropped: usize,
     /// So many had been given away, as by an upgrade, and went on at the deadline: only their owners can end them.
     pub left: usize,
+}
+
+impl Drained {
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            finished: self.finished + other.finished,
+            dropped: self.dropped + other.dropped,
+            left: self.left + other.left,
+        }
+    }
 }

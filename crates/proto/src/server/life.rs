@@ -46,7 +46,7 @@ where
     // Closed before the wait, so that whoever comes now is told at once to go elsewhere.
     drop(listener);
     if state.deadline().is_none() {
-        state.drain_within(config.drain_timeout);
+        state.drain_until(Instant::now() + config.drain_timeout);
     }
     let drained = drain(&state).await;
     state.drained.set(drained);

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
-use ekiden_reactor::net::{Hangup, TcpListener, TcpStream};
+use ekiden_reactor::net::{Hangup, Placed, Spread, SpreadListener, TcpListener, TcpStream};
 use futures_io::{AsyncRead, AsyncWrite};
 
 /// Accepts byte streams: a socket, or a socket with something around it, such as TLS.
@@ -52,6 +52,27 @@ pub trait Listener {
     /// `None` by default: such a connection finds its end when it reads or writes, and a time limit on calls is wise.
     fn hangup(&self, _io: &Self::Io) -> Option<Hangup> {
         None
+    }
+}
+
+impl<L: Spread> Listener for SpreadListener<L>
+where
+    L::Stream: AsyncRead + AsyncWrite + Unpin,
+    L::Addr: fmt::Display,
+{
+    type Io = Placed<L::Stream>;
+    type Addr = L::Addr;
+
+    async fn accept(&self) -> io::Result<(Self::Io, Self::Addr)> {
+        Self::accept(self).await
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        Ok(Self::local_addr(self))
+    }
+
+    fn hangup(&self, io: &Self::Io) -> Option<Hangup> {
+        Some(L::hangup(io))
     }
 }
 

@@ -12,7 +12,8 @@
 //!
 //! In reading order: [`Config`] has the knobs; [`Listener`] is where connections come from, [`Server`] the `handle`, `state` what it shares with
 //! the connections; [`Drain`] is what a connection is told, [`Seat`] its place at the server, `linger` how one is closed
-//! so that its peer gets what was written; `accept` takes connections in, and `life` is the whole of it, from there to the end of the drain.
+//! so that its peer gets what was written; `accept` takes connections in, and `life` is the whole of it, from there to the end of the drain. `cores` has a server
+//! on each core, and one handle of all.
 
 mod config;
 mod listener;
@@ -23,11 +24,13 @@ mod seat;
 mod linger;
 mod accept;
 mod life;
+mod cores;
 #[cfg(test)]
 mod tests;
 
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use ekiden_reactor::context::Context;
 use ekiden_reactor::spawn_named;
@@ -58,7 +61,7 @@ impl Config {
         C: Future<Output = ()> + 'static,
     {
         assert!(self.connections_max > 0, "a server that may have no connection could never serve one");
-        let state = Rc::new(State::new(Drain::new()));
+        let state = Rc::new(State::new(Drain::new(), Arc::default()));
         let life = life::run(listener, self, serve_connection, state.clone());
         // It goes on when whoever starts it is over, and its connections and their requests with it.
         let task = Context::none().sync_scope(|| spawn_named("server", life));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::drain::Drain;
 use super::state::State;
@@ -49,7 +50,7 @@ impl Seat {
 
 impl From<Drain> for Seat {
     fn from(drain: Drain) -> Self {
-        Self(Rc::new(State::new(drain)))
+        Self(Rc::new(State::new(drain, Arc::default())))
     }
 }
 

@@ -4,13 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use ekiden_reactor::{Instant, JoinHandle, Latch, notice, spawn_named};
 
 use super::drain::Drain;
-use super::handle::Drained;
+use super::handle::{Drained, Serving};
 use crate::slots::Slots;
 
 /// A server's connections, and how far its end has come.
@@ -26,13 +27,14 @@ pub(super) struct State {
     pub(super) drained: Cell<Drained>,
     /// How many places are kept by connections whose tasks have ended.
     pub(super) kept: Cell<usize>,
-    /// How many panics there were: those that ended connections, and those that connections caught.
-    pub(super) panics: Cell<u64>,
+    /// How many panics there were: those that ended connections, and those that connections caught. One count for all
+    /// cores.
+    pub(super) panics: Arc<AtomicU64>,
     is_aborting: Cell<bool>,
 }
 
 impl State {
-    pub(super) fn new(drain: Drain) -> Self {
+    pub(super) fn new(drain: Drain, panics: Arc<AtomicU64>) -> Self {
         Self {
             connections: RefCell::new(Slots::new()),
             waiting: Cell::new(None),
@@ -41,7 +43,7 @@ impl State {
             ended: Latch::new(),
             drained: Cell::default(),
             kept: Cell::default(),
-            panics: Cell::default(),
+            panics,
             is_aborting: Cell::default(),
         }
     }
@@ -58,8 +60,7 @@ impl State {
 
     /// Counts a panic, and says how many there were with it.
     pub(super) fn count_panic(&self) -> u64 {
-        self.panics.update(|panics| panics + 1);
-        self.panics.get()
+        self.panics.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Takes a place for a connection.
@@ -69,8 +70,7 @@ impl State {
     }
 
     /// Begins the drain, or hastens it.
-    pub(super) fn drain_within(&self, time: Duration) {
-        let deadline = Instant::now() + time;
+    pub(super) fn drain_until(&self, deadline: Instant) {
         self.deadline.set(Some(self.deadline.get().map_or(deadline, |earlier| earlier.min(deadline))));
         self.drain.begin();
         self.wake();
@@ -101,6 +101,28 @@ impl State {
         if let Some(waker) = self.waiting.take() {
             waker.wake();
         }
+    }
+}
+
+impl Serving for State {
+    fn connections(&self) -> usize {
+        Self::connections(self)
+    }
+
+    fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
+    }
+
+    fn drain_until(&self, deadline: Instant) {
+        Self::drain_until(self, deadline);
+    }
+
+    fn ended(&self) -> &Latch {
+        &self.ended
+    }
+
+    fn drained(&self) -> Drained {
+        self.drained.get()
     }
 }
 
