@@ -26,6 +26,7 @@ mod signals;
 mod processes;
 mod files;
 mod stdio;
+mod cancelling;
 mod notices;
 mod inspecting;
 mod watching;
