@@ -191,7 +191,7 @@ pub use handle::{Handle, RemoteHandle};
 pub use latch::Latch;
 pub use notice::notice;
 pub use reactor::{Reactor, run};
-pub use runtime::{CoreId, CoreIds, CoreSeat, NewCore, Runtime, cores, on_every_core, spawn_on};
+pub use runtime::{CoreId, CoreIds, CoreSeat, FileLimit, NewCore, Runtime, cores, on_every_core, spawn_on};
 pub use shutdown::{Shutdown, is_shutting_down, request_shutdown, shutdown};
 pub use signals::{Signals, signals};
 pub use task::{

@@ -28,6 +28,7 @@ pub struct Notice<'a> {
     /// - `shutdown` (`shutdown` of this crate, and `reactor`): signals cannot be watched for; tasks had not ended when a
     ///   program that was asked to end did so;
     /// - `core` (`runtime` of this crate): a core cannot begin, or its loop fails;
+    /// - `files` (`runtime` of this crate): the limit of open files was raised, or cannot be;
     /// - `accept` (`net::Setbacks`, and `server` of ekiden-proto): connections wait for files, or for others to close;
     /// - `drain` (`server` of ekiden-proto): connections had not finished in time;
     /// - `pipeline` (`pipeline` of ekiden-proto): what a service did ended a connection;

@@ -97,6 +97,12 @@ impl Reactor {
         Handle { inbox: self.core.inbox.clone() }
     }
 
+    /// Does something for which this reactor is to be the current one, before it runs.
+    pub(crate) fn within<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _entered = self.core.enter();
+        f()
+    }
+
     /// Runs a future, and every task that is spawned here, until the future is ready.
     ///
     /// The other tasks are kept, and go on when the reactor is run again; they are dropped with the reactor.

@@ -12,11 +12,12 @@
 //! ([`Driver::start_core`]): a thread, or a place in a world made up for a test. This module starts no thread itself.
 //!
 //! In reading order: [`CoreId`] names a core, `cores` is what they all share, `seat` is what a driver is given to begin
-//! one.
+//! one, `file_limit` what is arranged before.
 
 mod core_id;
 mod cores;
 mod seat;
+mod file_limit;
 
 use std::fmt;
 use std::future::Future;
@@ -33,6 +34,7 @@ use crate::reactor::Reactor;
 
 pub use core_id::{CoreId, CoreIds, cores};
 pub(crate) use cores::Membership;
+pub use file_limit::FileLimit;
 pub use seat::{CoreSeat, NewCore};
 
 /// How a program uses the cores of its machine.
@@ -64,11 +66,18 @@ pub struct Runtime {
     ///
     /// It is a function so that what a core is given need not be `Send`, such as its hook for notices.
     pub config: Arc<dyn Fn(CoreId) -> Config + Send + Sync>,
+    /// What becomes of the limit of open files when the first runtime of the process [runs](Self::run).
+    ///
+    /// By default it is raised as far as the process may, and the operator is told if that changed something: every
+    /// connection takes a file, and a server should not find out at its thousandth that the system lets a process begin
+    /// with a low limit. The low one is for the sake of programs that use `select`. Child processes inherit the raised
+    /// one, so whoever starts such programs keeps the limit as it is: here, or by `EKIDEN_NOFILE=keep` in the environment.
+    pub file_limit: FileLimit,
 }
 
 impl Default for Runtime {
     fn default() -> Self {
-        Self { threads: None, config: Arc::new(|_core| Config::default()) }
+        Self { threads: None, config: Arc::new(|_core| Config::default()), file_limit: FileLimit::default() }
     }
 }
 
@@ -84,10 +93,12 @@ impl Runtime {
     /// If the system gives no selector or takes it away, on any core, or if the future panics.
     #[track_caller]
     pub fn run<F: Future>(&self, main: F) -> F::Output {
-        match Os::new() {
-            Ok(os) => self.reactor(os).run(main),
+        let reactor = match Os::new() {
+            Ok(os) => self.reactor(os),
             Err(error) => panic!("the system gives no selector to wait for events: {error}"),
-        }
+        };
+        reactor.within(|| self.file_limit.arrange());
+        reactor.run(main)
     }
 
     /// The reactor of core 0, in the world that a driver makes; dropping it ends the other cores too.

@@ -16,8 +16,8 @@ use crate::elsewhere::{Writes, try_poll};
 /// Standard output.
 ///
 /// A write is over when the system has the bytes: nothing is buffered, so nothing is owed when the program ends. Of
-/// several who write, each by a handle of his own, the one comes first who began first; up to 256 KiB of one are never torn by another's, nor
-/// by `println!`.
+/// several who write, each by a handle of his own, the one comes first who began first; up to 256 KiB of one are never
+/// torn by another's, nor by `println!`.
 ///
 /// ```
 /// # ekiden_reactor::run(async {

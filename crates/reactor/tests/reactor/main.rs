@@ -26,6 +26,7 @@ mod signals;
 mod processes;
 mod files;
 mod stdio;
+mod open_files;
 mod cancelling;
 mod notices;
 mod inspecting;

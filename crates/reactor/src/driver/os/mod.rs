@@ -2,8 +2,8 @@
 //!
 //! In reading order: the sockets are in `tcp`, `udp` and `unix`, with what can be set of them in
 //! `options`; any other thing that mio can poll is a [`Source`]; `signals` come by a pipe; the ends of child processes
-//! are told by files of theirs, in `process`; a `pool` has threads for what blocks, `threads` are those of the cores, and a
-//! listener may be `shared` by them; `watching` is the watchdog's.
+//! are told by files of theirs, in `process`; a `pool` has threads for what blocks, `open_files` have a limit, `threads`
+//! are those of the cores, and a listener may be `shared` by them; `watching` is the watchdog's.
 
 mod tcp;
 mod udp;
@@ -13,6 +13,7 @@ mod source;
 mod signals;
 mod process;
 mod pool;
+pub(crate) mod open_files;
 pub(crate) mod watching;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod shared;
