@@ -11,6 +11,7 @@ pub struct Meter {
     scenario: &'static str,
     operations: u64,
     mode: Mode,
+    bytes: Option<f64>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -38,19 +39,26 @@ pub fn main(scenarios: &[Scenario], counts: bool) {
         scenarios.iter().find(|(known, _)| *known == name).expect("a scenario of the list");
 
     let work = |operations| {
-        let meter = Meter { scenario, operations, mode: Mode::Work };
+        let meter = Meter { scenario, operations, mode: Mode::Work, bytes: None };
         measure(|| run(meter)).count_total
     };
     // What two runs differ in are the operations: starting, preparing and growing are in both.
     let (few, many) = (2_000, 12_000);
-    // Another thread's cannot be counted; and to set a million timers twice more takes longer than it tells.
-    let counted = counts && !["wake_threads", "timer_cancel_1e5", "timer_cancel_1e6"].contains(&scenario);
+    // Another thread's cannot be counted; and to set a million timers, or tasks, twice more takes longer than it tells.
+    let counted = counts
+        && !["wake_threads", "wake_idle_1e6", "timer_cancel_1e5", "timer_cancel_1e6"].contains(&scenario);
     let allocations = counted.then(|| work(many).saturating_sub(work(few)) as f64 / (many - few) as f64);
     // The allocator asks each time whether it is to count; a no costs an instruction or two.
-    opt_out(|| run(Meter { scenario, operations: n, mode: Mode::Time { allocations } }));
+    opt_out(|| run(Meter { scenario, operations: n, mode: Mode::Time { allocations }, bytes: None }));
 }
 
 impl Meter {
+    /// The same, which prints as well how many bytes each of the things holds among which the work is done.
+    #[must_use]
+    pub fn among(self, bytes: f64) -> Self {
+        Self { bytes: Some(bytes), ..self }
+    }
+
     /// Has `work` do a number of operations.
     pub async fn measure<F, Work>(self, work: F)
     where
@@ -81,8 +89,13 @@ impl Meter {
         let (ns, cpu_ns) = begun.elapsed();
         let (ns, cpu_ns) = (ns / self.operations as f64, cpu_ns / self.operations as f64);
         let allocations = allocations.map_or(String::new(), |each| format!(",\"allocs_per_op\":{each:.2}"));
+        // What was counted before has left memory behind, so that nothing has to grow.
+        let bytes = self
+            .bytes
+            .filter(|_| allocations.is_empty())
+            .map_or(String::new(), |each| format!(",\"bytes_each\":{each:.1}"));
         println!(
-            "{{\"scenario\":\"{}\",\"n\":{},\"ns_per_op\":{ns:.1},\"cpu_ns_per_op\":{cpu_ns:.1}{allocations}}}",
+            "{{\"scenario\":\"{}\",\"n\":{},\"ns_per_op\":{ns:.1},\"cpu_ns_per_op\":{cpu_ns:.1}{allocations}{bytes}}}",
             self.scenario, self.operations
         );
     }

@@ -29,7 +29,7 @@ pub async fn play(me: usize, turns: u64) {
     }
 }
 
-fn remember(slot: &mut Option<Waker>, waker: &Waker) {
+pub(crate) fn remember(slot: &mut Option<Waker>, waker: &Waker) {
     match slot {
         Some(known) => known.clone_from(waker),
         None => *slot = Some(waker.clone()),

@@ -19,7 +19,7 @@ use crate::rounds::Rounds;
 pub(crate) const TASKS: Scenario = Scenario {
     name: "tasks",
     about: "Spawning and joining, one at a time and a thousand at once; yielding; waking a task of the same core, and \
-            one of another.",
+            one of another; and waking one of very many that wait, with the bytes of each.",
     kinds: &["micro"],
     programs: &[],
     run: |rounds| run(rounds, &["spawn_", "yield", "wake"]),
@@ -35,7 +35,8 @@ pub(crate) const CHANNELS: Scenario = Scenario {
 
 pub(crate) const TIMERS: Scenario = Scenario {
     name: "timers",
-    about: "A timer is set and cancelled, as by a time-out of a call in time, while so many others are pending.",
+    about: "A timer is set and cancelled, as by a time-out of a call in time, while so many others are pending, of which \
+            each holds so many bytes.",
     kinds: &["micro"],
     programs: &[],
     run: |rounds| run(rounds, &["timer_"]),
@@ -96,6 +97,8 @@ struct Report {
     cpu_ns_per_op: f64,
     /// A peer that works on other threads than its first cannot count its own.
     allocs_per_op: Option<f64>,
+    /// What each of the things holds among which it was done.
+    bytes_each: Option<f64>,
 }
 
 impl Report {
@@ -105,6 +108,7 @@ impl Report {
         if !is_threaded(scenario) {
             figures.insert(Figure::CpuNanos, self.cpu_ns_per_op);
         }
+        figures.extend(self.bytes_each.map(|bytes| (Figure::Bytes, bytes)));
         figures.extend(self.allocs_per_op.map(|count| (Figure::Allocations, count)));
         figures
     }

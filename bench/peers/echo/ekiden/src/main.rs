@@ -1,24 +1,31 @@
-//! Echo on ekiden: its server of connections, a task for each. One reactor, on one core.
+//! Echo on ekiden: its server of connections, a task for each. One reactor on each core that it may use.
 //!
-//! Set up after `examples/echo.rs`.
+//! Set up after `examples/echo.rs`, and for several cores after `examples/cores.rs`.
 #![forbid(unsafe_code)]
 
 use std::io::Result;
+use std::num::NonZero;
 
+use ekiden::Runtime;
 use ekiden::net::{TcpListener, TcpStream};
 use ekiden::proto::server;
 
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:0".to_owned());
-    assert!(args.next().is_none_or(|threads| threads == "1"), "this peer has one reactor");
-    ekiden::run(async {
+    let mut runtime = Runtime::default();
+    runtime.threads = args.next().map_or(NonZero::new(1), |n| n.parse().ok());
+    let threads = runtime.threads;
+    runtime.run(async move {
         let listener = TcpListener::bind(addr).await?;
         println!("listening {}", listener.local_addr()?);
+        let config = server::Config::default();
         // A client that hangs up in the middle is its own business.
-        server::Config::default()
-            .serve(listener, async |stream, _peer, _drain| drop(echo(stream).await))
-            .await?;
+        let serve = || async |stream, _peer, _seat| drop(echo(stream).await);
+        match threads {
+            Some(NonZero::<usize>::MIN) => config.serve(listener, serve()).await?,
+            _ => config.serve_on_cores(listener, serve)?.await?,
+        };
         Ok(())
     })
 }

@@ -6,7 +6,9 @@
 use std::pin::pin;
 use std::thread;
 
-use micro::{Meter, ROOM, Scenario, Threads, delay, play, set};
+use micro::{
+    Meter, ROOM, Scenario, Threads, all_have_heard, bytes_each, call, delay, make_room, play, set, wait,
+};
 use tokio::runtime::Builder;
 use tokio::spawn;
 use tokio::sync::{mpsc, oneshot};
@@ -14,12 +16,14 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 fn main() {
-    let scenarios: [Scenario; 12] = [
+    let scenarios: [Scenario; 14] = [
         ("spawn_join_one", |meter| run(meter.measure(spawn_join_one))),
         ("spawn_join_1000", |meter| run(meter.measure(spawn_join_1000))),
         ("yield", |meter| run(meter.measure(yields))),
         ("wake", |meter| run(meter.measure(wake))),
         ("wake_threads", wake_threads),
+        ("wake_idle_1e3", |meter| wake_idle(meter, 1_000)),
+        ("wake_idle_1e6", |meter| wake_idle(meter, 1_000_000)),
         ("oneshot", |meter| run(meter.measure(oneshots))),
         ("mpsc_round_trip", |meter| run(meter.measure(mpsc_round_trip))),
         ("mpsc_throughput", |meter| run(meter.measure(mpsc_throughput))),
@@ -78,6 +82,31 @@ fn wake_threads(meter: Meter) {
     other.join().expect("no panic");
 }
 
+fn wake_idle(meter: Meter, waiting: usize) {
+    run(async move {
+        make_room(waiting);
+        let bytes = bytes_each(waiting as u64, async {
+            (0..waiting).for_each(|number| drop(spawn(wait(number))));
+            // They run for the first time, as many in a turn as may.
+            for _ in 0..waiting {
+                yield_now().await;
+            }
+        });
+        let meter = meter.among(bytes.await);
+        meter
+            .measure(|n| async move {
+                for i in 0..n {
+                    // One far from the last, as they come from a network.
+                    call(i.wrapping_mul(2_654_435_761) as usize % waiting);
+                    while i % 100 == 99 && !all_have_heard() {
+                        yield_now().await;
+                    }
+                }
+            })
+            .await;
+    });
+}
+
 async fn oneshots(n: u64) {
     for _ in 0..n / 100 {
         let (there, theirs): (Vec<_>, Vec<_>) = (0..100).map(|_| oneshot::channel()).unzip();
@@ -128,12 +157,15 @@ async fn mpsc_throughput(n: u64) {
 
 fn timer_cancel(meter: Meter, pending: u64) {
     run(async move {
-        let mut others = Vec::new();
-        for i in 0..pending {
-            let mut timer = Box::pin(sleep(delay(i)));
-            set(timer.as_mut()).await;
-            others.push(timer);
-        }
+        let mut others = Vec::with_capacity(pending as usize);
+        let bytes = bytes_each(pending, async {
+            for i in 0..pending {
+                let mut timer = Box::pin(sleep(delay(i)));
+                set(timer.as_mut()).await;
+                others.push(timer);
+            }
+        });
+        let meter = meter.among(bytes.await);
         meter
             .measure(|n| async move {
                 for i in 0..n {
