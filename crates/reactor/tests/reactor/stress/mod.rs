@@ -8,8 +8,11 @@
 //! `EKIDEN_STRESS` is how many rounds to run, 4 by default, `EKIDEN_SEED` the first seed.
 #![expect(clippy::disallowed_methods, reason = "these tests are about threads")]
 
+mod connections;
+
 use std::cell::Cell;
 use std::future::pending;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -26,14 +29,18 @@ const STEPS: usize = 150;
 
 #[test]
 fn whatever_cores_do_to_each_other_nothing_is_lost() {
-    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
-    let first: u64 = number("EKIDEN_SEED", 1);
-    for seed in first..first + number("EKIDEN_STRESS", 4) {
+    for seed in seeds() {
         let alive = Arc::new(AtomicUsize::new(0));
         let told = Arc::new(AtomicUsize::new(0));
         round(seed, &alive, &told);
         assert_eq!(alive.load(Ordering::SeqCst), 0, "so much was never dropped, by seed {seed}");
     }
+}
+
+fn seeds() -> Range<u64> {
+    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    let first: u64 = number("EKIDEN_SEED", 1);
+    first..first + number("EKIDEN_STRESS", 4)
 }
 
 /// Counts what is alive: one goes with each future and each value that crosses.
