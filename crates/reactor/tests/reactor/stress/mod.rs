@@ -5,6 +5,8 @@
 //! asked for has answered, and whatever was made has been dropped. Run under a sanitizer it says as well that nothing was
 //! touched after that: see `tests/sanitize`.
 //!
+//! Here cores spawn and speak; in `connections` they hand connections to each other.
+//!
 //! `EKIDEN_STRESS` is how many rounds to run, 4 by default, `EKIDEN_SEED` the first seed.
 #![expect(clippy::disallowed_methods, reason = "these tests are about threads")]
 
