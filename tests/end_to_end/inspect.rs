@@ -1,9 +1,8 @@
 //! What an operator sees of a running program: the table that it prints, the same by a signal, and the watchdog's line.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use ekiden_tests::{Program, Scratch, example};
+use ekiden_tests::{Program, Scratch, example, output};
 
 /// The address in `listening on 127.0.0.1:7001; …`.
 fn listening(line: &str) -> Option<SocketAddr> {
@@ -20,7 +19,7 @@ fn inspect_prints_its_tasks_and_is_told_of_what_holds_the_core() {
     let mut server = Program::start(example("inspect"), ["127.0.0.1:0"]);
     let addr = server.wait_for(listening);
     server.wait_for(has(["reactor 1: ", "tasks "]));
-    server.wait_for(has([" waiting ", "listener, examples/inspect.rs:"]));
+    server.wait_for(has([" waiting ", "listener, "]));
     server.wait_for(has(["accept tcp ", &addr.to_string()]));
     let told = server.wait_for(has(["warning: watchdog: holds the core, spawned at examples/inspect.rs:"]));
     assert!(told.contains(" holds reactor 1 for "), "{told}");
@@ -73,7 +72,8 @@ fn an_idle_server_makes_no_system_call_and_so_never_wakes_up() {
     assert!(server.wait_for_end().success());
 }
 
-/// What is shown takes its time: that nothing happens in it.
-fn pause(seconds: u64) {
-    ekiden::run(ekiden::sleep(Duration::from_secs(seconds)));
+/// What is shown takes its time, as it is that nothing happens in it: another program says when it is over.
+fn pause(seconds: u32) {
+    let limit = seconds.to_string();
+    output("timeout", [limit.as_str(), "tail", "-f", "/dev/null"]);
 }

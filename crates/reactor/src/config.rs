@@ -26,6 +26,7 @@ pub struct Config {
     ///
     /// 100 ms: no poll that is well takes so long, and a user who waits notices. It is told between this and a quarter
     /// more, by a thread that all reactors of the process share, and again when it is ten times as long.
+    /// A machine that gives the thread no time for so long looks the same.
     /// [`CoreStats`](crate::inspect::CoreStats) counts them. Only on drivers whose time passes by itself.
     pub held_max: Option<Duration>,
     /// Told by the watchdog's thread of a poll that holds its core: the core cannot tell its own hook. By default a line

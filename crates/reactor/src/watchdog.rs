@@ -78,6 +78,8 @@ struct Seen {
     reactor: ReactorId,
     polls: u64,
     turns: u64,
+    /// Whether it ran then: the poll after which a core went to sleep is still its last when it wakes.
+    ran: bool,
     /// When this poll was seen first.
     first: Duration,
     /// For how long it has to go on to be told next.
@@ -120,12 +122,13 @@ impl Watchdog {
         for look in cores {
             let Beat { life, polls, turns, poll_of, .. } = look.beat;
             let before = self.cores.iter().find(|seen| seen.reactor == look.reactor);
-            let new = Seen { reactor: look.reactor, polls, turns, first: now, tell_at: look.held_max };
+            let ran = life == Life::Running;
+            let new = Seen { reactor: look.reactor, polls, turns, ran, first: now, tell_at: look.held_max };
             let same = before.filter(|seen| (seen.polls, seen.turns) == (polls, turns));
-            self.any_ran |= life == Life::Running || (before.is_some() && same.is_none());
-            let mut seen = *same.filter(|_| life == Life::Running).unwrap_or(&new);
+            self.any_ran |= ran || (before.is_some() && same.is_none());
+            let mut seen = *same.filter(|seen| ran && seen.ran).unwrap_or(&new);
             let time = now.saturating_sub(seen.first);
-            if life == Life::Running && time >= look.held_max {
+            if ran && time >= look.held_max {
                 let tells = time >= seen.tell_at;
                 let is_new = seen.tell_at == look.held_max;
                 if tells {
@@ -161,7 +164,8 @@ mod tests {
     use crate::time::Instant;
 
     /// Looks at two cores every 25 ms, with a limit of 100 ms, and says what came of it. For each look and core `7` is
-    /// the number of the poll that goes on, `.` says that it is parked, `-` that nobody runs it. A `!` is told for the
+    /// the number of the poll that goes on, a capital letter that of the last one of a core that is parked, `.` says that it
+    /// is parked, `-` that nobody runs it. A `!` is told for the
     /// first time, a `?` again, a `_` says that the next look needs no timer.
     fn play(first: &str, second: &str) -> String {
         let mut watchdog = Watchdog::default();
@@ -170,6 +174,7 @@ mod tests {
             let (life, polls) = match word {
                 '.' => (Life::Parked, 0),
                 '-' => (Life::Out, 0),
+                'A'..='Z' => (Life::Parked, u64::from(word.to_digit(36).unwrap())),
                 poll => (Life::Running, u64::from(poll.to_digit(36).unwrap())),
             };
             let beat =
@@ -224,6 +229,12 @@ mod tests {
     #[test]
     fn who_was_held_and_goes_on_is_watched_anew() {
         check("777778888888", "............", "    !    !  ");
+    }
+
+    #[test]
+    fn a_core_that_wakes_after_a_long_sleep_has_not_been_held() {
+        check("aAAAAAAAAAaab", "-------------", " _________   ");
+        check("AAAAAAAAaaaaa", "-------------", "________    !");
     }
 
     #[test]

@@ -68,6 +68,8 @@ impl Dump {
     #[must_use]
     pub fn take() -> Self {
         let reactors = pulse::reactors();
+        // Before they are asked, which wakes those that are parked.
+        let stats: Vec<CoreStats> = reactors.iter().map(|reactor| CoreStats::of(reactor)).collect();
         let (tell, told) = mpsc::channel();
         let here = core::try_with(|core| core.id);
         let asked =
@@ -86,9 +88,10 @@ impl Dump {
         }
         let mut cores: Vec<CoreDump> = reactors
             .iter()
-            .map(|reactor| {
+            .zip(stats)
+            .map(|(reactor, stats)| {
                 let answer = answers.iter().position(|(id, _)| *id == reactor.reactor);
-                CoreDump::new(reactor, answer.map(|index| answers.swap_remove(index).1))
+                CoreDump::new(reactor, stats, answer.map(|index| answers.swap_remove(index).1))
             })
             .collect();
         cores.sort_by_key(|core| Reverse(core.held));
@@ -113,10 +116,11 @@ fn ask(reactor: &Arc<Inbox>, tell: &mpsc::Sender<(core::ReactorId, Vec<TaskInfo>
 }
 
 impl CoreDump {
-    fn new(reactor: &Inbox, tasks: Option<Vec<TaskInfo>>) -> Self {
-        let stats = CoreStats::of(reactor);
-        let is_held = tasks.is_none() && stats.state == CoreState::Running && reactor.watch.is_real();
-        let held = is_held.then(|| watching::now() - stats.turn_began);
+    fn new(reactor: &Inbox, before: CoreStats, tasks: Option<Vec<TaskInfo>>) -> Self {
+        let now = CoreStats::of(reactor);
+        let is_held = tasks.is_none() && now.state == CoreState::Running && reactor.watch.is_real();
+        let held = is_held.then(|| watching::now() - now.turn_began);
+        let stats = if is_held { now } else { before };
         let tasks = tasks.map(|mut tasks| {
             tasks.sort_by_key(badness);
             tasks

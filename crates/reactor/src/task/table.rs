@@ -57,7 +57,8 @@ pub(crate) struct Entry {
     shared: Arc<TaskWaker>,
     queued: Cell<Queued>,
     pub(crate) account: Account,
-    job: RefCell<Option<Rc<dyn Run>>>,
+    /// Elsewhere while it runs, and `None` when it has ended.
+    job: Cell<Option<Rc<dyn Run>>>,
 }
 
 /// In which queue a task waits to run.
@@ -144,7 +145,7 @@ impl TaskTable {
             Some(entry) if entry.id().slot as usize == slot => entry,
             _ => Rc::new(Entry::new(self.next_id(slot), self.home, self.inbox.clone())),
         };
-        entry.job.replace(Some(job));
+        entry.job.set(Some(job));
         entry.account.open(self.birth(origin));
         vacant.insert(entry.clone());
         entry
@@ -255,7 +256,7 @@ impl TaskTable {
 
     /// Runs a task until it waits or ends.
     pub(crate) fn run(&self, core: &Core, entry: Rc<Entry>) {
-        let Some(job) = entry.job.borrow().clone() else { return };
+        let Some(job) = entry.job.take() else { return };
         // A panic of the future is the job's to tell. What is caught here is rarer: its output panics when it is
         // dropped, or so does what it panicked with, or whoever waits for it panics when woken.
         let (entry, ended) = self.turn_of(core, entry, |cx| {
@@ -267,8 +268,9 @@ impl TaskTable {
             })
         });
         if ended {
-            drop(job);
-            self.remove(&entry);
+            self.remove(&entry, job);
+        } else {
+            entry.job.set(Some(job));
         }
     }
 
@@ -292,9 +294,12 @@ impl TaskTable {
         budget::refill();
         waits::begin();
         self.inbox.pulse.begin_poll(entry.account.origin());
-        self.running.replace(Some(entry.clone()));
-        let result = run(&mut Context::from_waker(&entry.waker));
-        self.running.replace(None);
+        // Moved there and back, as to count it twice would cost more.
+        self.running.replace(Some(entry));
+        let running = self.running.borrow();
+        let result = run(&mut Context::from_waker(&running.as_ref().expect("it was put there").waker));
+        drop(running);
+        let entry = self.running.take().expect("nobody else takes it");
         self.inbox.pulse.end_poll();
         entry.account.handle_polled(self.now(), waits::taken());
         if core.timing.is_on() {
@@ -334,8 +339,7 @@ impl TaskTable {
         tell(&self.main);
     }
 
-    fn remove(&self, entry: &Rc<Entry>) {
-        let job = entry.job.take();
+    fn remove(&self, entry: &Rc<Entry>, job: Rc<dyn Run>) {
         self.entries.borrow_mut().try_remove(entry.id().slot as usize);
         drop(job);
         // A waker that is still somewhere, or a wake-up that is still queued, must never reach the next task here.
@@ -377,8 +381,8 @@ impl TaskTable {
     /// Who the running task is; `None` if none runs, or the future that the reactor was asked to run does.
     pub(crate) fn running_origin(&self) -> Option<Origin> {
         let running = self.running.borrow();
-        let job = running.as_ref()?.job.borrow();
-        job.as_ref().map(|job| job.origin().known())
+        let entry = running.as_ref().filter(|entry| !entry.is_main())?;
+        entry.account.origin().origin()
     }
 
     /// Every task that has not ended, and the future that the reactor was asked to run if it does; with whether it is
@@ -421,8 +425,7 @@ impl TaskTable {
         if entries.is_empty() {
             return;
         }
-        let origins =
-            entries.iter().filter_map(|(_, entry)| Some(entry.job.borrow().as_ref()?.origin().known()));
+        let origins = entries.iter().filter_map(|(_, entry)| entry.account.origin().origin());
         let named: Vec<String> = origins.take(NAMED_MAX).map(|origin| origin.to_string()).collect();
         let (count, named, more) = (entries.len(), named.join("; "), entries.len() - named.len());
         let more = if more > 0 { format!("; and {more} more") } else { String::new() };
@@ -437,10 +440,8 @@ impl TaskTable {
     pub(super) fn report_idle_tick(&self) {
         let running = self.running.borrow();
         let Some(entry) = running.as_ref() else { return };
-        if let Some(job) = &*entry.job.borrow()
-            && !entry.is_expected()
-        {
-            let origin = job.origin().known();
+        if !entry.is_main() && !entry.is_expected() {
+            let origin = entry.account.origin().known();
             let says = "says that it waits for something, and asked nothing: it never ends";
             notice(Level::Error, "task", format_args!("{origin}, {says}"));
         }
@@ -455,7 +456,7 @@ impl Entry {
             shared,
             queued: Cell::new(Queued::No),
             account: Account::default(),
-            job: RefCell::default(),
+            job: Cell::default(),
         }
     }
 
@@ -479,7 +480,10 @@ impl Entry {
 
     /// The same of whoever waits for its end.
     pub(crate) fn joiner_data(&self) -> Option<*const ()> {
-        self.job.borrow().as_ref()?.joiner_data()
+        let job = self.job.take()?;
+        let data = job.joiner_data();
+        self.job.set(Some(job));
+        data
     }
 
     /// Whether a wake-up is queued, or somebody holds a waker to queue one: two are the entry's own.
