@@ -174,7 +174,77 @@ impl Inbox {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Letters> {
+        #[cfg(test)]
+        LOCKS.set(LOCKS.get() + 1);
         // Nothing that can panic runs under this lock, so what it guards is whole even if it says otherwise.
         self.letters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often this thread has taken the lock of an inbox.
+    static LOCKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::driver::hand::Hand;
+    use crate::{Config, CoreId, Reactor, channel, spawn, spawn_on, yield_now};
+
+    #[test]
+    fn a_turn_in_which_nobody_spoke_to_the_core_takes_no_lock() {
+        let (hand, clock) = Hand::new().unwrap();
+        Reactor::with_driver(Config::default(), hand).run(async move {
+            let (sender, mut receiver) = channel::mpsc::channel(1);
+            for _ in 0..100 {
+                let sender = sender.clone();
+                let task = spawn(async move {
+                    yield_now().await;
+                    sender.send(1).await
+                });
+                assert_eq!(receiver.recv().await, Some(1));
+                task.await.unwrap().unwrap();
+                clock.pass(Duration::from_secs(1)).await;
+            }
+            assert_eq!(LOCKS.get(), 0);
+            spawn_on(CoreId::current(), || async {}).await.unwrap();
+            assert_eq!(LOCKS.get(), 2, "to write a letter, and to read it");
+        });
+    }
+
+    #[derive(Default)]
+    struct Counted(AtomicUsize);
+
+    impl Unpark for Counted {
+        fn unpark(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn who_is_awake_is_written_to_without_a_system_call_and_who_sleeps_is_woken_once() {
+        let unparked = Arc::new(Counted::default());
+        let inbox = Inbox::new(ReactorId::new(), unparked.clone());
+        let write = || {
+            for source in 0..10 {
+                inbox.make_ready(Token(source));
+            }
+        };
+        inbox.announce_run();
+        write();
+        assert_eq!(unparked.0.load(Ordering::Relaxed), 0);
+        assert!(!inbox.announce_park(), "there is a letter");
+        assert_eq!(inbox.take().unwrap().ready.len(), 10);
+        assert!(inbox.announce_park());
+        write();
+        assert_eq!(unparked.0.load(Ordering::Relaxed), 1);
+        inbox.announce_running();
+        assert_eq!(inbox.take().unwrap().ready.len(), 10);
+        assert!(inbox.take().is_none());
     }
 }
