@@ -66,7 +66,7 @@ impl Reactor {
     /// A reactor in the world that a driver makes.
     pub fn with_driver(config: Config, driver: impl Driver) -> Self {
         let inbox = Arc::new(Inbox::new(ReactorId::new(), driver.unparker()));
-        let runtime = Membership::first_of(1, Arc::new(|_core| Config::default()), inbox.clone());
+        let runtime = Membership::first_of(1, Arc::new(|_core| Config::default()), false, inbox.clone());
         Self::of(Box::new(driver), config, inbox, runtime)
     }
 
@@ -74,10 +74,11 @@ impl Reactor {
     pub(crate) fn first_of(
         cores: usize,
         config: Arc<dyn Fn(CoreId) -> Config + Send + Sync>,
+        are_pinned: bool,
         driver: impl Driver,
     ) -> Self {
         let inbox = Arc::new(Inbox::new(ReactorId::new(), driver.unparker()));
-        let runtime = Membership::first_of(cores, config.clone(), inbox.clone());
+        let runtime = Membership::first_of(cores, config.clone(), are_pinned, inbox.clone());
         Self::of(Box::new(driver), config(CoreId::FIRST), inbox, runtime)
     }
 

@@ -33,6 +33,7 @@ pub(crate) struct Cores {
     /// Where each core that has begun hears from others.
     inboxes: Box<[OnceLock<Arc<Inbox>>]>,
     config: MakeConfig,
+    pub(super) are_pinned: bool,
     /// Whether one of them watches for signals.
     are_signals_watched: AtomicBool,
     state: Mutex<State>,
@@ -48,10 +49,11 @@ struct State {
 
 impl Membership {
     /// The part of the first core, on which the runtime's main future runs.
-    pub(crate) fn first_of(len: usize, config: MakeConfig, inbox: Arc<Inbox>) -> Self {
+    pub(crate) fn first_of(len: usize, config: MakeConfig, are_pinned: bool, inbox: Arc<Inbox>) -> Self {
         let cores = Cores {
             inboxes: (0..len.max(1)).map(|_| OnceLock::new()).collect(),
             config,
+            are_pinned,
             are_signals_watched: AtomicBool::new(false),
             state: Mutex::default(),
         };

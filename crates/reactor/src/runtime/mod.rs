@@ -28,7 +28,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::core;
 use crate::driver::Driver;
-use crate::driver::os::Os;
+use crate::driver::os::{Os, threads};
 use crate::handle::RemoteHandle;
 use crate::reactor::Reactor;
 
@@ -73,11 +73,20 @@ pub struct Runtime {
     /// with a low limit. The low one is for the sake of programs that use `select`. Child processes inherit the raised
     /// one, so whoever starts such programs keeps the limit as it is: here, or by `EKIDEN_NOFILE=keep` in the environment.
     pub file_limit: FileLimit,
+    /// Whether each core's thread stays on a processor of its own, of those that the process may use; [`run`](Self::run) does
+    /// that. Off: the kernel knows better which processor is free, unless the machine is the program's alone. Where the
+    /// system does not do it, the operator is told. Threads for what blocks are not held so.
+    pub pin_threads: bool,
 }
 
 impl Default for Runtime {
     fn default() -> Self {
-        Self { threads: None, config: Arc::new(|_core| Config::default()), file_limit: FileLimit::default() }
+        Self {
+            threads: None,
+            config: Arc::new(|_core| Config::default()),
+            file_limit: FileLimit::default(),
+            pin_threads: false,
+        }
     }
 }
 
@@ -94,9 +103,10 @@ impl Runtime {
     #[track_caller]
     pub fn run<F: Future>(&self, main: F) -> F::Output {
         let reactor = match Os::new() {
-            Ok(os) => self.reactor(os),
+            Ok(os) => self.first_reactor(os, self.pin_threads),
             Err(error) => panic!("the system gives no selector to wait for events: {error}"),
         };
+        let _pinned = self.pin_threads.then(|| reactor.within(|| threads::pin(CoreId::FIRST)));
         reactor.within(|| self.file_limit.arrange());
         reactor.run(main)
     }
@@ -127,8 +137,12 @@ impl Runtime {
     /// If there are more than 65,535 threads.
     #[must_use]
     pub fn reactor(&self, driver: impl Driver) -> Reactor {
+        self.first_reactor(driver, false)
+    }
+
+    fn first_reactor(&self, driver: impl Driver, are_pinned: bool) -> Reactor {
         let threads = self.threads.map_or_else(|| driver.cores(), NonZero::get);
-        Reactor::first_of(threads, self.config.clone(), driver)
+        Reactor::first_of(threads, self.config.clone(), are_pinned, driver)
     }
 }
 

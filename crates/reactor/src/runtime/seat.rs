@@ -59,6 +59,12 @@ impl NewCore {
         self.id
     }
 
+    /// Whether its thread should stay on one processor.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        self.cores.are_pinned
+    }
+
     /// The core's reactor, in the world that a driver makes, and the future that it should [run](Reactor::run): that of
     /// the runtime's end.
     ///

@@ -374,3 +374,29 @@ fn a_storm_from_many_cores_loses_nothing() {
     });
     assert_eq!(RAN.load(Ordering::Relaxed), 1000);
 }
+
+/// The processors that this thread may use, as the system says.
+#[cfg(target_os = "linux")]
+fn processors() -> String {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    line.unwrap().trim().to_owned()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn pinned_cores_stay_on_a_processor_each_and_what_blocks_does_not() {
+    let before = processors();
+    let mut runtime = runtime(2);
+    runtime.pin_threads = true;
+    runtime.run(async {
+        let mut pinned = Vec::new();
+        for task in on_every_core(|| async { processors() }) {
+            pinned.push(task.await.unwrap());
+        }
+        assert!(pinned.iter().all(|processors| processors.parse::<usize>().is_ok()), "{pinned:?}");
+        assert_eq!(pinned[0] != pinned[1], before.parse::<usize>().is_err(), "{pinned:?} of {before}");
+        assert_eq!(ekiden_reactor::blocking(processors).await.unwrap(), before);
+    });
+    assert_eq!(processors(), before);
+}

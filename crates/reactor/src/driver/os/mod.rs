@@ -3,7 +3,7 @@
 //! In reading order: the sockets are in `tcp`, `udp` and `unix`, with what can be set of them in
 //! `options`; any other thing that mio can poll is a [`Source`]; `signals` come by a pipe; the ends of child processes
 //! are told by files of theirs, in `process`; a `pool` has threads for what blocks, `open_files` have a limit, `threads`
-//! are those of the cores, and a listener may be `shared` by them; `watching` is the watchdog's.
+//! are those of the cores, with `pinning`, and a listener may be `shared` by them; `watching` is the watchdog's.
 
 mod tcp;
 mod udp;
@@ -20,7 +20,12 @@ mod shared;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[path = "shared_elsewhere.rs"]
 mod shared;
-pub(super) mod threads;
+pub(crate) mod threads;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod pinning;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[path = "pinning_elsewhere.rs"]
+mod pinning;
 
 use std::cell::{OnceCell, RefCell};
 use std::fmt;

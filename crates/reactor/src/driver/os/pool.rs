@@ -107,7 +107,14 @@ impl Pool {
 
     fn start_thread(&self) -> std::io::Result<()> {
         let shared = self.shared.clone();
-        thread::Builder::new().name(self.shared.limits.name.into()).spawn(move || shared.work()).map(drop)
+        thread::Builder::new()
+            .name(self.shared.limits.name.into())
+            .spawn(move || {
+                // Whoever started it may be on one processor only.
+                super::pinning::unpin();
+                shared.work();
+            })
+            .map(drop)
     }
 }
 

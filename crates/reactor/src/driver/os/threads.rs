@@ -5,7 +5,9 @@ use std::num::NonZero;
 use std::thread;
 
 use super::super::{Driver, JoinCore};
-use crate::runtime::NewCore;
+use super::pinning::Pinned;
+use crate::notice::{Level, notice};
+use crate::runtime::{CoreId, NewCore};
 
 /// How many threads this process may run at once, as its affinity and its container's quota allow.
 pub(in crate::driver) fn available() -> usize {
@@ -17,7 +19,18 @@ pub(in crate::driver) fn available() -> usize {
 pub(in crate::driver) fn start(core: NewCore, driver: impl Driver + Send) -> io::Result<JoinCore> {
     // The system shows fifteen bytes of it.
     let name = format!("ekiden-core-{}", core.id().index());
-    let thread = thread::Builder::new().name(name).spawn(move || core.run(driver))?;
+    let thread = thread::Builder::new().name(name).spawn(move || {
+        let _pinned = core.is_pinned().then(|| pin(core.id()));
+        core.run(driver);
+    })?;
     // What it could panic with, it has told.
     Ok(Box::new(move || drop(thread.join())))
+}
+
+/// Has this thread stay on the processor of that core until the returned value is dropped. If the system does not let it,
+/// the operator is told.
+pub(crate) fn pin(core: CoreId) -> Option<impl Drop> {
+    let told =
+        |error| notice(Level::Warning, "core", format_args!("{core} is not pinned to a processor: {error}"));
+    Pinned::new(core).map_err(told).ok()
 }

@@ -96,7 +96,10 @@ fn start() -> std::io::Result<UnixStream> {
     let (near, far) = UnixStream::pair()?;
     near.set_nonblocking(true)?;
     // The system shows fifteen bytes of it.
-    thread::Builder::new().name("ekiden-watchdog".to_owned()).spawn(move || watch(&far))?;
+    thread::Builder::new().name("ekiden-watchdog".to_owned()).spawn(move || {
+        super::pinning::unpin();
+        watch(&far)
+    })?;
     Ok(near)
 }
 

@@ -1,0 +1,49 @@
+//! Threads of cores that stay each on one processor.
+//!
+//! A thread that is started inherits where its starter may run, so what runs beside the cores is given back all that the
+//! process had; and so is the first core's thread, which is its caller's, at the end.
+
+use std::io;
+use std::sync::OnceLock;
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use crate::runtime::CoreId;
+
+/// Where the process could run before anything was pinned.
+static EVERYWHERE: OnceLock<CpuSet> = OnceLock::new();
+
+/// This thread stays on one processor until this is dropped.
+#[derive(Debug)]
+pub(super) struct Pinned(());
+
+impl Pinned {
+    /// Core by core a processor, of those that the process may use; with more cores than processors, from the first again.
+    ///
+    /// # Errors
+    ///
+    /// As the system's.
+    pub(super) fn new(core: CoreId) -> io::Result<Self> {
+        let here = sched_getaffinity(None)?;
+        let everywhere = *EVERYWHERE.get_or_init(|| here);
+        let processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&cpu| everywhere.is_set(cpu)).collect();
+        let mut only = CpuSet::new();
+        only.set(processors[core.index() % processors.len()]);
+        sched_setaffinity(None, &only)?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        unpin();
+    }
+}
+
+/// This thread may run wherever the process could before anything was pinned.
+pub(super) fn unpin() {
+    if let Some(everywhere) = EVERYWHERE.get() {
+        // It was allowed before; if the system has changed its mind, the thread stays where it is.
+        let _stays = sched_setaffinity(None, everywhere);
+    }
+}
