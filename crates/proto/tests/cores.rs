@@ -12,9 +12,10 @@ use std::time::Duration;
 use ekiden_proto::codec::Lines;
 use ekiden_proto::pipeline::{self, Client};
 use ekiden_proto::server::{Config, Drained, Seat, Server};
+use ekiden_reactor::context::Context;
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::{CoreId, Runtime, cores, request_shutdown, spawn, spawn_on, yield_now};
+use ekiden_reactor::{CoreId, Instant, Runtime, cores, request_shutdown, spawn, spawn_on, yield_now};
 use ekiden_service::{Service, service_fn};
 
 /// Runs a test on so many cores, whose clock only the test moves; returns what the operator was told.
@@ -71,6 +72,27 @@ async fn say(addr: std::net::SocketAddr, words: &[&str]) -> Vec<TcpStream> {
     }
     settle().await;
     clients
+}
+
+#[test]
+fn a_server_begins_with_nothing_of_whoever_starts_it() {
+    by_hand(2, async |_clock| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let around = Context::none().with_deadline(Instant::now() + Duration::from_secs(1));
+        let server = around.sync_scope(|| {
+            Config::default().serve_on_cores(listener, || {
+                async |stream: ekiden_reactor::net::Placed<TcpStream>, _peer, _seat: Seat| {
+                    let word = if Context::current().is_none() { "nothing" } else { "a deadline" };
+                    stream.write_all(word.as_bytes()).await.unwrap();
+                }
+            })
+        });
+        for _core in cores() {
+            assert_eq!(welcomed(addr).await.1, "nothing");
+        }
+        drop(server.unwrap());
+    });
 }
 
 /// Lets every core do what it can, as far as it goes from what was sent to it.

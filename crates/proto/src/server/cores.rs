@@ -61,17 +61,19 @@ impl Config {
         // The listener has the maximum, for all cores.
         let config = Self { connections_max: usize::MAX, ..self };
         let drain_timeout = config.drain_timeout;
-        let mut cores = Vec::new();
-        for share in shares {
+        let (at_work, ordered) = (panics.clone(), orders.subscribe());
+        let serve = move |share: Share<L>| {
             let (config, make, panics, orders) =
-                (config.clone(), make.clone(), panics.clone(), orders.subscribe());
-            cores.push(spawn_on(share.core(), move || serve_here(share, config, make, panics, orders)));
-        }
+                (config.clone(), make.clone(), at_work.clone(), ordered.clone());
+            spawn_on(share.core(), move || serve_here(share, config, make, panics, orders))
+        };
         let group =
             Rc::new(Group { orders, connections, panics, ended: Latch::new(), drained: Cell::default() });
-        let all = await_all(cores, group.clone(), drain_timeout);
-        // It goes on when whoever starts it is over.
-        let task = Context::none().sync_scope(|| spawn_named("server", all));
+        // They go on when whoever starts them is over.
+        let task = Context::none().sync_scope(|| {
+            let cores = shares.into_iter().map(serve).collect();
+            spawn_named("server", await_all(cores, group.clone(), drain_timeout))
+        });
         Ok(Server::new(task, group))
     }
 }
