@@ -16,8 +16,8 @@ use ekiden_service::{Expired, Service, Status};
 ///
 /// Time runs from the first poll of the call, once for the whole of it: an inner queue, a connect and the inner
 /// time-outs are part of it, and a response whose body streams has answered with its head. An answer that is ready
-/// when the time runs out still counts. A duration of zero asks the service once, tells
-/// it of no deadline, and waits for nothing.
+/// when the time runs out still counts. A duration of zero asks the service once, tells it of no deadline, and waits for
+/// nothing.
 ///
 /// The inner call, and what it spawns, finds the end of its time in its [context](ekiden_reactor::context): it is the
 /// deadline there, unless an earlier one was there before, which then also ends this call. So of the time-outs of a
