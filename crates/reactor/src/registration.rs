@@ -113,6 +113,30 @@ impl Registration {
         Use { registration: self, way, cost, operation, wait: None }
     }
 
+    /// The same for one who is polled again and again, such as a stream: `wait` is its entry among the waiters, to be
+    /// given up by [`forget_use`](Self::forget_use).
+    pub(crate) fn poll_use_by<T>(
+        &self,
+        way: Way,
+        cost: u32,
+        wait: &mut Option<Key>,
+        cx: &mut Context<'_>,
+        operation: impl FnMut() -> io::Result<T> + Unpin,
+    ) -> Poll<io::Result<T>> {
+        let mut using = Use { registration: self, way, cost, operation, wait: wait.take() };
+        let polled = Pin::new(&mut using).poll(cx);
+        if polled.is_pending() {
+            *wait = using.wait.take();
+        }
+        polled
+    }
+
+    /// Leaves nothing behind of one who was polled.
+    pub(crate) fn forget_use(&self, way: Way, wait: Key) {
+        let removed = self.interest.waiters(way).remove(wait);
+        drop(removed);
+    }
+
     /// Uses the source now; inside a tick, finding it not ready registers the task that ticks.
     pub(crate) fn try_use<T>(
         &self,

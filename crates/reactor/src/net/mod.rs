@@ -4,15 +4,17 @@
 //! that tick, where `Ok(None)` is the registration of interest. Outside a tick a `try_` method is now or never.
 //! Methods take `&self`, so a socket is read and written at once without splitting it.
 //!
-//! In reading order: `addrs` finds the addresses of a name, [`TcpListener`] is a listener, `accepting` what all listeners
-//! share, which know from their [`Setbacks`] what to do when that fails; [`TcpStream`] is a connection, `race` how it chooses among addresses, `stream` what all
-//! connections share, and a [`Hangup`] sees the end of one for whoever neither reads nor writes. A [`UdpSocket`] sends and receives datagrams.
-//! On one machine a [`UnixListener`], a [`UnixStream`] and a [`UnixDatagram`] do the same. [`copy`](fn@copy) takes bytes from one
-//! connection to another, and `spread` the connections of one listener to all cores.
+//! In reading order: `addrs` finds the addresses of a name, [`TcpListener`] is a listener, `accepting` what all
+//! listeners share, which know from their [`Setbacks`] what to do when that fails, and [`Incoming`] a stream of what they
+//! accept; [`TcpStream`] is a connection, `race` how it chooses among addresses, `stream` what all connections share, and a
+//! [`Hangup`] sees the end of one for whoever neither reads nor writes. A [`UdpSocket`] sends and receives datagrams. On
+//! one machine a [`UnixListener`], a [`UnixStream`] and a [`UnixDatagram`] do the same. [`copy`](fn@copy) takes bytes from
+//! one connection to another, and `spread` the connections of one listener to all cores.
 
 mod addrs;
 mod tcp_listener;
 mod accepting;
+mod incoming;
 mod setbacks;
 mod tcp_stream;
 pub(crate) mod stream;
@@ -28,6 +30,7 @@ mod spread;
 pub use addrs::{ToAddrs, lookup_host};
 pub use copy::{copy, copy_bidirectional};
 pub use hangup::Hangup;
+pub use incoming::Incoming;
 pub use setbacks::Setbacks;
 pub use spread::{Arrival, Connections, Placed, Share, Spread, SpreadListener};
 pub use tcp_listener::TcpListener;

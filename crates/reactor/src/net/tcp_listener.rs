@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use super::accepting::Accepting;
 use super::addrs::first_of;
+use super::incoming::Incoming;
 use super::{TcpStream, ToAddrs};
 use crate::about::About;
 use crate::driver::{self, ListenOptions};
@@ -134,6 +135,32 @@ impl TcpListener {
     /// As for [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         self.accepting.poll_accept(cx, || self.accept_one())
+    }
+
+    /// The connections to come, as a [`Stream`](futures_core::Stream) of what [`accept`](Self::accept) returns.
+    ///
+    /// It ends behind an error, as there is no connection after that. To drop it loses none, and several may share the
+    /// listener.
+    ///
+    /// ```
+    /// use ekiden_reactor::net;
+    /// use futures_util::StreamExt;
+    ///
+    /// # ekiden_reactor::run(async {
+    /// let listener = net::TcpListener::bind("127.0.0.1:0").await?;
+    /// let clients = [(); 2].map(|()| net::TcpStream::connect(listener.local_addr().unwrap()));
+    /// # let _clients = futures_util::future::join_all(clients).await;
+    ///
+    /// let mut incoming = listener.incoming().take(2);
+    /// while let Some(accepted) = incoming.next().await {
+    ///     let (stream, peer) = accepted?;
+    ///     assert_eq!(stream.peer_addr()?, peer);
+    /// }
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    pub fn incoming(&self) -> Incoming<'_, (TcpStream, SocketAddr)> {
+        Incoming::new(&self.accepting, || self.accept_one())
     }
 
     fn accept_one(&self) -> io::Result<(TcpStream, SocketAddr)> {

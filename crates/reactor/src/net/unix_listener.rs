@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use super::UnixStream;
 use super::accepting::Accepting;
+use super::incoming::Incoming;
 use crate::about::About;
 use crate::driver;
 use crate::registration::Registration;
@@ -103,6 +104,12 @@ impl UnixListener {
     /// As for [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
         self.accepting.poll_accept(cx, || self.accept_one())
+    }
+
+    /// The streams to come, as a [`Stream`](futures_core::Stream) of what [`accept`](Self::accept) returns.
+    /// As a [`TcpListener`](super::TcpListener::incoming)'s.
+    pub fn incoming(&self) -> Incoming<'_, (UnixStream, SocketAddr)> {
+        Incoming::new(&self.accepting, || self.accept_one())
     }
 
     fn accept_one(&self) -> io::Result<(UnixStream, SocketAddr)> {

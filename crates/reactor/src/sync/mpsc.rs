@@ -28,6 +28,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use futures_sink::Sink;
 
 use crate::channel::parts::{Threads, mpsc};
 use crate::task::tick_waker;
@@ -42,6 +43,29 @@ pub struct Sender<T>(mpsc::Sender<T, Threads>);
 /// Dropping it drops the values that were not taken, and tells the senders that nobody wants more.
 #[must_use = "a receiver that is dropped closes the channel"]
 pub struct Receiver<T>(mpsc::Receiver<T, Threads>);
+
+/// A sender as a [`Sink`], made by [`Sender::into_sink`].
+///
+/// As a sink is asked whether it is ready before it is given a value, being ready is to hold a place in the channel.
+/// Nobody else can have it until the value came, so a sink that is asked and then left alone keeps others from sending:
+/// drop it, or close it. It has no buffer of its own, and what it was given is in the channel, so there is nothing to
+/// flush.
+///
+/// ```
+/// use ekiden_reactor::sync::mpsc;
+/// use futures_util::{StreamExt, stream};
+///
+/// # ekiden_reactor::run(async {
+/// let (sender, receiver) = mpsc::channel(1);
+/// let legs = ekiden_reactor::spawn(async move {
+///     stream::iter(1..=3).map(Ok).forward(sender.into_sink()).await
+/// });
+/// assert_eq!(receiver.collect::<Vec<_>>().await, [1, 2, 3]);
+/// assert_eq!(legs.await.unwrap(), Ok(()));
+/// # });
+/// ```
+#[must_use = "sinks do nothing unless polled"]
+pub struct SenderSink<T>(mpsc::Sink<T, Threads>);
 
 /// Makes a channel that holds at most `max` values; then senders wait, and are served in the order they came.
 ///
@@ -83,6 +107,12 @@ impl<T> Sender<T> {
     /// If the channel is full or closed; the value comes back.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         self.0.try_send(value, tick_waker)
+    }
+
+    /// This sender as a [`Sink`], for what is written against that trait, such as `forward`. It waits in the same queue
+    /// as [`send`](Self::send), and closing it drops the sender.
+    pub fn into_sink(self) -> SenderSink<T> {
+        SenderSink(mpsc::Sink::new(self.0))
     }
 
     /// Whether the receiver is gone or has closed the channel.
@@ -143,6 +173,39 @@ impl<T> Stream for Receiver<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.0.poll_recv(cx)
+    }
+}
+
+// The value is never pinned: it is moved into the queue.
+impl<T> Unpin for SenderSink<T> {}
+
+impl<T> Sink<T> for SenderSink<T> {
+    type Error = Closed;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        self.0.poll_ready(cx)
+    }
+
+    /// # Panics
+    ///
+    /// If the sink did not say that it is ready, since the last value.
+    fn start_send(mut self: Pin<&mut Self>, value: T) -> Result<(), Closed> {
+        self.0.send(value)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        self.0.close();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T> fmt::Debug for SenderSink<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SenderSink").finish_non_exhaustive()
     }
 }
 

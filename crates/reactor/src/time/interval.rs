@@ -6,12 +6,24 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_core::Stream;
+
 use super::{Instant, Sleep, sleep_until};
 
 /// Ticks at once, and then once every `period`.
 ///
 /// Ticks that nobody waited for in time are skipped, so a task that was held up does not catch up in a burst; the
 /// beat itself does not drift.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # ekiden_reactor::run(async {
+/// let mut beat = ekiden_reactor::interval(Duration::from_millis(2));
+/// let first = beat.tick().await;
+/// assert!(beat.tick().await.duration_since(first) >= Duration::from_millis(2));
+/// # });
+/// ```
 ///
 /// # Panics
 ///
@@ -22,7 +34,7 @@ pub fn interval(period: Duration) -> Interval {
     Interval { period, sleep: sleep_until(Instant::now()) }
 }
 
-/// A beat; see [`interval`].
+/// A beat; see [`interval`]. Also a [`Stream`] of the moments when its ticks were due, which never ends.
 #[derive(Debug)]
 pub struct Interval {
     period: Duration,
@@ -61,5 +73,17 @@ impl Interval {
         let beat = self.period.as_nanos().saturating_mul(skipped + 1);
         self.sleep.reset(due + Duration::from_nanos(u64::try_from(beat).unwrap_or(u64::MAX)));
         due
+    }
+}
+
+impl Stream for Interval {
+    type Item = Instant;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+        self.poll_tick(cx).map(Some)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::MAX, None)
     }
 }

@@ -1,7 +1,7 @@
 //! What accepting meets besides connections: errors of one connection, shortages, and its end, on a clock set by hand.
 //!
 //! The listener is of a driver whose answers are a script. Each test runs by each face of accepting: the program of
-//! ticks that the documentation shows, the future, and the poll.
+//! ticks that the documentation shows, the future, the poll, and the stream.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -19,6 +19,7 @@ use ekiden_reactor::driver::{
 };
 use ekiden_reactor::net::{TcpListener, TcpStream};
 use ekiden_reactor::{Config, Instant, JoinHandle, Reactor, Task, Tick, schedule, spawn, yield_now};
+use futures_util::StreamExt;
 
 /// A world whose only listener plays a script: `ok` is a connection, `full` one that cannot be watched, a number an
 /// error of the system's, and behind the last word nobody is there.
@@ -184,6 +185,7 @@ enum Face {
     Tick,
     Future,
     Poll,
+    Stream,
 }
 
 impl Face {
@@ -203,6 +205,19 @@ impl Face {
                     accepted.borrow_mut().push(stream);
                 }
             }),
+            Self::Stream => spawn(async move {
+                let mut incoming = socket.incoming();
+                while let Some(stream) = incoming.next().await {
+                    match stream {
+                        Ok((stream, _peer)) => accepted.borrow_mut().push(stream),
+                        Err(error) => {
+                            assert!(incoming.next().await.is_none(), "it ends behind an error");
+                            return Err(error);
+                        }
+                    }
+                }
+                unreachable!("it ends behind an error, and not before")
+            }),
         }
     }
 }
@@ -214,7 +229,7 @@ impl Face {
 /// operator was told since then, and `ended` by which error, if accepting has.
 #[track_caller]
 fn check(script: &'static str) {
-    for face in [Face::Tick, Face::Future, Face::Poll] {
+    for face in [Face::Tick, Face::Future, Face::Poll, Face::Stream] {
         stage(async |mut stage| {
             let socket = Rc::new(TcpListener::listen(nowhere(), &ListenOptions::default()).unwrap());
             let mut accepting = face.begin(socket, stage.accepted.clone());
@@ -498,7 +513,7 @@ fn a_listener_that_is_dropped_in_a_pause_is_forgotten() {
 
 #[test]
 fn a_storm_of_connections_leaves_the_others_their_turn() {
-    for face in [Face::Tick, Face::Future, Face::Poll] {
+    for face in [Face::Tick, Face::Future, Face::Poll, Face::Stream] {
         stage(async |stage| {
             let socket = Rc::new(TcpListener::listen(nowhere(), &ListenOptions::default()).unwrap());
             drop(face.begin(socket, stage.accepted.clone()));
@@ -518,3 +533,27 @@ fn a_storm_of_connections_leaves_the_others_their_turn() {
 
 const EMFILE: i32 = 24;
 const ENOSPC: i32 = 28;
+
+#[test]
+fn streams_of_one_listener_each_have_a_place_among_those_who_wait() {
+    stage(async |stage| {
+        let socket = Rc::new(TcpListener::listen(nowhere(), &ListenOptions::default()).unwrap());
+        let [gone, first, second] = [(); 3].map(|()| {
+            let (socket, accepted) = (socket.clone(), stage.accepted.clone());
+            spawn(async move {
+                let (stream, _peer) = socket.incoming().next().await.unwrap().unwrap();
+                accepted.borrow_mut().push(stream);
+            })
+        });
+        settle().await;
+        gone.abort();
+        settle().await;
+        for so_many in 1..=2 {
+            stage.come(["ok"].into_iter());
+            settle().await;
+            assert_eq!(stage.accepted.borrow().len(), so_many);
+        }
+        first.await.unwrap();
+        second.await.unwrap();
+    });
+}

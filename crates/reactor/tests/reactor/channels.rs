@@ -335,3 +335,119 @@ fn a_task_that_waits_for_a_channel_nobody_sends_to_ends_with_its_reactor() {
     assert_eq!(*seen.borrow(), ["dropped"]);
     assert!(sender.is_closed());
 }
+
+/// The schedules of sinks are the same on both floors.
+macro_rules! sinks {
+    ($name:ident, $mpsc:path) => {
+        mod $name {
+            use std::pin::Pin;
+            use std::rc::Rc;
+
+            use ekiden_reactor::channel::{Closed, TrySendError};
+            use ekiden_reactor::{run, spawn, yield_now};
+            use futures_util::{FutureExt, Sink, SinkExt, StreamExt, future::poll_fn};
+            use $mpsc as mpsc;
+
+            #[test]
+            fn a_sink_that_is_ready_has_a_place_that_nobody_can_take() {
+                run(async {
+                    let (sender, mut receiver) = mpsc::channel(1);
+                    let mut sink = sender.clone().into_sink();
+                    let mut ready = async || poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx)).await;
+                    assert_eq!((ready().await, ready().await), (Ok(()), Ok(())));
+                    assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)));
+                    let waiting = spawn(async move { sender.send(2).await });
+                    yield_now().await;
+                    Pin::new(&mut sink).start_send(1).unwrap();
+                    assert_eq!(receiver.recv().await, Some(1));
+                    waiting.await.unwrap().unwrap();
+                    assert_eq!(receiver.recv().await, Some(2));
+                    sink.close().await.unwrap();
+                    assert_eq!(receiver.recv().await, None);
+                    assert_eq!(sink.feed(3).await, Err(Closed));
+                });
+            }
+
+            #[test]
+            fn a_sink_waits_in_the_order_of_all_who_send() {
+                run(async {
+                    let (sender, mut receiver) = mpsc::channel(1);
+                    sender.send(0).await.unwrap();
+                    let mut sink = sender.clone().into_sink();
+                    let first = spawn({
+                        let sender = sender.clone();
+                        async move { sender.send(1).await }
+                    });
+                    yield_now().await;
+                    let second = spawn(async move { sink.send(2).await });
+                    yield_now().await;
+                    let third = spawn(async move { sender.send(3).await });
+                    yield_now().await;
+                    assert_eq!(receiver.by_ref().collect::<Vec<_>>().await, [0, 1, 2, 3]);
+                    first.await.unwrap().unwrap();
+                    second.await.unwrap().unwrap();
+                    third.await.unwrap().unwrap();
+                });
+            }
+
+            #[test]
+            fn what_a_sink_held_or_waited_for_goes_to_the_next() {
+                run(async {
+                    for is_reserved in [true, false] {
+                        let (sender, mut receiver) = mpsc::channel(1);
+                        if !is_reserved {
+                            sender.send(0).await.unwrap();
+                        }
+                        let mut sink = sender.clone().into_sink();
+                        let ready = poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx)).now_or_never();
+                        assert_eq!(ready.is_some(), is_reserved);
+                        let waiting = spawn(async move { sender.send(1).await });
+                        yield_now().await;
+                        assert!(!waiting.is_finished());
+                        if !is_reserved {
+                            assert_eq!(receiver.recv().await, Some(0)); // the place is promised to the sink
+                        }
+                        drop(sink);
+                        yield_now().await;
+                        assert!(waiting.now_or_never().is_some_and(|sent| sent.unwrap().is_ok()));
+                        assert_eq!(receiver.recv().await, Some(1));
+                        assert_eq!(receiver.recv().await, None);
+                    }
+                });
+            }
+
+            #[test]
+            fn a_sink_whose_receiver_is_gone_says_so_and_keeps_nothing() {
+                run(async {
+                    let (sender, receiver) = mpsc::channel(1);
+                    let mut sink = sender.into_sink();
+                    let value = Rc::new(());
+                    poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx)).await.unwrap();
+                    drop(receiver);
+                    assert_eq!(Pin::new(&mut sink).start_send(value.clone()), Err(Closed));
+                    assert_eq!(sink.send(value.clone()).await, Err(Closed));
+                    assert_eq!(Rc::strong_count(&value), 1);
+
+                    let (sender, mut receiver) = mpsc::channel(1);
+                    let mut sink = sender.into_sink();
+                    sink.send(1).await.unwrap();
+                    poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx)).now_or_never();
+                    receiver.close();
+                    drop(sink); // what it waited for went with the closing
+                    assert_eq!(receiver.recv().await, Some(1));
+                    assert_eq!(receiver.recv().await, None);
+                });
+            }
+
+            #[test]
+            #[should_panic(expected = "`poll_ready`")]
+            fn a_sink_that_was_not_asked_takes_nothing() {
+                let (sender, _receiver) = mpsc::channel(1);
+                let _ = Pin::new(&mut sender.into_sink()).start_send(());
+            }
+        }
+    };
+}
+
+sinks!(sinks_of_one_core, ekiden_reactor::channel::mpsc);
+sinks!(sinks_between_threads, ekiden_reactor::sync::mpsc);

@@ -11,7 +11,7 @@ use ekiden_reactor::{
     Config, Instant, Interval, Reactor, Task, Tick, interval, schedule, sleep, sleep_until, spawn, timeout,
     wall_clock, yield_now,
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 
 fn by_hand<F: Future>(test: impl FnOnce(Clock) -> F) -> F::Output {
     let (hand, clock) = Hand::new().unwrap();
@@ -124,6 +124,20 @@ fn an_interval_keeps_its_beat_and_skips_what_was_missed() {
         assert!(beat.tick().now_or_never().is_none());
         clock.advance(5 * MS);
         assert_eq!(beat.tick().await, due(5));
+    });
+}
+
+#[test]
+fn an_interval_is_a_stream_of_its_ticks() {
+    by_hand(async |clock| {
+        let mut beat = interval(10 * MS);
+        let due = |n: u32| Instant::ORIGIN + n * 10 * MS;
+        assert_eq!(beat.next().await, Some(due(0)));
+        let mut next = spawn(async move { beat.next().await });
+        clock.pass(9 * MS).await;
+        assert!(!next.is_finished(), "it is a millisecond too early");
+        clock.pass(MS).await;
+        assert_eq!((&mut next).now_or_never().unwrap().unwrap(), Some(due(1)));
     });
 }
 

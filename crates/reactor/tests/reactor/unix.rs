@@ -14,7 +14,7 @@ use std::time::Duration;
 use ekiden_reactor::driver::{self, OtherUnixDatagram, OtherUnixListener, OtherUnixStream, Token};
 use ekiden_reactor::net::{UnixDatagram, UnixListener, UnixStream};
 use ekiden_reactor::{Task, Tick, run, schedule, spawn, yield_now};
-use futures_util::{AsyncReadExt, AsyncWriteExt, FutureExt};
+use futures_util::{AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt};
 
 use crate::stand_in::{self, StandIn};
 
@@ -144,6 +144,22 @@ fn a_listener_ticks_and_polls() {
         let _client = UnixStream::connect(&again).await.unwrap();
         poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
         assert!(listener.try_accept().unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_listener_has_a_stream_of_those_who_come() {
+    run(async {
+        let place = Place::new("incoming");
+        let listener = UnixListener::bind(&place).unwrap();
+        let mut incoming = listener.incoming();
+        assert!(incoming.next().now_or_never().is_none());
+        for _ in 0..2 {
+            let client = UnixStream::connect(&place).await.unwrap();
+            let (server, _peer) = incoming.next().await.unwrap().unwrap();
+            client.write_all(b"hello").await.unwrap();
+            assert_eq!(server.read(&mut [0; 64]).await.unwrap(), 5);
+        }
     });
 }
 

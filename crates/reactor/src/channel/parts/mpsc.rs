@@ -58,6 +58,15 @@ impl<T, F: Sharing> Sender<T, F> {
     pub(crate) fn closed(&self) -> impl Future<Output = ()> {
         Closing { sender: self, wait: None }
     }
+
+    /// One who waited for a place wants none any more.
+    fn give_up_wait(&self, wait: Key) {
+        let (turns, own) = self.queue.with(|queue| queue.handle_send_dropped(wait));
+        if let Some(turns) = turns {
+            turns.wake();
+        }
+        drop(own);
+    }
 }
 
 impl<T, F: Sharing> Clone for Sender<T, F> {
@@ -98,12 +107,87 @@ impl<T, F: Sharing> Future for Sending<'_, T, F> {
 impl<T, F: Sharing> Drop for Sending<'_, T, F> {
     fn drop(&mut self) {
         if let Some(wait) = self.wait {
-            let (turns, own) = self.sender.queue.with(|queue| queue.handle_send_dropped(wait));
-            if let Some(turns) = turns {
-                turns.wake();
-            }
-            drop(own);
+            self.sender.give_up_wait(wait);
         }
+    }
+}
+
+/// A sender that reserves a place before it has a value: what a sink is made of.
+pub(crate) struct Sink<T, F: Sharing> {
+    /// `None` once it was closed.
+    sender: Option<Sender<T, F>>,
+    place: Place,
+}
+
+/// How far a sink has come with a place for its next value.
+enum Place {
+    Unasked,
+    Awaited(Key),
+    Reserved,
+}
+
+impl<T, F: Sharing> Sink<T, F> {
+    pub(crate) fn new(sender: Sender<T, F>) -> Self {
+        Self { sender: Some(sender), place: Place::Unasked }
+    }
+
+    /// Reserves a place, unless there is one.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        let Self { sender, place } = self;
+        let Some(sender) = sender else { return Poll::Ready(Err(Closed)) };
+        let mut wait = match *place {
+            Place::Reserved if sender.is_closed() => return Poll::Ready(Err(Closed)),
+            Place::Reserved => return Poll::Ready(Ok(())),
+            Place::Awaited(key) => Some(key),
+            Place::Unasked => None,
+        };
+        ready!(poll_budget(cx));
+        let reserved = sender.queue.with(|queue| queue.poll_reserve(&mut wait, cx.waker()));
+        let reserved = reserved.into_wait::<F>(Asked::MpscSend);
+        *place = match (&reserved, wait) {
+            (Poll::Ready(Ok(())), _) => Place::Reserved,
+            (_, Some(key)) => Place::Awaited(key),
+            (_, None) => Place::Unasked,
+        };
+        reserved
+    }
+
+    /// Puts a value into the place that is reserved.
+    pub(crate) fn send(&mut self, value: T) -> Result<(), Closed> {
+        let Some(sender) = &self.sender else { return Err(Closed) };
+        assert!(
+            matches!(self.place, Place::Reserved),
+            "a sink takes a value after `poll_ready` said that it is"
+        );
+        self.place = Place::Unasked;
+        match sender.queue.with(|queue| queue.fill(value)) {
+            Ok(receiver) => {
+                wake(receiver);
+                Ok(())
+            }
+            // The value is dropped out here.
+            Err(SendError(_value)) => Err(Closed),
+        }
+    }
+
+    /// Gives up the place and sends no more.
+    pub(crate) fn close(&mut self) {
+        let Some(sender) = self.sender.take() else { return };
+        match std::mem::replace(&mut self.place, Place::Unasked) {
+            Place::Unasked => {}
+            Place::Awaited(key) => sender.give_up_wait(key),
+            Place::Reserved => {
+                if let Some(turns) = sender.queue.with(Queue::give_up) {
+                    turns.wake();
+                }
+            }
+        }
+    }
+}
+
+impl<T, F: Sharing> Drop for Sink<T, F> {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

@@ -9,7 +9,8 @@
 //! Senders that wait are served in the order they came: when a place becomes free while one waits, it is
 //! promised to the oldest and to nobody else. So as long as one waits no place is free, and a sender that has
 //! just arrived cannot overtake. A promise is kept in the sender's turn ([`Progress::Chosen`]), and ends when the
-//! sender takes the place or gives it up, which promises it to the next.
+//! sender takes the place or gives it up, which promises it to the next. A sink, which says that it is ready before
+//! it has a value, has a promise without a turn until then.
 //!
 //! A tick that found the channel full is woken in its turn as well, but no place can be promised to it, since
 //! nobody would know if it lost interest; so whoever waits behind it is served in the same step.
@@ -18,7 +19,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use super::Step;
-use crate::channel::{SendError, TrySendError};
+use crate::channel::{Closed, SendError, TrySendError};
 use crate::waiters::{Key, Progress, Taken, Waiter, Waiters};
 
 pub(crate) struct Queue<T> {
@@ -113,16 +114,7 @@ impl<T> Queue<T> {
         wait: &mut Option<Key>,
         waker: &Waker,
     ) -> Step<Result<Option<Waker>, SendError<T>>> {
-        let is_free = self.is_closed || self.has_place();
-        let may_send = match *wait {
-            None => is_free,
-            Some(key) => match self.places.progress(key) {
-                Progress::Chosen => true,
-                Progress::Gone => is_free,
-                Progress::Waiting => false,
-            },
-        };
-        if !may_send {
+        if !self.has_turn(*wait) {
             return Step::Wait { replaced: self.places.poll(wait, waker) };
         }
         if let Some(key) = wait.take() {
@@ -130,6 +122,39 @@ impl<T> Queue<T> {
         }
         let value = value.take().expect("a send that has ended is not polled again");
         Step::Now(if self.is_closed { Err(SendError(value)) } else { Ok(self.push(value)) })
+    }
+
+    /// Promises a place to whoever waits, when its turn has come, or says that the channel is closed. It is kept until a
+    /// value [fills](Self::fill) it or it is [given up](Self::give_up).
+    pub(super) fn poll_reserve(&mut self, wait: &mut Option<Key>, waker: &Waker) -> Step<Result<(), Closed>> {
+        if !self.has_turn(*wait) {
+            return Step::Wait { replaced: self.places.poll(wait, waker) };
+        }
+        if let Some(key) = wait.take() {
+            self.end_wait(key);
+        }
+        if self.is_closed {
+            return Step::Now(Err(Closed));
+        }
+        self.promised += 1;
+        Step::Now(Ok(()))
+    }
+
+    /// Puts a value into the place that was reserved for it. The receiver may be to wake.
+    pub(super) fn fill(&mut self, value: T) -> Result<Option<Waker>, SendError<T>> {
+        if self.is_closed {
+            return Err(SendError(value));
+        }
+        self.promised -= 1;
+        Ok(self.push(value))
+    }
+
+    /// The place that was reserved is not needed: it goes to the next.
+    pub(super) fn give_up(&mut self) -> Option<Turns> {
+        if !self.is_closed {
+            self.promised -= 1;
+        }
+        self.promise_places()
     }
 
     /// A send was dropped before it ended: it sent nothing, and a place that was promised to it goes to the
@@ -149,6 +174,16 @@ impl<T> Queue<T> {
     /// Returns the wait's own waker, to be dropped.
     pub(super) fn handle_closing_dropped(&mut self, wait: Key) -> Option<Waker> {
         self.closing.remove(wait).1
+    }
+
+    /// Whether one who waits by this key, or has just come, may take a place, or hear that there is none any more.
+    fn has_turn(&mut self, wait: Option<Key>) -> bool {
+        let is_free = self.is_closed || self.has_place();
+        match wait.map(|key| self.places.progress(key)) {
+            None | Some(Progress::Gone) => is_free,
+            Some(Progress::Chosen) => true,
+            Some(Progress::Waiting) => false,
+        }
     }
 
     fn has_place(&self) -> bool {
