@@ -19,7 +19,7 @@ use ekiden_service::{Expired, Service, Status};
 /// when the time runs out still counts. A duration of zero asks the service once, tells it of no deadline, and waits for
 /// nothing.
 ///
-/// The inner call, and what it spawns, finds the end of its time in its [context](ekiden_reactor::context): it is the
+/// The inner call, and what it spawns, finds the end of its time in its [context]: it is the
 /// deadline there, unless an earlier one was there before, which then also ends this call. So of the time-outs of a
 /// server, of its clients and of whatever is between them each call has the least. A call whose deadline has passed when
 /// it begins is not begun: it fails with [`Expired::unbegun`], and the inner service hears nothing of it.

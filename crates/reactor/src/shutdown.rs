@@ -17,7 +17,7 @@ use crate::task::waits::{self, Asked};
 ///
 /// The first call takes over these signals; a program that never asks keeps what they do by default. After the
 /// first signal the second ends the process at once, so whoever is tired of waiting can press ctrl-c again. When the
-/// reactor is gone, the first one does so too. What the program listens for by [`signals`](crate::signals) begins no
+/// reactor is gone, the first one does so too. What the program listens for by [`signals`](fn@crate::signals) begins no
 /// shutdown.
 ///
 /// ```no_run
