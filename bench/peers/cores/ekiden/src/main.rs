@@ -8,7 +8,7 @@ use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use ekiden::Runtime;
-use ekiden::net::{TcpListener, TcpStream};
+use ekiden::net::{Placed, TcpListener, TcpStream};
 use ekiden::proto::server;
 
 fn main() -> Result<()> {
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     })
 }
 
-async fn echo(stream: TcpStream) -> Result<()> {
+async fn echo(stream: Placed<TcpStream>) -> Result<()> {
     let (mut message, mut filled) = ([0; 64], 0);
     loop {
         match stream.read(&mut message[filled..]).await? {

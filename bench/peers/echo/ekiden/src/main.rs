@@ -21,16 +21,21 @@ fn main() -> Result<()> {
         println!("listening {}", listener.local_addr()?);
         let config = server::Config::default();
         // A client that hangs up in the middle is its own business.
-        let serve = || async |stream, _peer, _seat| drop(echo(stream).await);
         match threads {
-            Some(NonZero::<usize>::MIN) => config.serve(listener, serve()).await?,
-            _ => config.serve_on_cores(listener, serve)?.await?,
+            Some(NonZero::<usize>::MIN) => {
+                config.serve(listener, async |stream, _peer, _seat| drop(echo(&stream).await)).await?
+            }
+            _ => {
+                config
+                    .serve_on_cores(listener, || async |stream, _peer, _seat| drop(echo(&stream).await))?
+                    .await?
+            }
         };
         Ok(())
     })
 }
 
-async fn echo(stream: TcpStream) -> Result<()> {
+async fn echo(stream: &TcpStream) -> Result<()> {
     let mut buf = vec![0; 64 * 1024];
     loop {
         match stream.read(&mut buf).await? {
