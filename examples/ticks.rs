@@ -8,14 +8,16 @@
 //! ```
 //!
 //! A task that ticks is a state machine in the open: it does what it can, and where a source answers `None` it
-//! returns; having asked is what brings it back.
+//! returns; having asked is what brings it back. Ctrl-C lets each send back the lines it has, and ends the program.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
+use ekiden::channel::mpsc;
 use ekiden::net::{TcpListener, TcpStream};
-use ekiden::{Task, Tick, buffer, schedule};
+use ekiden::{Latch, Task, Tick, buffer, schedule, shutdown, timeout};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7001".to_owned());
@@ -29,21 +31,35 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Serves until somebody asks the program to end.
 pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn Error>> {
+    let end = Latch::new();
+    // Nothing is ever sent: the channel closes when the last of those is gone who have a sender.
+    let (alive, mut all_gone) = mpsc::channel::<()>(1);
     // Nobody waits for its end, so the operator is told if it fails.
-    drop(schedule(Listener { socket: listener }));
-    ekiden::shutdown().await;
+    drop(schedule(Listener { socket: listener, end: end.clone(), alive }));
+    shutdown().await;
+    end.open();
+    // Whoever takes nothing is dropped then, and `run` tells of it.
+    let _ = timeout(DRAIN_MAX, all_gone.recv()).await;
     Ok(())
 }
+
+/// As long as service managers wait before they kill.
+const DRAIN_MAX: Duration = Duration::from_secs(30);
 
 /// Accepts connections, and schedules a task for each. What accepting can meet besides is the socket's business.
 struct Listener {
     socket: TcpListener,
+    end: Latch,
+    alive: mpsc::Sender<()>,
 }
 
 impl Task for Listener {
     fn tick(&mut self) -> io::Result<Tick> {
+        if self.end.try_wait().is_some() {
+            return Ok(Tick::Final);
+        }
         while let Some((stream, _peer)) = self.socket.try_accept()? {
-            schedule(Connection::new(stream));
+            schedule(Connection::new(stream, self.end.clone(), self.alive.clone()));
         }
         Ok(Tick::WouldBlock)
     }
@@ -55,11 +71,14 @@ struct Connection {
     lines: Vec<u8>,
     /// How much of `lines` is whole lines; what is behind waits for its end.
     whole: usize,
+    end: Latch,
+    /// Kept for as long as the connection is there.
+    _alive: mpsc::Sender<()>,
 }
 
 impl Connection {
-    fn new(stream: TcpStream) -> Self {
-        Self { stream, lines: Vec::new(), whole: 0 }
+    fn new(stream: TcpStream, end: Latch, alive: mpsc::Sender<()>) -> Self {
+        Self { stream, lines: Vec::new(), whole: 0, end, _alive: alive }
     }
 
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -96,6 +115,10 @@ impl Connection {
                 };
                 self.lines.drain(..n);
                 self.whole -= n;
+            }
+            // What is owed has been sent.
+            if self.end.try_wait().is_some() {
+                return Ok(Tick::Final);
             }
             // Lent for the length of the call: a client that waits holds no buffer.
             let more = buffer::lend(|buf| match self.stream.try_read(buf)? {
