@@ -16,7 +16,7 @@ use crate::task::tick_waker;
 #[derive(Debug, Default)]
 pub(crate) struct Writes {
     running: Option<Running>,
-    /// Of a write that nobody waited for.
+    /// Of what nobody waited for.
     error: Option<io::Error>,
 }
 
@@ -65,9 +65,14 @@ impl Writes {
     /// Waits until nothing is being written, and keeps the error if there is one.
     pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Err(error) = ready!(self.poll_running(cx)) {
-            self.error = Some(error);
+            self.keep(error);
         }
         Poll::Ready(())
+    }
+
+    /// Keeps the error of something that nobody waited for, for whoever writes or flushes next.
+    pub(crate) fn keep(&mut self, error: io::Error) {
+        self.error = Some(error);
     }
 
     /// Waits until nothing is being written, and tells the error of what nobody waited for.

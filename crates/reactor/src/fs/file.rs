@@ -47,6 +47,8 @@ pub struct File {
     read: Option<Blocking<io::Result<Vec<u8>>>>,
     /// With where it goes, as it was asked.
     seek: Option<(SeekFrom, Blocking<io::Result<u64>>)>,
+    /// What changes no place.
+    other: Option<(Other, Blocking<io::Result<()>>)>,
     /// Read by a future that was dropped, and by nobody since.
     rest: Rest,
 }
@@ -63,7 +65,17 @@ enum Operation {
     Read,
     Write,
     Seek(SeekFrom),
-    Other,
+    Other(Other),
+    /// One that has not begun for certain, so nothing that runs is this one.
+    New,
+}
+
+/// An operation on the file as a whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Other {
+    SyncAll,
+    SyncData,
+    SetLen(u64),
 }
 
 impl File {
@@ -299,7 +311,8 @@ impl File {
         Ok(())
     }
 
-    /// Waits for a write whose future was dropped, and tells its error. What was waited for needs none of this.
+    /// Waits for a write, a [`set_len`](Self::set_len) or a sync whose future was dropped, and tells its error. What was
+    /// waited for needs none of this.
     ///
     /// # Cancel safety
     ///
@@ -309,7 +322,22 @@ impl File {
     ///
     /// As for [`write`](Self::write).
     pub async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.writes.poll_flush(cx)).await
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    /// Tells the error of what was left half-way if that is over; inside a tick, `Ok(None)` has the task ticked again when
+    /// it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    pub fn try_flush(&mut self) -> io::Result<Option<()>> {
+        try_poll(|cx| self.poll_flush(cx))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_no_other(cx));
+        self.writes.poll_flush(cx)
     }
 
     /// Moves to another place in the file, and says which, from its beginning.
@@ -369,6 +397,9 @@ impl File {
 
     /// Waits for operations whose futures were dropped, but for one that may be this very one.
     fn poll_others(&mut self, cx: &mut Context<'_>, own: Operation) -> Poll<()> {
+        if !self.other.as_ref().is_some_and(|(other, _)| own == Operation::Other(*other)) {
+            ready!(self.poll_no_other(cx));
+        }
         if own != Operation::Read && self.read.is_some() {
             // An error comes again with the next read.
             if let Ok(bytes) = ready!(self.poll_chunk(cx, 0)) {
@@ -437,7 +468,8 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops nothing that has begun.
+    /// Dropping the future stops nothing that has begun: what is asked for next waits for it, and an error comes with the
+    /// next write or [`flush`](Self::flush).
     ///
     /// # Errors
     ///
@@ -447,7 +479,21 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn sync_all(&mut self) -> io::Result<()> {
-        self.alone(std::fs::File::sync_all).await
+        self.alone(Other::SyncAll).await
+    }
+
+    /// As [`sync_all`](Self::sync_all), if that is done; inside a tick, `Ok(None)` has it begun and the task ticked again
+    /// when it is. Of what [`write_at`](Self::write_at) writes after it has begun it says nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`sync_all`](Self::sync_all).
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    pub fn try_sync_all(&mut self) -> io::Result<Option<()>> {
+        self.try_alone(Other::SyncAll)
     }
 
     /// Has all that was written on the disk, without what is not needed to read it again, such as its times.
@@ -464,14 +510,27 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn sync_data(&mut self) -> io::Result<()> {
-        self.alone(std::fs::File::sync_data).await
+        self.alone(Other::SyncData).await
+    }
+
+    /// As [`sync_data`](Self::sync_data), if that is done; otherwise as [`try_sync_all`](Self::try_sync_all).
+    ///
+    /// # Errors
+    ///
+    /// As for [`sync_all`](Self::sync_all).
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    pub fn try_sync_data(&mut self) -> io::Result<Option<()>> {
+        self.try_alone(Other::SyncData)
     }
 
     /// Cuts the file to a length, or makes it longer with zeros. The place in it stays.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops nothing that has begun.
+    /// As for [`sync_all`](Self::sync_all).
     ///
     /// # Errors
     ///
@@ -481,7 +540,20 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn set_len(&mut self, bytes: u64) -> io::Result<()> {
-        self.alone(move |file| file.set_len(bytes)).await
+        self.alone(Other::SetLen(bytes)).await
+    }
+
+    /// Cuts the file if that is done; inside a tick, `Ok(None)` has it begun and the task ticked again when it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    pub fn try_set_len(&mut self, bytes: u64) -> io::Result<Option<()>> {
+        self.try_alone(Other::SetLen(bytes))
     }
 
     /// What the system knows of the file: its length, its times, its permissions.
@@ -503,17 +575,54 @@ impl File {
     }
 
     /// Does something when nothing else is done any more, unless a write has failed.
-    async fn alone<T: Send + 'static>(
-        &mut self,
-        function: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
-    ) -> io::Result<T> {
+    async fn alone(&mut self, other: Other) -> io::Result<()> {
+        // One that runs already is not taken for this one: it may have begun before the last `write_at`.
+        let mut own = Operation::New;
         poll_fn(|cx| {
-            ready!(self.poll_others(cx, Operation::Other));
-            self.writes.poll_flush(cx)
+            ready!(self.poll_alone_as(cx, own))?;
+            own = Operation::Other(other);
+            self.poll_other(cx, other)
         })
-        .await?;
-        let file = self.file.clone();
-        blocking(move || function(&file)).await?
+        .await
+    }
+
+    fn try_alone(&mut self, other: Other) -> io::Result<Option<()>> {
+        try_poll(|cx| {
+            ready!(self.poll_alone_as(cx, Operation::Other(other)))?;
+            self.poll_other(cx, other)
+        })
+    }
+
+    /// Waits until nothing else is done any more.
+    fn poll_alone_as(&mut self, cx: &mut Context<'_>, own: Operation) -> Poll<io::Result<()>> {
+        ready!(self.poll_others(cx, own));
+        self.writes.poll_flush(cx)
+    }
+
+    fn poll_other(&mut self, cx: &mut Context<'_>, other: Other) -> Poll<io::Result<()>> {
+        let file = &self.file;
+        let (_, running) = self.other.get_or_insert_with(|| {
+            let file = file.clone();
+            let operation = move || match other {
+                Other::SyncAll => file.sync_all(),
+                Other::SyncData => file.sync_data(),
+                Other::SetLen(bytes) => file.set_len(bytes),
+            };
+            (other, blocking(operation))
+        });
+        let done = ready!(Pin::new(running).poll(cx));
+        self.other = None;
+        Poll::Ready(done?)
+    }
+
+    /// Waits for one that was left half-way, and keeps its error.
+    fn poll_no_other(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some((other, _)) = self.other
+            && let Err(error) = ready!(self.poll_other(cx, other))
+        {
+            self.writes.keep(error);
+        }
+        Poll::Ready(())
     }
 }
 
@@ -552,7 +661,7 @@ impl Rest {
 impl From<std::fs::File> for File {
     fn from(file: std::fs::File) -> Self {
         let (file, writes, rest) = (Arc::new(file), Writes::default(), Rest::default());
-        Self { file, writes, read: None, seek: None, rest }
+        Self { file, writes, read: None, seek: None, other: None, rest }
     }
 }
 
@@ -577,11 +686,11 @@ impl AsyncWrite for File {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writes.poll_flush(cx)
+        Self::poll_flush(&mut self, cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writes.poll_flush(cx)
+        Self::poll_flush(&mut self, cx)
     }
 }
 

@@ -263,6 +263,44 @@ fn the_error_of_a_write_that_was_dropped_comes_with_the_next() {
 }
 
 #[test]
+fn a_change_of_length_that_is_dropped_comes_before_what_follows() {
+    let (folder, (world, jobs)) = (Folder::new("dropped-len"), by_hand());
+    stand_in::run(world, async |_| {
+        let path = folder.with("file", b"old");
+        let mut file = open(&path);
+        give_up(file.set_len(0)).await;
+        give_up(file.write_all(b"data")).await;
+        assert_eq!(jobs.borrow().len(), 1, "one operation runs at a time");
+        with_jobs(&jobs, 2, file.write_all(b"data")).await.unwrap();
+        assert_eq!(content(&path), "data");
+        give_up(file.set_len(2)).await;
+        assert_eq!(with_jobs(&jobs, 2, file.seek(SeekFrom::End(0))).await.unwrap(), 2);
+        give_up(file.set_len(9)).await;
+        assert_eq!(with_jobs(&jobs, 2, read(&mut file, 99)).await, "\0\0\0\0\0\0\0");
+        give_up(file.set_len(1)).await;
+        with_jobs(&jobs, 1, file.flush()).await.unwrap();
+        assert_eq!(content(&path), "d");
+        // It may have begun before something was written by place.
+        give_up(file.sync_all()).await;
+        with_jobs(&jobs, 2, file.sync_all()).await.unwrap();
+    });
+}
+
+#[test]
+fn the_error_of_a_change_of_length_that_was_dropped_comes_with_the_next_write() {
+    let (folder, (world, jobs)) = (Folder::new("dropped-len-error"), by_hand());
+    stand_in::run(world, async |_| {
+        let mut file = File::from(std::fs::File::open(folder.with("file", b"text")).unwrap());
+        give_up(file.set_len(0)).await;
+        assert_eq!(with_jobs(&jobs, 2, read(&mut file, 2)).await, "te");
+        with_jobs(&jobs, 0, file.write(b"two")).await.unwrap_err();
+        give_up(file.set_len(0)).await;
+        with_jobs(&jobs, 1, file.sync_all()).await.unwrap_err();
+        with_jobs(&jobs, 0, file.flush()).await.unwrap();
+    });
+}
+
+#[test]
 fn what_was_not_begun_for_want_of_a_thread_says_so_and_can_be_begun_again() {
     let (folder, (world, jobs)) = (Folder::new("overload"), by_hand());
     stand_in::run(world, async |_| {
@@ -311,6 +349,10 @@ fn a_file_can_be_ticked_for() {
                 let mut buf = [0; 99];
                 let done = match *step {
                     "back" => self.file.try_seek(SeekFrom::Start(0))?.map(|_| 0),
+                    "cut" => self.file.try_set_len(9)?.map(|()| 0),
+                    "sync" => self.file.try_sync_all()?.map(|()| 0),
+                    "sync data" => self.file.try_sync_data()?.map(|()| 0),
+                    "flush" => self.file.try_flush()?.map(|()| 0),
                     "read" => {
                         let n = self.file.try_read(&mut buf)?;
                         self.said.borrow_mut().extend_from_slice(&buf[..n.unwrap_or(0)]);
@@ -329,8 +371,8 @@ fn a_file_can_be_ticked_for() {
     let folder = Folder::new("ticks");
     run(async {
         let (file, said) = (open(&folder.with("file", b"")), Rc::<RefCell<Vec<u8>>>::default());
-        let steps = ["dear ", "diary", "back", "read", "read"].into();
+        let steps = ["dear ", "diary", "cut", "sync", "sync data", "flush", "back", "read", "read"].into();
         schedule(Diary { file, steps, said: said.clone() }).await.unwrap().unwrap();
-        assert_eq!(*said.borrow(), b"dear diary");
+        assert_eq!(*said.borrow(), b"dear diar");
     });
 }
