@@ -164,6 +164,7 @@ fn poll_shared(
     buf: &mut [u8],
     register: impl FnOnce(&mut Waiters, &Waker) -> Option<Waker>,
 ) -> Poll<io::Result<usize>> {
+    let core = core::current(); // which may panic, so it comes before anybody is promised a read
     ready!(poll_budget(cx));
     let mut shared = Shared::lock();
     if let Some(taken) = shared.take(buf) {
@@ -174,9 +175,7 @@ fn poll_shared(
     drop(shared); // before the waker, and before the job, which takes the lock
     drop(replaced);
     waits::note(Asked::Input);
-    if must_read
-        && let Err(error) = core::current().driver.standard_stream(StandardStream::Input, Box::new(read))
-    {
+    if must_read && let Err(error) = core.driver.standard_stream(StandardStream::Input, Box::new(read)) {
         let mut shared = Shared::lock();
         shared.is_reading = false;
         // Whoever came since counted on us.

@@ -114,6 +114,22 @@ fn of_several_who_read_each_byte_goes_to_one_and_all_see_the_end() {
 }
 
 #[test]
+fn who_asks_where_no_reactor_runs_holds_up_nobody_else() {
+    let said = check(
+        "stdio::who_asks_where_no_reactor_runs_holds_up_nobody_else",
+        async || {
+            let thread = blocking(|| stdin().try_read(&mut [0; 8]));
+            assert!(thread.await.unwrap_err().is_panic());
+            let mut buf = [0; 8];
+            let n = stdin().read(&mut buf).await.unwrap();
+            stdout().write_all(&buf[..n]).await.unwrap();
+        },
+        |mut input| input.write_all(b"hello").unwrap(),
+    );
+    assert!(is_inside() || said == "hello", "{said}");
+}
+
+#[test]
 fn no_more_is_read_ahead_than_a_buffer_holds() {
     let said = check(
         "stdio::no_more_is_read_ahead_than_a_buffer_holds",
