@@ -13,41 +13,6 @@ use ekiden_reactor::channel::{self, TrySendError};
 use ekiden_reactor::sync;
 use ekiden_reactor::{Latch, Task, Tick, run, schedule, spawn, yield_now};
 
-#[test]
-fn a_receiver_that_always_finds_something_lets_others_run() {
-    run(async {
-        let (sender, mut receiver) = channel::mpsc::unbounded();
-        for number in 0..10_000 {
-            sender.try_send(number).unwrap();
-        }
-        drop(sender);
-        let others = Rc::new(Cell::new(0));
-        let turns = others.clone();
-        let other = spawn(async move {
-            loop {
-                turns.set(turns.get() + 1);
-                yield_now().await;
-            }
-        });
-        while receiver.recv().await.is_some() {}
-        other.abort();
-        assert!(others.get() > 10, "{} turns while 10,000 values were received", others.get());
-    });
-}
-
-#[test]
-fn a_sender_that_never_waits_lets_others_run() {
-    run(async {
-        let (sender, mut receiver) = channel::mpsc::unbounded();
-        let flood = spawn(async move { while sender.send(()).await.is_ok() {} });
-        for _ in 0..1_000 {
-            receiver.recv().await.unwrap();
-        }
-        drop(receiver);
-        flood.await.unwrap();
-    });
-}
-
 /// Takes what it gets to the end.
 struct Sink {
     receiver: channel::mpsc::Receiver<u32>,

@@ -345,34 +345,3 @@ fn the_operator_is_told_of_panics_that_nobody_took() {
         assert_eq!(told, ["second", "third", "known", "unknown"]);
     });
 }
-
-#[test]
-fn a_group_that_always_finds_something_lets_others_run() {
-    run(async {
-        let mut group = TaskGroup::new(10_000);
-        for _ in 0..10_000 {
-            assert!(group.try_spawn(async {}).is_ok());
-        }
-        yield_now().await;
-        let others = Rc::new(RefCell::new(0));
-        let turns = others.clone();
-        let other = spawn(async move {
-            loop {
-                *turns.borrow_mut() += 1;
-                yield_now().await;
-            }
-        });
-        let mut turns_of_others = Vec::new();
-        for _ in 0..5_000 {
-            group.join_next().await.unwrap().unwrap();
-        }
-        turns_of_others.push(others.take());
-        assert_eq!(group.join_all().await.len(), 5_000);
-        turns_of_others.push(others.take());
-        other.abort();
-        assert!(
-            turns_of_others.iter().all(|turns| *turns > 10),
-            "{turns_of_others:?} while 5,000 were joined"
-        );
-    });
-}

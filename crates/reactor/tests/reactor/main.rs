@@ -5,6 +5,7 @@
 mod tasks;
 mod groups;
 mod contexts;
+mod fairness;
 mod ticks;
 mod tcp;
 mod options;

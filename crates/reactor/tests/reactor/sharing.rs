@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::thread;
 
-use ekiden_reactor::channel::{Closed, Notify, Semaphore, broadcast, watch};
+use ekiden_reactor::channel::{Closed, Notify, Semaphore, watch};
 use ekiden_reactor::{Task, Tick, run, schedule, spawn, sync, yield_now};
 use futures_util::StreamExt;
 
@@ -196,57 +196,5 @@ fn changes_are_a_stream() {
         sender.send(3);
         drop(sender);
         assert_eq!(seen.await.unwrap(), [1, 2, 3]);
-    });
-}
-
-/// Runs `busy` beside a task that counts its turns.
-async fn turns_of_others(busy: impl Future) -> u32 {
-    let turns = Rc::new(Cell::new(0));
-    let counted = turns.clone();
-    let other = spawn(async move {
-        loop {
-            counted.set(counted.get() + 1);
-            yield_now().await;
-        }
-    });
-    busy.await;
-    other.abort();
-    turns.get()
-}
-
-#[test]
-fn who_never_has_to_wait_lets_others_run() {
-    run(async {
-        let semaphore = Semaphore::new(1);
-        let turns = turns_of_others(async {
-            for _ in 0..EACH {
-                drop(semaphore.acquire(1).await);
-            }
-        });
-        assert!(turns.await > 10, "permits");
-        let notify = Notify::new();
-        let turns = turns_of_others(async {
-            for _ in 0..EACH {
-                notify.notify_one();
-                notify.notified().await;
-            }
-        });
-        assert!(turns.await > 10, "words");
-        let (sender, mut receiver) = watch::channel(0);
-        let turns = turns_of_others(async {
-            for number in 0..EACH {
-                sender.send(number);
-                receiver.changed().await.unwrap();
-            }
-        });
-        assert!(turns.await > 10, "changes");
-        let (sender, mut receiver) = broadcast::channel(1);
-        let turns = turns_of_others(async {
-            for number in 0..EACH {
-                sender.send(number).unwrap();
-                receiver.recv().await.unwrap();
-            }
-        });
-        assert!(turns.await > 10, "values");
     });
 }

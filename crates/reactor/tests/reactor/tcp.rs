@@ -162,18 +162,6 @@ fn small_writes_leave_at_once_on_both_ends() {
 }
 
 #[test]
-fn a_socket_that_is_always_ready_does_not_starve_the_others() {
-    run(async {
-        let (flood, sink) = pair().await;
-        drop(spawn(async move { while flood.write(&[0; 1]).await.is_ok() {} }));
-        drop(spawn(async move { while sink.read(&mut [0; 1]).await.is_ok() {} }));
-        let (client, server) = pair().await;
-        client.write_all(b"x").await.unwrap();
-        assert_eq!(server.read(&mut [0; 1]).await.unwrap(), 1);
-    });
-}
-
-#[test]
 fn polls_that_were_given_up_leave_nothing_behind() {
     run(async {
         let (mut client, server) = pair().await;

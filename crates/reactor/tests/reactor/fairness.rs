@@ -1,0 +1,240 @@
+//! Whoever always finds something to do lets the others have their turn, after so many uses and no more.
+//!
+//! Bounds are in uses and polls, never in time: 128 uses of sources in one poll, 256 polls and uses in one turn of the
+//! loop. What each source costs of that is its own to say; an accept costs sixteen (`accepting`).
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use ekiden_reactor::channel::{Notify, Semaphore, broadcast, mpsc, watch};
+use ekiden_reactor::driver::hand::Hand;
+use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
+use ekiden_reactor::{Config, Reactor, TaskGroup, run, sleep, spawn, sync, yield_now};
+
+/// How often somebody did something.
+#[derive(Clone, Default)]
+struct Uses(Rc<Cell<u32>>);
+
+impl Uses {
+    fn count(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+
+    fn get(&self) -> u32 {
+        self.0.get()
+    }
+}
+
+/// Runs what is busy beside a task that does nothing but take its turns: the most uses between two of them, and all.
+async fn most_between_turns<F: Future + 'static>(busy: impl FnOnce(Uses) -> F) -> (u32, u32) {
+    let uses = Uses::default();
+    let busy = spawn(busy(uses.clone()));
+    let (mut most, mut before) = (0, 0);
+    while !busy.is_finished() && uses.get() < ENOUGH {
+        yield_now().await;
+        most = most.max(uses.get() - before);
+        before = uses.get();
+    }
+    busy.abort();
+    (most, uses.get())
+}
+
+/// A good many times what is done in one turn.
+const ENOUGH: u32 = 3_000;
+
+#[track_caller]
+fn check((most, all): (u32, u32), what: &str) {
+    assert!(all >= ENOUGH, "{what}: it was to be busy, and did {all}");
+    assert!((1..=128).contains(&most), "{what}: {most} between two turns of another");
+}
+
+async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let client = TcpStream::connect(addr).await.unwrap();
+    (client, listener.accept().await.unwrap().0)
+}
+
+#[test]
+fn a_socket_that_always_has_something() {
+    run(async {
+        let (flood, sink) = pair().await;
+        let flood = spawn(async move { while flood.write(&[0; 4096]).await.is_ok() {} });
+        let read = most_between_turns(|uses| async move {
+            while sink.read(&mut [0; 1]).await.unwrap() > 0 {
+                uses.count();
+            }
+        });
+        check(read.await, "tcp read");
+        flood.abort();
+        let (near, far) = UnixStream::pair().unwrap();
+        let flood = spawn(async move { while near.write(&[0; 4096]).await.is_ok() {} });
+        let read = most_between_turns(|uses| async move {
+            while far.read(&mut [0; 1]).await.unwrap() > 0 {
+                uses.count();
+            }
+        });
+        check(read.await, "unix read");
+        flood.abort();
+    });
+}
+
+#[test]
+fn a_socket_that_always_takes_something() {
+    run(async {
+        let (near, far) = pair().await;
+        let written = most_between_turns(|uses| async move {
+            loop {
+                near.write(&[0; 1]).await.unwrap();
+                uses.count();
+            }
+        });
+        check(written.await, "tcp write");
+        drop(far);
+        // Nobody reads it: what finds no room is dropped by the kernel.
+        let (socket, sink) =
+            (UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        let addr = sink.local_addr().unwrap();
+        let sent = most_between_turns(|uses| async move {
+            loop {
+                socket.send_to(b"x", addr).await.unwrap();
+                uses.count();
+            }
+        });
+        check(sent.await, "udp send");
+    });
+}
+
+#[test]
+fn a_channel_that_is_never_empty() {
+    run(async {
+        let (sender, mut receiver) = mpsc::unbounded();
+        (0..2 * ENOUGH).for_each(|number| sender.try_send(number).unwrap());
+        let received = most_between_turns(|uses| async move {
+            while receiver.recv().await.is_some() {
+                uses.count();
+            }
+        });
+        check(received.await, "mpsc recv");
+        let (sender, mut receiver) = sync::mpsc::unbounded();
+        (0..2 * ENOUGH).for_each(|number| sender.try_send(number).unwrap());
+        let received = most_between_turns(|uses| async move {
+            while receiver.recv().await.is_some() {
+                uses.count();
+            }
+        });
+        check(received.await, "sync mpsc recv");
+    });
+}
+
+#[test]
+fn a_channel_that_is_never_full() {
+    run(async {
+        let (sender, receiver) = mpsc::unbounded();
+        let sent = most_between_turns(|uses| async move {
+            while sender.send(()).await.is_ok() {
+                uses.count();
+            }
+        });
+        check(sent.await, "mpsc send");
+        drop(receiver);
+        let (sender, receiver) = sync::mpsc::unbounded();
+        let sent = most_between_turns(|uses| async move {
+            while sender.send(()).await.is_ok() {
+                uses.count();
+            }
+        });
+        check(sent.await, "sync mpsc send");
+        drop(receiver);
+    });
+}
+
+#[test]
+fn what_tasks_share_and_nobody_else_wants() {
+    run(async {
+        let permits = most_between_turns(|uses| async move {
+            let semaphore = Semaphore::new(1);
+            loop {
+                drop(semaphore.acquire(1).await);
+                uses.count();
+            }
+        });
+        check(permits.await, "permits");
+        let words = most_between_turns(|uses| async move {
+            let notify = Notify::new();
+            loop {
+                notify.notify_one();
+                notify.notified().await;
+                uses.count();
+            }
+        });
+        check(words.await, "notifications");
+        let changes = most_between_turns(|uses| async move {
+            let (sender, mut receiver) = watch::channel(0);
+            for number in 0.. {
+                sender.send(number);
+                receiver.changed().await.unwrap();
+                uses.count();
+            }
+        });
+        check(changes.await, "changes");
+        let values = most_between_turns(|uses| async move {
+            let (sender, mut receiver) = broadcast::channel(1);
+            for number in 0.. {
+                sender.send(number).unwrap();
+                receiver.recv().await.unwrap();
+                uses.count();
+            }
+        });
+        check(values.await, "values");
+    });
+}
+
+#[test]
+fn children_that_have_all_ended() {
+    run(async {
+        let mut group = TaskGroup::new(2 * ENOUGH as usize);
+        (0..2 * ENOUGH).for_each(|_| assert!(group.try_spawn(async {}).is_ok()));
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        let joined = most_between_turns(|uses| async move {
+            while group.join_next().await.is_some() {
+                uses.count();
+            }
+        });
+        check(joined.await, "children joined");
+    });
+}
+
+/// They never let go of the turn: only the loop's own bound lets time pass.
+#[test]
+fn tasks_that_wake_each_other_for_ever_hold_up_no_timer() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let (polls, wakers) = (Uses::default(), Rc::new(RefCell::new([const { None::<Waker> }; 2])));
+        for me in 0..2 {
+            let (polls, wakers) = (polls.clone(), wakers.clone());
+            drop(spawn(poll_fn::<(), _>(move |cx| {
+                polls.count();
+                wakers.borrow_mut()[me] = Some(cx.waker().clone());
+                let other = wakers.borrow()[1 - me].clone();
+                other.unwrap_or_else(|| cx.waker().clone()).wake();
+                Poll::Pending
+            })));
+        }
+        let second = Duration::from_secs(1);
+        for _ in 0..10 {
+            let (timer, before) = (spawn(sleep(second)), polls.get());
+            yield_now().await;
+            clock.advance(second);
+            let advanced = polls.get();
+            timer.await.unwrap();
+            assert!(advanced > before, "they were to be busy");
+            assert!(polls.get() - advanced <= 2 * 256, "{} polls after it was due", polls.get() - advanced);
+        }
+    });
+}
