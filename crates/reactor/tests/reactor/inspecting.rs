@@ -15,8 +15,8 @@ use ekiden_reactor::driver::hand::Hand;
 use ekiden_reactor::inspect::{self, CoreState, TaskInfo, TaskState};
 use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use ekiden_reactor::{
-    Config, Handle, Instant, Latch, Reactor, TaskGroup, blocking, channel, notice::Notice, shutdown, sleep,
-    spawn, spawn_named, sync, yield_now,
+    Config, Handle, Instant, Latch, Reactor, Signal, TaskGroup, blocking, channel, notice::Notice, shutdown,
+    signals, sleep, spawn, spawn_named, sync, yield_now,
 };
 
 /// Runs a test on a clock set by hand, which stands still but for what the test does.
@@ -450,4 +450,50 @@ async fn yields(times: usize) {
     for _ in 0..times {
         yield_now().await;
     }
+}
+
+#[test]
+fn what_else_a_task_can_wait_for_is_shown_too() {
+    run(async {
+        let (broadcaster, mut receiver) = channel::broadcast::channel::<u32>(1);
+        assert_eq!(waits_of(async move { receiver.recv().await.is_ok() }).await, ["broadcast recv"]);
+        drop(broadcaster);
+        let (mut sender, receiver) = channel::oneshot::channel::<u32>();
+        assert_eq!(waits_of(async move { sender.closed().await }).await, ["oneshot closed"]);
+        drop(receiver);
+        let (sender, receiver) = channel::watch::channel(0);
+        assert_eq!(waits_of(async move { sender.closed().await }).await, ["watch closed"]);
+        drop(receiver);
+        let mut signals = signals([Signal::User2]).unwrap();
+        assert_eq!(waits_of(async move { signals.recv().await }).await, ["signal"]);
+        let remote = Handle::current().spawn(pending::<()>);
+        assert_eq!(waits_of(remote).await, ["join of a remote task"]);
+    });
+}
+
+#[test]
+fn what_came_and_which_connections_there_are_is_counted() {
+    run(async {
+        let (handle, listener) = (Handle::current(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let before = handle.stats();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _peer) = listener.accept().await.unwrap();
+        let connected = handle.stats();
+        assert_eq!(connected.connections - before.connections, 2, "both ends are this core's");
+        assert!(connected.events >= before.events + 2, "the listener and the client became ready");
+        drop((client, server));
+        assert_eq!(handle.stats().connections, before.connections);
+    });
+}
+
+#[test]
+fn a_core_whose_time_all_passes_in_turns_is_busy_all_the_time() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let handle = Handle::current();
+        let before = handle.stats();
+        clock.advance(Duration::from_millis(30));
+        yield_now().await;
+        assert_eq!(handle.stats().busy_share_since(&before), Some(1.0));
+    });
 }
