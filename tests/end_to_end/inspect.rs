@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ekiden_tests::{Program, Scratch, example, output};
+use ekiden_tests::{Program, Scratch, curl, example, output};
 
 /// The address in `listening on 127.0.0.1:7001; …`.
 fn listening(line: &str) -> Option<SocketAddr> {
@@ -47,13 +47,26 @@ fn a_signal_prints_the_table_of_a_program_that_does_nothing_for_it_and_goes_on()
 
 #[test]
 fn an_idle_server_makes_no_system_call_and_so_never_wakes_up() {
+    check_idle("hello", &["127.0.0.1:0"]);
+}
+
+#[test]
+fn nor_does_one_that_has_served_on_two_cores() {
+    check_idle("cores", &["127.0.0.1:0", "2"]);
+}
+
+/// Has an example answer two requests, and then watches it for ten seconds.
+fn check_idle(name: &str, arguments: &[&str]) {
     let scratch = Scratch::new();
     let log = scratch.path().join("calls");
-    let program = example("hello");
+    let program = example(name);
     // With -D the tracer is the one in the background, so that the signal below reaches the program.
-    let arguments = ["-D", "-f", "-o", log.to_str().unwrap(), program.to_str().unwrap(), "127.0.0.1:0"];
-    let mut server = Program::start("strace", arguments);
-    server.wait_for(listening);
+    let strace = ["-D", "-f", "-o", log.to_str().unwrap(), program.to_str().unwrap()];
+    let mut server = Program::start("strace", strace.iter().chain(arguments));
+    let addr = server.wait_for(listening);
+    for _ in 0..2 {
+        assert!(curl(&[&format!("http://{addr}/")]).starts_with("hello"));
+    }
     let calls = || std::fs::read_to_string(&log).unwrap();
     let mut settled = calls();
     // The watchdog looks once or twice more after the last turn; from then on nobody sets a timer.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ekiden_tests::{Program, example, output};
+use ekiden_tests::{Program, curl, example, output};
 
 /// The address in `listening on 127.0.0.1:7001; …`.
 fn listening(line: &str) -> Option<SocketAddr> {
@@ -35,4 +35,15 @@ fn lines_sends_lines_back_and_ends_by_ctrl_c() {
 #[test]
 fn ticks_sends_lines_back_and_ends_by_ctrl_c() {
     check("ticks");
+}
+
+#[test]
+fn cores_says_which_core_answers_and_ends_by_ctrl_c() {
+    let mut server = Program::start(example("cores"), ["127.0.0.1:0", "2"]);
+    let addr = server.wait_for(listening);
+    let answer = curl(&[&format!("http://{addr}/")]);
+    assert!(answer.starts_with("hello from core ") && answer.ends_with(", call 1\n"), "{answer}");
+    server.signal("INT");
+    let status = server.wait_for_end();
+    assert!(status.success(), "{status}: {}", server.said());
 }
