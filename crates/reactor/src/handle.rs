@@ -152,6 +152,18 @@ impl<T> RemoteHandle<T> {
             let _has_ended = abort.send(());
         }
     }
+
+    /// The result, if the task has ended. Inside a tick, `Ok(None)` has the task that asks ticked again when it has.
+    ///
+    /// # Errors
+    ///
+    /// As when it is awaited: the task panicked or was aborted.
+    pub fn try_join(&mut self) -> Result<Option<T>, JoinError> {
+        match self.receiver.try_recv() {
+            Ok(result) => result.transpose(),
+            Err(_closed) => Err(JoinError::aborted()),
+        }
+    }
 }
 
 impl<T> Future for RemoteHandle<T> {

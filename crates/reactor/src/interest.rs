@@ -71,6 +71,11 @@ impl Interest {
         }
     }
 
+    /// Whether the connection is gone.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.get()
+    }
+
     /// Whether the connection is gone; if not, the context's task is woken when it is, unless another asks after it.
     pub(crate) fn poll_gone(&self, cx: &Context<'_>) -> Poll<()> {
         if self.gone.get() {

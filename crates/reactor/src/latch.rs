@@ -139,6 +139,12 @@ pub(crate) struct Wait {
     key: Option<Key>,
 }
 
+impl Wait {
+    pub(crate) fn is_over(&self) -> bool {
+        self.state.is_open.get()
+    }
+}
+
 impl Future for Wait {
     type Output = ();
 

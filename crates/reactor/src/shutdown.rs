@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use crate::core::{self, Core};
 use crate::latch::{Latch, Wait};
 use crate::notice::{Level, notice};
+use crate::task::try_poll_if;
 use crate::task::waits::{self, Asked};
 
 /// Waits until the program is asked to end: by ctrl-c (`SIGINT`), by `SIGTERM`, or by [`request_shutdown`].
@@ -20,11 +21,17 @@ use crate::task::waits::{self, Asked};
 /// reactor is gone, the first one does so too. What the program listens for by [`signals`](fn@crate::signals) begins no
 /// shutdown.
 ///
-/// ```no_run
-/// # ekiden_reactor::run(async {
-/// ekiden_reactor::shutdown().await;
-/// println!("finishing what is owed");
-/// # });
+/// ```
+/// use ekiden_reactor::{request_shutdown, run, shutdown, spawn};
+///
+/// run(async {
+///     let server = spawn(async {
+///         shutdown().await;
+///         "finished what was owed"
+///     });
+///     request_shutdown(); // or ctrl-c
+///     assert_eq!(server.await.unwrap(), "finished what was owed");
+/// });
 /// ```
 ///
 /// # Cancel safety
@@ -70,6 +77,14 @@ pub fn is_shutting_down() -> bool {
 /// A future of the shutdown's beginning; see [`shutdown`].
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Shutdown(Wait);
+
+impl Shutdown {
+    /// Whether it has begun; inside a tick, `None` has the task ticked again when it does.
+    #[must_use]
+    pub fn try_wait(&mut self) -> Option<()> {
+        try_poll_if(self.0.is_over(), |cx| Pin::new(self).poll(cx))
+    }
+}
 
 impl Future for Shutdown {
     type Output = ();

@@ -8,8 +8,16 @@ use std::task::{Context, Poll, Waker};
 use ekiden_reactor::Latch;
 
 /// Says whether, and when, a server drains: a connection should then finish what it owes and close.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Drain(Rc<Latch>);
+
+/// The same drain.
+impl Clone for Drain {
+    fn clone(&self) -> Self {
+        // By the latch, so that a task that ticks asks one of its own.
+        Self(Rc::new(Latch::clone(&self.0)))
+    }
+}
 
 impl Drain {
     /// One that nobody has begun: for a connection that is served by itself.
@@ -35,14 +43,23 @@ impl Drain {
     ///
     /// Dropping the future loses nothing: whoever asks later is answered at once.
     pub fn begun(&self) -> impl Future<Output = ()> + Unpin + use<> {
-        WaitForDrain { drain: self.clone(), wait: self.0.wait(), waiting: None }
+        WaitForDrain { latch: self.0.clone(), wait: self.0.wait(), waiting: None }
+    }
+
+    /// Whether the drain has begun; inside a tick, `None` has the task ticked again when it does.
+    ///
+    /// A task that ticks should have a clone of its own: then asking again and again costs the same however many others
+    /// wait.
+    #[must_use]
+    pub fn try_begun(&self) -> Option<()> {
+        self.0.try_wait()
     }
 }
 
 /// Waits for the drain. A connection asks at each of its polls, and ten thousand of them wait at the same latch: so
 /// it is asked once, and again only for another task.
 struct WaitForDrain<W> {
-    drain: Drain,
+    latch: Rc<Latch>,
     wait: W,
     waiting: Option<Waker>,
 }
@@ -51,7 +68,7 @@ impl<W: Future<Output = ()> + Unpin> Future for WaitForDrain<W> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.drain.has_begun() {
+        if self.latch.is_open() {
             return Poll::Ready(());
         }
         if !self.waiting.as_ref().is_some_and(|waiting| waiting.will_wake(cx.waker())) {
@@ -65,8 +82,9 @@ impl<W: Future<Output = ()> + Unpin> Future for WaitForDrain<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ekiden_reactor::{run, spawn, yield_now};
+    use ekiden_reactor::{Task, Tick, run, schedule, spawn, yield_now};
     use std::future::poll_fn;
+    use std::io;
 
     #[test]
     fn whoever_waits_is_woken_also_after_moving_to_another_task() {
@@ -82,6 +100,26 @@ mod tests {
             drain.begin();
             moved.await.unwrap();
             drain.begun().await;
+        });
+    }
+
+    #[test]
+    fn it_can_be_ticked_for() {
+        struct Connection(Drain);
+        impl Task for Connection {
+            fn tick(&mut self) -> io::Result<Tick> {
+                Ok(self.0.try_begun().map_or(Tick::WouldBlock, |()| Tick::Final))
+            }
+        }
+        run(async {
+            let drain = Drain::new();
+            let tasks = [1, 2].map(|_| schedule(Connection(drain.clone())));
+            yield_now().await;
+            assert!(tasks.iter().all(|task| !task.is_finished()));
+            drain.begin();
+            for task in tasks {
+                task.await.unwrap().unwrap();
+            }
         });
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::interest::Interest;
-use crate::task::yield_task;
+use crate::task::{try_poll_if, yield_task};
 
 /// Becomes ready when a connection is gone: reset by the peer, failed, or closed in both directions.
 ///
@@ -16,6 +16,21 @@ use crate::task::yield_task;
 /// own direction only, is no hang-up: it may still read.
 ///
 /// For each connection only who asked last is woken.
+///
+/// ```
+/// use ekiden_reactor::net::{TcpListener, TcpStream};
+///
+/// # ekiden_reactor::run(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let client = TcpStream::connect(listener.local_addr()?).await?;
+/// let (server, _peer) = listener.accept().await?;
+/// server.write_all(b"are you there?").await?;
+/// drop(client); // with that unread, which resets the connection
+/// let long_work = std::future::pending::<()>();
+/// assert_eq!(server.hangup().guard(long_work).await, None);
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
 ///
 /// # Cancel safety
 ///
@@ -30,6 +45,13 @@ impl Hangup {
     /// Whether the connection is gone; if not, the task is woken when it is, unless another polls after it.
     pub fn poll_hangup(&self, cx: &Context<'_>) -> Poll<()> {
         self.0.poll_gone(cx)
+    }
+
+    /// Whether the connection is gone; inside a tick, `None` has the task ticked again when it is, unless another asks
+    /// after it.
+    #[must_use]
+    pub fn try_hangup(&self) -> Option<()> {
+        try_poll_if(self.0.is_gone(), |cx| self.poll_hangup(cx))
     }
 
     /// Runs what is done on the connection to its end, or until the connection is gone and nothing more is read from

@@ -1,7 +1,9 @@
 //! Sockets: TCP, UDP and Unix, and the names of hosts.
 //!
-//! Each method that may wait has two faces over one mechanism: `async fn read` for futures, and `try_read` for tasks
-//! that tick, where `Ok(None)` is the registration of interest. Outside a tick a `try_` method is now or never.
+//! Each method of an open socket that may wait has two faces over one mechanism: `async fn read` for futures, and
+//! `try_read` for tasks that tick, where `Ok(None)` is the registration of interest. Outside a tick a `try_` method is now
+//! or never. What takes several steps is a future only: `connect` and `bind`, [`lookup_host`], `write_all`, [`copy`](fn@copy). A
+//! task that ticks spawns it and asks its handle ([`try_join`](crate::JoinHandle::try_join)).
 //! Methods take `&self`, so a socket is read and written at once without splitting it.
 //!
 //! In reading order: `addrs` finds the addresses of a name, [`TcpListener`] is a listener, `accepting` what all

@@ -118,6 +118,16 @@ impl Output {
     pub async fn flush(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.writes.poll_flush(cx)).await
     }
+
+    /// Tells the error of a write that was left half-way if that is over; inside a tick, `Ok(None)` has the task ticked
+    /// again when it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    pub fn try_flush(&mut self) -> io::Result<Option<()>> {
+        try_poll(|cx| self.writes.poll_flush(cx))
+    }
 }
 
 /// What the thread does.

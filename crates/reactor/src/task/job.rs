@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::origin::{Origin, OriginId};
 use super::table::Entry;
+use super::tick::try_poll_if;
 use super::waits::{self, Asked};
 use crate::events;
 
@@ -211,6 +212,19 @@ impl<T> JoinHandle<T> {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.job.has_ended()
+    }
+
+    /// The result, if the task has ended. Inside a tick, `Ok(None)` has the task that asks ticked again when it has.
+    ///
+    /// # Errors
+    ///
+    /// As when it is awaited: the task panicked or was aborted.
+    ///
+    /// # Panics
+    ///
+    /// If the result was given before.
+    pub fn try_join(&mut self) -> Result<Option<T>, JoinError> {
+        try_poll_if(self.is_finished(), |cx| Pin::new(self).poll(cx)).transpose()
     }
 }
 

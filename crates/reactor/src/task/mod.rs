@@ -39,7 +39,7 @@ pub(crate) use budget::{poll_budget, try_budget};
 pub(crate) use job::message_of;
 pub(crate) use origin::{Origin, OriginId};
 pub(crate) use table::{TaskId, TaskTable};
-pub(crate) use tick::tick_waker;
+pub(crate) use tick::{tick_waker, try_poll_if};
 
 /// Spawns a future as a task on this thread's reactor.
 ///

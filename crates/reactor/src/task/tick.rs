@@ -90,6 +90,16 @@ pub(crate) fn tick_waker_of(core: &Core) -> Option<Waker> {
     with_tick_waker(core, Waker::clone)
 }
 
+/// The face for tasks that tick of what is polled: inside a tick, `None` has the task ticked again. Outside of one only
+/// what is ready is polled, since nobody is there to be woken.
+pub(crate) fn try_poll_if<T>(is_ready: bool, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+    let waker = if is_ready { Waker::noop().clone() } else { tick_waker()? };
+    match poll(&mut Context::from_waker(&waker)) {
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    }
+}
+
 /// Calls `f` with the waker of the tick that is being run, to register it; does nothing outside a tick.
 pub(crate) fn with_tick_waker<R>(core: &Core, f: impl FnOnce(&Waker) -> R) -> Option<R> {
     let scope = &core.tasks.tick;

@@ -257,6 +257,10 @@ fn the_error_of_a_write_that_was_dropped_comes_with_the_next() {
         assert_eq!(with_jobs(&jobs, 2, read(&mut file, 2)).await, "te");
         with_jobs(&jobs, 0, file.write(b"two")).await.unwrap_err();
         give_up(file.write(b"one")).await;
+        assert!(file.try_flush().unwrap().is_none());
+        do_one(&jobs);
+        file.try_flush().unwrap_err();
+        give_up(file.write(b"one")).await;
         with_jobs(&jobs, 1, file.flush()).await.unwrap_err();
         with_jobs(&jobs, 0, file.flush()).await.unwrap();
     });

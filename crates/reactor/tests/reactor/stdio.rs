@@ -176,6 +176,7 @@ fn standard_streams_can_be_ticked_for() {
                     let Some(n) = self.output.try_write(&self.owed)? else { return Ok(Tick::WouldBlock) };
                     self.owed.drain(..n);
                 }
+                assert_eq!(self.output.try_flush()?, Some(()), "what is over needs no flush");
                 let mut buf = [0; 64];
                 match self.input.try_read(&mut buf)? {
                     Some(0) => return Ok(Tick::Final),

@@ -1,7 +1,7 @@
 //! Tasks that tick, over the same sources.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
@@ -11,7 +11,10 @@ use std::time::Duration;
 use ekiden_reactor::driver::ListenOptions;
 use ekiden_reactor::driver::hand::Hand;
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::{Config, Reactor, Sleep, Task, Tick, run, schedule, sleep, spawn, yield_now};
+use ekiden_reactor::{
+    Config, Handle, Latch, Reactor, Sleep, Task, Tick, request_shutdown, run, schedule, shutdown, sleep,
+    spawn, sync, yield_now,
+};
 
 struct Listener {
     socket: TcpListener,
@@ -170,7 +173,104 @@ fn a_handle_that_is_awaited_within_another_future_wakes_that_future() {
         // The join handle of a ticking task, polled by something with a waker of its own.
         let task = schedule(Yielding(3));
         let mut joined = pin!(futures_util::future::join(task, async {}));
-        let both = std::future::poll_fn(|cx: &mut Context<'_>| -> Poll<_> { joined.as_mut().poll(cx) }).await;
+        let both = poll_fn(|cx: &mut Context<'_>| -> Poll<_> { joined.as_mut().poll(cx) }).await;
         both.0.unwrap().unwrap();
+    });
+}
+
+/// Asks for one thing until it is there.
+struct Asking<A>(A);
+
+impl<A: FnMut() -> Option<()>> Task for Asking<A> {
+    fn tick(&mut self) -> io::Result<Tick> {
+        Ok((self.0)().map_or(Tick::WouldBlock, |()| Tick::Final))
+    }
+}
+
+/// What is asked for is there when `happen` has happened and not before, and whoever ticks for it is ticked then.
+async fn check(mut ask: impl FnMut() -> Option<()> + 'static, happen: impl FnOnce()) {
+    assert!(ask().is_none());
+    let asked = Rc::new(Cell::new(0));
+    let count = asked.clone();
+    let task = schedule(Asking(move || {
+        count.update(|asked| asked + 1);
+        ask()
+    }));
+    for _ in 0..5 {
+        yield_now().await;
+    }
+    assert_eq!(asked.get(), 1, "it is ticked again when there is reason to");
+    happen();
+    task.await.unwrap().unwrap();
+}
+
+#[test]
+fn the_ends_of_tasks_can_be_ticked_for() {
+    run(async {
+        let start = Latch::new();
+        let started = start.wait();
+        let mut task = spawn(async move {
+            started.await;
+            5
+        });
+        check(move || task.try_join().unwrap().map(|n| assert_eq!(n, 5)), || start.open()).await;
+
+        let (sender, receiver) = sync::oneshot::channel();
+        let mut task = Handle::current().spawn(move || receiver);
+        check(move || task.try_join().unwrap().map(|n| assert_eq!(n, Ok(5))), || sender.send(5).unwrap())
+            .await;
+    });
+}
+
+#[test]
+fn asking_outside_of_a_tick_keeps_who_waits_for_a_task_waiting() {
+    run(async {
+        let start = Latch::new();
+        let mut task = spawn(start.wait());
+        assert!(futures_util::poll!(&mut task).is_pending());
+        assert!(task.try_join().unwrap().is_none());
+        start.open();
+        poll_fn(|_| if task.is_finished() { Poll::Ready(()) } else { Poll::Pending }).await;
+        task.try_join().unwrap().expect("it has ended");
+
+        let mut task = spawn(async { panic!("no good") });
+        let error = loop {
+            match task.try_join() {
+                Ok(None) => yield_now().await,
+                Ok(Some(())) => unreachable!(),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.is_panic());
+        let mut task = spawn(pending::<()>());
+        task.abort();
+        yield_now().await;
+        assert!(task.try_join().unwrap_err().is_aborted());
+        let mut task = Handle::current().spawn(pending::<()>);
+        task.abort();
+        assert!((&mut task).await.unwrap_err().is_aborted());
+        assert!(task.try_join().unwrap_err().is_aborted());
+    });
+}
+
+#[test]
+fn the_shutdown_can_be_ticked_for() {
+    run(async {
+        let mut shutdown = shutdown();
+        check(move || shutdown.try_wait(), request_shutdown).await;
+        assert_eq!(ekiden_reactor::shutdown().try_wait(), Some(()));
+    });
+}
+
+#[test]
+fn the_end_of_a_connection_can_be_ticked_for() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        server.write_all(b"unread, so that closing resets").await.unwrap();
+        let hangup = server.hangup();
+        check(move || hangup.try_hangup(), || drop(client)).await;
+        assert_eq!(server.hangup().try_hangup(), Some(()));
     });
 }
