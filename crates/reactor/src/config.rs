@@ -8,6 +8,28 @@ use std::time::Duration;
 use crate::notice::{self, Notice};
 
 /// How a reactor behaves.
+///
+/// ```
+/// use ekiden_reactor::{Config, OnLostPanic, Reactor};
+/// use std::rc::Rc;
+/// use std::sync::{Arc, mpsc};
+/// use std::time::Duration;
+///
+/// let mut config = Config::default();
+/// config.on_notice = Rc::new(|notice| eprintln!("my-program: {notice}"));
+/// config.on_lost_panic = OnLostPanic::Abort;
+///
+/// let (sender, told) = mpsc::channel();
+/// config.held_max = Some(Duration::from_millis(1));
+/// config.on_held = Arc::new(move |notice| drop(sender.send(notice.to_string())));
+///
+/// let line = Reactor::new(config)?.run(async move {
+///     // Blocks, and so holds its core until somebody tells of that.
+///     told.recv_timeout(Duration::from_secs(60))
+/// });
+/// assert!(line.unwrap().contains("watchdog"));
+/// # std::io::Result::Ok(())
+/// ```
 #[non_exhaustive]
 pub struct Config {
     /// Told what the operator should know. By default a line on stderr: it is seen by whoever looks, and costs nothing

@@ -6,6 +6,15 @@ use crate::core;
 
 /// Fills a buffer with random bytes, fit for secrets on the system's driver.
 ///
+/// ```
+/// # ekiden_reactor::run(async {
+/// let mut secret = [0; 32];
+/// ekiden_reactor::entropy(&mut secret)?;
+/// assert_ne!(secret, [0; 32]);
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+///
 /// # Errors
 ///
 /// When the system's source of entropy fails.

@@ -51,6 +51,29 @@ impl Config {
     /// The server runs on this thread's reactor until it is drained, by [`Server::drain`] or by the shutdown, or
     /// until the listener fails for good.
     ///
+    /// ```
+    /// use ekiden_proto::server::{Config, Seat};
+    /// use ekiden_reactor::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// # ekiden_reactor::run(async {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let addr = listener.local_addr()?;
+    /// let server = Config::default().serve(listener, async |stream: TcpStream, _peer, seat: Seat| {
+    ///     if stream.write_all(b"hello").await.is_ok() {
+    ///         seat.drain().begun().await; // and then the connection is closed
+    ///     }
+    /// });
+    ///
+    /// let client = TcpStream::connect(addr).await?;
+    /// let mut buf = [0; 16];
+    /// assert_eq!(client.read(&mut buf).await?, 5);
+    /// assert_eq!(server.drain(Duration::from_secs(1)).await.finished, 1);
+    /// assert_eq!(client.read(&mut buf).await?, 0);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Panics
     ///
     /// If no reactor runs on this thread, or if `connections_max` is 0.

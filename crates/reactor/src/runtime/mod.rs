@@ -72,10 +72,24 @@ pub struct Runtime {
     /// connection takes a file, and a server should not find out at its thousandth that the system lets a process begin
     /// with a low limit. The low one is for the sake of programs that use `select`. Child processes inherit the raised
     /// one, so whoever starts such programs keeps the limit as it is: here, or by `EKIDEN_NOFILE=keep` in the environment.
+    ///
+    /// ```
+    /// use ekiden_reactor::{FileLimit, Runtime};
+    ///
+    /// let mut runtime = Runtime::default();
+    /// runtime.file_limit = FileLimit::Keep;
+    /// # runtime.run(async {});
+    /// ```
     pub file_limit: FileLimit,
     /// Whether each core's thread stays on a processor of its own, of those that the process may use; [`run`](Self::run) does
     /// that. Off: the kernel knows better which processor is free, unless the machine is the program's alone. Where the
     /// system does not do it, the operator is told. Threads for what blocks are not held so.
+    ///
+    /// ```
+    /// let mut runtime = ekiden_reactor::Runtime::default();
+    /// runtime.pin_threads = true;
+    /// # runtime.run(async {});
+    /// ```
     pub pin_threads: bool,
 }
 
@@ -148,7 +162,11 @@ impl Runtime {
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").field("threads", &self.threads).finish_non_exhaustive()
+        f.debug_struct("Runtime")
+            .field("threads", &self.threads)
+            .field("file_limit", &self.file_limit)
+            .field("pin_threads", &self.pin_threads)
+            .finish_non_exhaustive()
     }
 }
 

@@ -46,6 +46,15 @@ pub(crate) use tick::{tick_waker, try_poll_if};
 /// The task starts at the reactor's next turn. Dropping the handle detaches it; a panic of a task that nobody waits
 /// for is reported to the operator (see [`notice`](mod@crate::notice)) and harms no other task.
 ///
+/// ```
+/// use ekiden_reactor::{run, spawn};
+///
+/// run(async {
+///     let answer = spawn(async { 6 * 7 });
+///     assert_eq!(answer.await.unwrap(), 42);
+/// });
+/// ```
+///
 /// # Panics
 ///
 /// If no reactor runs on this thread.
@@ -55,6 +64,16 @@ pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
 }
 
 /// Like [`spawn`], with a name that notices about the task will use.
+///
+/// ```
+/// use ekiden_reactor::{inspect, run, spawn_named, yield_now};
+///
+/// run(async {
+///     spawn_named("sweeper", std::future::pending::<()>());
+///     yield_now().await;
+///     assert!(inspect::tasks().iter().any(|task| task.spawned.name == Some("sweeper")));
+/// });
+/// ```
 ///
 /// # Panics
 ///

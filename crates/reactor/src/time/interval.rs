@@ -35,6 +35,17 @@ pub fn interval(period: Duration) -> Interval {
 }
 
 /// A beat; see [`interval`]. Also a [`Stream`] of the moments when its ticks were due, which never ends.
+///
+/// ```
+/// use futures_util::StreamExt as _;
+/// use std::time::Duration;
+///
+/// # ekiden_reactor::run(async {
+/// let beat = ekiden_reactor::interval(Duration::from_millis(1));
+/// let due: Vec<_> = beat.take(3).collect().await;
+/// assert!(due[2].duration_since(due[0]) >= Duration::from_millis(2));
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct Interval {
     period: Duration,

@@ -16,6 +16,16 @@ use super::{Instant, Sleep, sleep, sleep_until};
 /// The time counts from when the future first has to wait, so one that is ready at once costs no look at the clock.
 /// A future that is ready when its time runs out wins. A duration of zero asks it once.
 ///
+/// ```
+/// use ekiden_reactor::{run, timeout};
+/// use std::{future::pending, time::Duration};
+///
+/// run(async {
+///     assert_eq!(timeout(Duration::from_secs(1), async { "in time" }).await, Ok("in time"));
+///     assert!(timeout(Duration::from_millis(1), pending::<()>()).await.is_err());
+/// });
+/// ```
+///
 /// # Errors
 ///
 /// [`Elapsed`] when time ran out.

@@ -6,6 +6,13 @@ use crate::core;
 
 /// The wall clock of the reactor that runs on this thread.
 ///
+/// ```
+/// # ekiden_reactor::run(async {
+/// let date = ekiden_reactor::wall_clock();
+/// assert!(date > std::time::SystemTime::UNIX_EPOCH);
+/// # });
+/// ```
+///
 /// # Panics
 ///
 /// If no reactor runs on this thread.
