@@ -1,10 +1,14 @@
-//! The limit of open files, in a process of its own that begins with a low one.
+//! The limit of open files, and what happens at it, in a process of its own that begins with a low one.
 
+use std::fs::File;
+use std::iter;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
-use ekiden_reactor::{FileLimit, Runtime, run};
+use ekiden_reactor::{Config, FileLimit, Reactor, Runtime, run, shutdown, timeout};
 
 use crate::own_process::{command, is_inside};
+use crate::signals::{LONG, signal_self};
 
 /// What the shell says of a limit: `-S` the one in force, `-H` how far it may be raised.
 fn limit(which: &str) -> String {
@@ -19,6 +23,14 @@ fn check(test: &str, variable: Option<(&str, &str)>, inside: fn()) -> Option<Str
         inside();
         return None;
     }
+    let output = limited(test).envs(variable).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{}{said}", String::from_utf8_lossy(&output.stdout));
+    Some(said)
+}
+
+/// Runs the test once more, with a limit of 100.
+fn limited(test: &str) -> Command {
     let itself = command(test);
     let mut shell = Command::new("sh");
     shell
@@ -26,11 +38,8 @@ fn check(test: &str, variable: Option<(&str, &str)>, inside: fn()) -> Option<Str
         .arg(itself.get_program())
         .args(itself.get_args());
     shell.arg("--nocapture").stdin(Stdio::null());
-    shell.envs(itself.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(variable);
-    let output = shell.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{}{said}", String::from_utf8_lossy(&output.stdout));
-    Some(said)
+    shell.envs(itself.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell
 }
 
 #[test]
@@ -63,4 +72,32 @@ fn it_is_kept_where_the_environment_says_so() {
         run(async { assert_eq!(limit("-S"), "100") });
     });
     assert!(said.is_none_or(|said| !said.contains("files")));
+}
+
+#[test]
+fn a_signal_for_which_no_file_is_left_does_what_it_did_before() {
+    const LEFT: &str = "EKIDEN_TEST_FILES_LEFT";
+    if is_inside() {
+        let left: usize = std::env::var(LEFT).unwrap().parse().unwrap();
+        Reactor::new(Config::default()).unwrap().run(async {
+            let mut files: Vec<File> = iter::from_fn(|| File::open("/dev/null").ok()).collect();
+            files.truncate(files.len() - left);
+            let shutdown = shutdown();
+            drop(files);
+            signal_self("TERM");
+            assert!(timeout(LONG, shutdown).await.is_ok(), "it is told to nobody");
+        });
+        return;
+    }
+    // One more each time: so it fails at every place where it can.
+    for left in 0..20 {
+        let mut again = limited("open_files::a_signal_for_which_no_file_is_left_does_what_it_did_before");
+        let status = again.env(LEFT, left.to_string()).output().unwrap().status;
+        if status.success() {
+            assert!(left > 3, "a pipe and two writers of it were to be refused");
+            return;
+        }
+        assert_eq!(status.signal(), Some(15), "with {left} left: {status:?}");
+    }
+    panic!("it was never told");
 }

@@ -20,10 +20,10 @@ use crate::own_process;
 use crate::stand_in::{self, StandIn};
 
 /// How long a process waits for the signal that is to end it. Only one that is not ended waits for so long.
-const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 /// Returns when the signal is on its way: it may be another thread that takes it.
-fn signal_self(name: &str) {
+pub(crate) fn signal_self(name: &str) {
     let sent = Command::new("kill").args(["-s", name, &std::process::id().to_string()]).status();
     assert!(sent.is_ok_and(|status| status.success()));
 }

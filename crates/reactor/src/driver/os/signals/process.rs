@@ -60,7 +60,11 @@ impl Bell {
         process.prepare(signal)?;
         let came = Arc::<AtomicBool>::default();
         let rope = Rope { reason, came: came.clone(), writer, registered: Vec::new() };
-        process.pull(signal, |handled| handled.ropes.push(rope))?;
+        if let Err(error) = process.pull(signal, |handled| handled.ropes.push(rope)) {
+            // Nobody would take it away any more. The first failure is the one to tell.
+            drop(process.pull(signal, |handled| handled.remove(&came)));
+            return Err(error);
+        }
         drop(process);
         Ok(Self { signal, reason, came })
     }
@@ -73,9 +77,9 @@ impl Bell {
 
 impl Drop for Bell {
     fn drop(&mut self) {
-        let gone = |rope: &Rope| Arc::ptr_eq(&rope.came, &self.came);
-        // It fails only where a listener ends and the shutdown goes on: then that is not told of this signal.
-        drop(Process::lock().pull(self.signal, |handled| handled.ropes.retain(|rope| !gone(rope))));
+        // It fails only where a listener ends and the shutdown goes on: then that is not told of this signal, which does
+        // what it does by default if nobody else is told either.
+        drop(Process::lock().pull(self.signal, |handled| handled.remove(&self.came)));
     }
 }
 
@@ -154,6 +158,11 @@ impl Handled {
         self.ropes.iter().any(|rope| rope.reason == reason)
     }
 
+    /// Somebody asks for it no more.
+    fn remove(&mut self, came: &Arc<AtomicBool>) {
+        self.ropes.retain(|rope| !Arc::ptr_eq(&rope.came, came));
+    }
+
     /// Has the signal told to those whose it is: to who listens, or else to the shutdown.
     fn arrange(&mut self, was_asked: &Arc<AtomicBool>) -> io::Result<()> {
         let (number, is_listened_for) = (number(self.signal), self.is_asked_for(Reason::Listener));
@@ -175,21 +184,33 @@ impl Handled {
         Ok(())
     }
 
-    /// Has the signal do what it does by default if nobody asks for it.
+    /// Has the signal do what it does by default if nobody is told of it: to ask is not enough, as the system may refuse.
     fn arrange_default(&self) {
         if let Some(does_default) = &self.does_default {
-            does_default.store(self.ropes.is_empty(), Ordering::SeqCst);
+            let is_told_to_nobody = self.ropes.iter().all(|rope| rope.registered.is_empty());
+            does_default.store(is_told_to_nobody, Ordering::SeqCst);
         }
     }
 }
 
 impl Rope {
+    /// All of it or nothing.
     fn tie(&mut self, number: i32) -> io::Result<()> {
-        if self.registered.is_empty() {
-            // They run in this order when a signal comes: whoever is woken by the byte finds the flag set.
-            self.registered.push(flag::register(number, self.came.clone())?);
-            self.registered.push(low_level::pipe::register(number, self.writer.try_clone()?)?);
+        if !self.registered.is_empty() {
+            return Ok(());
         }
+        let tied = self.register(number);
+        if tied.is_err() {
+            self.untie();
+        }
+        tied
+    }
+
+    fn register(&mut self, number: i32) -> io::Result<()> {
+        let writer = self.writer.try_clone()?;
+        // They run in this order when a signal comes: whoever is woken by the byte finds the flag set.
+        self.registered.push(flag::register(number, self.came.clone())?);
+        self.registered.push(low_level::pipe::register(number, writer)?);
         Ok(())
     }
 
