@@ -166,19 +166,21 @@ impl Handled {
     /// Has the signal told to those whose it is: to who listens, or else to the shutdown.
     fn arrange(&mut self, was_asked: &Arc<AtomicBool>) -> io::Result<()> {
         let (number, is_listened_for) = (number(self.signal), self.is_asked_for(Reason::Listener));
+        let has_second = self.is_asked_for(Reason::Shutdown) && !is_listened_for;
+        if has_second && self.second.is_empty() {
+            // They run in this order when a signal comes: the first looks whether it is the second signal. And both run
+            // before anybody is told of the first, as the second may come as soon as somebody is, to another thread.
+            let looks = flag::register_conditional_default(number, was_asked.clone())?;
+            self.second.push(looks);
+            self.second.push(flag::register(number, was_asked.clone())?);
+        }
         // Those who are told before those who are not any more: none is lost in between.
         let is_told = |rope: &Rope| !rope.reason.gives_way() || !is_listened_for;
         for rope in self.ropes.iter_mut().filter(|rope| is_told(rope)) {
             rope.tie(number)?;
         }
         self.ropes.iter_mut().filter(|rope| !is_told(rope)).for_each(Rope::untie);
-        let has_second = self.is_asked_for(Reason::Shutdown) && !is_listened_for;
-        if has_second && self.second.is_empty() {
-            // They run in this order when a signal comes: the first looks whether it is the second signal.
-            let looks = flag::register_conditional_default(number, was_asked.clone())?;
-            self.second.push(looks);
-            self.second.push(flag::register(number, was_asked.clone())?);
-        } else if !has_second {
+        if !has_second {
             unregister(&mut self.second);
         }
         Ok(())
