@@ -101,6 +101,9 @@ impl Core {
         if is_real {
             inbox.watch.begin(config.held_max, config.on_held);
         }
+        if is_watched {
+            watching::look_now();
+        }
         let spin_max = if driver.spins() { config.spin_max } else { Duration::ZERO };
         Rc::new(Self {
             id,

@@ -10,6 +10,8 @@ use ekiden_reactor::driver::hand::Hand;
 use ekiden_reactor::inspect::{CoreDump, CoreState, Dump};
 use ekiden_reactor::{Config, Handle, Latch, OnLostPanic, Reactor, sleep, spawn, spawn_named, yield_now};
 
+use crate::own_process;
+
 /// Met only by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -47,21 +49,46 @@ fn dump_of(handle: &Handle) -> CoreDump {
     Dump::take().cores.into_iter().find(|core| core.stats.reactor == number).expect("it has not ended")
 }
 
+/// Waits until it is told of the holder. Before that, on a machine with much to do, it may be told of whoever ran when the
+/// core got no processor for so long.
+fn told_of_the_holder(handle: &Handle, told: &Receiver<String>) {
+    let number = handle.stats().reactor;
+    loop {
+        let line = told.recv_timeout(PATIENCE).unwrap();
+        if line.starts_with("warning: watchdog: holder, spawned at crates/reactor/tests/") {
+            assert!(line.contains(&format!(", holds reactor {number} for ")), "{line}");
+            return;
+        }
+    }
+}
+
 #[test]
 fn a_task_that_holds_its_core_is_told_while_it_does() {
-    let limit = Duration::from_millis(5);
+    let limit = Duration::from_millis(100);
     while_a_core_is_held(Some(limit), |handle, told| {
-        let line = told.recv_timeout(PATIENCE).unwrap();
-        let number = handle.stats().reactor;
-        assert!(line.starts_with("warning: watchdog: holder, spawned at crates/reactor/tests/"), "{line}");
-        assert!(line.contains(&format!(", holds reactor {number} for ")), "{line}");
+        told_of_the_holder(handle, told);
         let stats = handle.stats();
-        assert_eq!((stats.state, stats.held), (CoreState::Running, 1), "it is held still");
-        assert!(stats.held_worst >= limit);
+        assert_eq!(stats.state, CoreState::Running, "it is held still");
+        assert!(stats.held >= 1 && stats.held_worst >= limit);
         // And again, when it is ten times as long.
-        told.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(handle.stats().held, 1, "it is the same");
+        told_of_the_holder(handle, told);
+        assert_eq!(handle.stats().held, stats.held, "it is the same");
     });
+}
+
+#[test]
+fn a_core_that_begins_while_the_watchdog_looks_seldom_is_watched_as_closely_as_it_wants() {
+    // Among other tests' cores the watchdog would look often.
+    let test =
+        "watching::a_core_that_begins_while_the_watchdog_looks_seldom_is_watched_as_closely_as_it_wants";
+    let status = own_process::run(test, || {
+        while_a_core_is_held(Some(PATIENCE * 60), |_handle, _told| {
+            while_a_core_is_held(Some(Duration::from_millis(100)), |handle, told| {
+                told_of_the_holder(handle, told);
+            });
+        });
+    });
+    assert!(status.is_none_or(|status| status.success()), "{status:?}");
 }
 
 #[test]
@@ -103,8 +130,8 @@ fn a_parked_core_is_asked_and_answers() {
             });
         });
         let handle = told.recv_timeout(PATIENCE).unwrap();
-        let dump = dump_of(&handle);
-        let tasks = dump.tasks.expect("it answers");
+        // It has a quarter of a second each time, which can be too short where many tests run.
+        let tasks = (0..100).find_map(|_| dump_of(&handle).tasks).expect("it answers");
         let waits = tasks.iter().find(|task| task.spawned.name == Some("waits")).unwrap();
         assert!(waits.waits[0].to_string().starts_with("timer in "));
         drop(handle.spawn(|| async { STOP.take().unwrap().open() }));

@@ -50,9 +50,20 @@ pub(crate) fn wake() {
 
 #[cold]
 fn wake_up() {
-    if !LOOKS.swap(true, Ordering::SeqCst)
-        && let Some(Some(pipe)) = THREAD.get()
-    {
+    if !LOOKS.swap(true, Ordering::SeqCst) {
+        write_byte();
+    }
+}
+
+/// A reactor begins that is to be watched: its limit may be shorter than those of which the thread knows, and the next look
+/// too late for it. So the thread looks now.
+pub(crate) fn look_now() {
+    LOOKS.store(true, Ordering::SeqCst);
+    write_byte();
+}
+
+fn write_byte() {
+    if let Some(Some(pipe)) = THREAD.get() {
         // A pipe that is full has a byte for it already.
         drop((&mut &*pipe).write(&[0]));
     }
@@ -169,10 +180,10 @@ fn look(watchdog: &mut Watchdog) -> Option<Duration> {
     let next = watchdog.next_look(&looks);
     if next.is_none() {
         LOOKS.store(false, Ordering::SeqCst);
-        // Who began to run before that has seen that somebody looks.
+        // Who began to run before that has seen that somebody looks; also one that was made since this look began.
         let runs =
             |reactor: &Arc<Inbox>| reactor.watch.held_max().is_some() && reactor.life() == Life::Running;
-        if reactors.iter().any(runs) {
+        if pulse::reactors().iter().any(runs) {
             LOOKS.store(true, Ordering::SeqCst);
             return Some(AGAIN);
         }
