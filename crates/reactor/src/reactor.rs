@@ -200,9 +200,9 @@ impl Core {
         let now = self.driver.now();
         let rest_began = self.rest_began.take().unwrap_or(now);
         let pulse = &self.inbox.pulse;
-        let worked = rest_began.as_nanos() - self.turn_began.get().as_nanos();
+        let worked = rest_began.as_nanos().saturating_sub(self.turn_began.get().as_nanos());
         pulse.counters.busy_nanos.add(worked);
-        pulse.counters.idle_nanos.add(now.as_nanos() - rest_began.as_nanos());
+        pulse.counters.idle_nanos.add(now.as_nanos().saturating_sub(rest_began.as_nanos()));
         if self.timing.is_on() {
             self.tasks.handle_turn_ended(self, rest_began.as_nanos());
         }

@@ -67,10 +67,11 @@ pub struct Clock {
 impl Clock {
     /// Moves the time forward. Timers that are due fire at the reactor's next turn.
     ///
-    /// The clock ends after 584 years, and begins anew.
+    /// The clock ends after 584 years, and stays at its end.
     pub fn advance(&self, by: Duration) {
         let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        self.nanos.fetch_add(nanos, Ordering::SeqCst);
+        let later = |now: u64| Some(now.saturating_add(nanos));
+        self.nanos.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later).expect("it is moved in any case");
         for unparker in self.unparkers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             unparker.unpark();
         }

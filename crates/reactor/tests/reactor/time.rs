@@ -252,3 +252,16 @@ fn a_task_that_yields_lets_what_is_due_go_first() {
         assert!(task.is_finished());
     });
 }
+
+#[test]
+fn a_clock_set_by_hand_stays_at_its_end() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        clock.advance(Duration::MAX);
+        yield_now().await;
+        let end = clock.now();
+        clock.advance(Duration::from_secs(1));
+        yield_now().await;
+        assert_eq!(clock.now(), end);
+    });
+}
