@@ -384,8 +384,10 @@ impl<'a> Running<'a> {
         core.begin_turn(core.driver.now());
         core.inbox.announce_run();
         core.wake_watchdog();
+        let running = Self { core, _dumps: if core.dumps_on_quit { DumpsOnQuit::new() } else { None } };
+        // Only now: whoever is told may panic, and then it runs no more.
         events::debug("core", format_args!("{} runs", core.runtime.id));
-        Self { core, _dumps: if core.dumps_on_quit { DumpsOnQuit::new() } else { None } }
+        running
     }
 }
 

@@ -362,8 +362,12 @@ impl TaskTable {
             }
             for (_, entry) in entries {
                 let job = entry.job.take();
-                if let Some(job) = job {
-                    job.cancel();
+                let Some(job) = job else { continue };
+                // A panic of the future is the job's to tell; here it is whoever waits for it that panics when woken. The others
+                // are to be dropped all the same, and so is the rest of the reactor.
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| job.cancel())) {
+                    job.origin().known().report_panic("the end of ", message_of(&*payload));
+                    std::mem::forget(payload); // its drop may be what panicked
                 }
             }
         }

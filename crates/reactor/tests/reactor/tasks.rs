@@ -3,9 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::rc::Rc;
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
-use ekiden_reactor::{Config, Reactor, run, spawn, yield_now};
+use ekiden_reactor::driver::hand::Hand;
+use ekiden_reactor::{Config, Reactor, inspect, run, spawn, yield_now};
+use futures_util::FutureExt as _;
 
 /// Sets a flag when it is dropped.
 struct Dropped(Rc<Cell<bool>>);
@@ -247,4 +250,31 @@ fn who_yields_goes_behind_the_others_also_if_it_was_woken_before() {
         }
         busy.abort();
     });
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nothing_of_a_reactor_that_ends() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("somebody else's waker");
+        }
+    }
+    let reactor = Reactor::with_driver(Config::default(), Hand::new().unwrap().0);
+    let number = reactor.handle().stats().reactor;
+    let owned = Rc::new(());
+    let mut waits = None;
+    reactor.run(async {
+        let waits = waits.insert(spawn(pending::<()>()));
+        assert!(waits.poll_unpin(&mut Context::from_waker(&Waker::from(Arc::new(Panics)))).is_pending());
+        let owned = owned.clone();
+        drop(spawn(async move {
+            pending::<()>().await;
+            drop(owned);
+        }));
+    });
+    drop(reactor);
+    assert_eq!(Rc::strong_count(&owned), 1, "the other task is dropped");
+    assert!(inspect::stats().iter().all(|stats| stats.reactor != number), "it has ended");
+    assert!(waits.is_some_and(|waits| waits.is_finished()));
 }
