@@ -177,13 +177,19 @@ impl Core {
         if !self.has_begun.get() {
             self.end_turn();
         }
-        if self.inbox.is_parked() {
-            // Not before the new turn has begun: who sees a core that runs must not take the last turn for this one.
-            self.inbox.announce_running();
-            self.wake_watchdog();
-        }
+        self.announce_running();
         if let Err(error) = parked {
             panic!("the driver cannot wait for events any more: {error}");
+        }
+    }
+
+    /// Says that it sleeps no more, if it did. Not before the new turn has begun: who sees a core that runs must not take the
+    /// last turn for this one.
+    #[inline]
+    fn announce_running(&self) {
+        if self.inbox.is_parked() {
+            self.inbox.announce_running();
+            self.wake_watchdog();
         }
     }
 
@@ -296,10 +302,11 @@ impl Core {
     }
 
     /// Something has come. The first thing that does begins the next turn, so that whoever is woken by it was woken
-    /// then, and not when the core went to sleep.
+    /// then, and not when the core went to sleep. Wakers, reflexes and hooks run in here, so the core is said to run.
     fn hear(&self, event: Event) {
         if !self.has_begun.replace(true) {
             self.end_turn();
+            self.announce_running();
         }
         self.handle_event(event);
     }

@@ -64,8 +64,8 @@ pub trait Driver: 'static {
 
     /// Waits until something happens, and tells what.
     ///
-    /// Returns early at any time, with or without events. With nothing that has happened and `park.until` in the
-    /// past it returns at once.
+    /// Returns early at any time, with or without events, and waits no more once it has told one. With nothing that has
+    /// happened and `park.until` in the past it returns at once.
     ///
     /// # Errors
     ///

@@ -166,7 +166,8 @@ impl fmt::Display for CoreDump {
             return write_wrapped(f, "  ", text.split(' '), " ");
         }
         match &self.tasks {
-            None => writeln!(f, "  nobody runs it"),
+            None if self.stats.state == CoreState::Out => writeln!(f, "  nobody runs it"),
+            None => writeln!(f, "  it did not answer"),
             Some(tasks) => {
                 writeln!(f, "{HEAD}")?;
                 tasks.iter().take(TASKS_MAX).try_for_each(|task| write_task(f, task))?;

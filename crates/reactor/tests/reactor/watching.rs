@@ -1,16 +1,23 @@
 //! A core that is held by a task: what is told of it while it is held, and how the table reads.
 
-use std::future::pending;
-use std::process::Command;
+use std::future::{pending, poll_fn};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use ekiden_reactor::driver::hand::Hand;
 use ekiden_reactor::inspect::{CoreDump, CoreState, Dump};
-use ekiden_reactor::{Config, Handle, Latch, OnLostPanic, Reactor, sleep, spawn, spawn_named, yield_now};
+use ekiden_reactor::{
+    Config, Handle, Latch, OnLostPanic, Reactor, Signal, signals, sleep, spawn, spawn_named, yield_now,
+};
 
 use crate::own_process;
+use crate::signals::signal_self;
+use crate::stand_in::{self, StandIn};
 
 /// Met only by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,7 +31,7 @@ fn while_a_core_is_held(held_max: Option<Duration>, test: impl FnOnce(&Handle, &
         scope.spawn(move || {
             let mut config = Config::default();
             config.held_max = held_max;
-            config.on_held = std::sync::Arc::new(move |notice| tell.send(notice.to_string()).unwrap());
+            config.on_held = Arc::new(move |notice| tell.send(notice.to_string()).unwrap());
             let reactor = Reactor::new(config).unwrap();
             let handle = reactor.handle();
             reactor.run(async move {
@@ -114,6 +121,26 @@ fn the_dump_prints_while_a_core_is_held_and_says_by_whom() {
 }
 
 #[test]
+fn a_quit_signal_prints_who_holds_the_core_and_the_process_goes_on() {
+    if own_process::is_inside() {
+        return while_a_core_is_held(None, |_handle, told| {
+            signal_self("QUIT");
+            // Nothing is told: until the process is ended, or the test has failed.
+            drop(told.recv_timeout(PATIENCE));
+        });
+    }
+    let mut again =
+        own_process::command("watching::a_quit_signal_prints_who_holds_the_core_and_the_process_goes_on");
+    let mut again = again.arg("--nocapture").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(again.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let held: Vec<String> = lines.filter(|line| line.contains("HELD for ")).take(1).collect();
+    assert!(again.try_wait().unwrap().is_none(), "it goes on");
+    again.kill().unwrap();
+    again.wait().unwrap();
+    assert!(held.iter().any(|line| line.contains(" by holder, spawned at")), "{held:?}");
+}
+
+#[test]
 fn a_parked_core_is_asked_and_answers() {
     let (tell, told) = mpsc::channel();
     thread::scope(|scope| {
@@ -141,6 +168,47 @@ fn a_parked_core_is_asked_and_answers() {
 thread_local! {
     /// What ends the reactor of a thread.
     static STOP: std::cell::Cell<Option<Latch>> = const { std::cell::Cell::new(None) };
+}
+
+#[test]
+fn of_a_core_that_is_run_and_does_not_answer_it_is_not_said_that_nobody_runs_it() {
+    let by_hand = || Reactor::with_driver(Config::default(), Hand::new().unwrap().0);
+    by_hand().run(async {
+        let outer = Handle::current();
+        let inner = by_hand();
+        let text = dump_of(&inner.handle()).to_string();
+        assert!(text.ends_with("  nobody runs it\n"), "{text}");
+        inner.run(async {
+            let text = dump_of(&outer).to_string();
+            assert!(text.ends_with("  it did not answer\n"), "{text}");
+        });
+    });
+}
+
+#[test]
+fn a_waker_that_is_called_where_the_core_slept_sees_a_core_that_runs() {
+    /// Sees how the core is when it is called.
+    struct Sees(Handle, Waker, Arc<Mutex<Option<CoreState>>>);
+    impl Wake for Sees {
+        fn wake(self: Arc<Self>) {
+            *self.2.lock().unwrap() = Some(self.0.stats().state);
+            self.1.wake_by_ref();
+        }
+    }
+    stand_in::run(StandIn::new(), async |stage| {
+        let mut listener = signals([Signal::User1]).unwrap();
+        let seen = Arc::new(Mutex::new(None));
+        poll_fn(|cx| {
+            let waker = Waker::from(Arc::new(Sees(Handle::current(), cx.waker().clone(), seen.clone())));
+            let poll = listener.poll_recv(&mut Context::from_waker(&waker));
+            if poll.is_pending() {
+                stage.tell_signal(Signal::User1);
+            }
+            poll
+        })
+        .await;
+        assert_eq!(*seen.lock().unwrap(), Some(CoreState::Running));
+    });
 }
 
 #[test]
