@@ -36,6 +36,8 @@ pub(super) struct Door<L: Spread> {
     /// What came for this core.
     mine: RefCell<VecDeque<Accepted<L>>>,
     recheck: Cell<Option<Recheck>>,
+    /// Calls the reflex. One for all times: another would be another who waits.
+    bell: Waker,
     /// Whether the last who came was left waiting, as there was no room.
     is_full: Cell<bool>,
     told_full: Cell<Seldom>,
@@ -46,6 +48,7 @@ impl<L: Spread> Door<L> {
     pub(super) fn open(shared: &Arc<Shared<L>>, seat: usize, listener: Token) -> io::Result<Rc<Self>> {
         let opened = Registration::new(|core, token| shared.open_socket(&*core.driver, token));
         let (registration, socket) = opened?;
+        let (core, token) = (registration.core_rc(), registration.token());
         // There may be connections already.
         registration.assume_ready(Way::Read);
         let door = Rc::new(Self {
@@ -56,10 +59,10 @@ impl<L: Spread> Door<L> {
             listener,
             mine: RefCell::default(),
             recheck: Cell::default(),
+            bell: Waker::from(Arc::new(Bell { reactor: core.id, door: token })),
             is_full: Cell::default(),
             told_full: Cell::default(),
         });
-        let (core, token) = (door.registration().core(), door.registration().token());
         core.reflexes.borrow_mut().push((token, door.clone()));
         door.react();
         Ok(door)
@@ -142,7 +145,7 @@ impl<L: Spread> Door<L> {
     /// Has the queues looked at when a core that a connection was placed on should long have taken it up.
     fn recheck_later(&self) {
         let recheck = self.recheck.take();
-        self.recheck.set(Some(recheck.unwrap_or_else(|| Recheck::begin(self.registration(), self.now()))));
+        self.recheck.set(Some(recheck.unwrap_or_else(|| Recheck::begin(&self.bell, self.now()))));
     }
 
     fn recheck_if_due(&self) {
@@ -161,7 +164,7 @@ impl<L: Spread> Door<L> {
         self.registration().core().handle_ready(self.listener, Readiness::new(true, false));
     }
 
-    fn registration(&self) -> &Registration {
+    pub(super) fn registration(&self) -> &Registration {
         self.accepting.registration()
     }
 
@@ -184,8 +187,7 @@ impl<L: Spread> Reflex for Door<L> {
         if !self.mine.borrow().is_empty() || self.registration().interest().is_ready(Way::Read).get() {
             self.tell_listener();
         }
-        let bell = Bell { reactor: self.registration().core().id, door: self.registration().token() };
-        self.registration().interest().waiters(Way::Read).register(&Waker::from(Arc::new(bell)));
+        self.registration().interest().waiters(Way::Read).register(&self.bell);
     }
 }
 
@@ -200,12 +202,11 @@ struct Recheck {
 }
 
 impl Recheck {
-    fn begin(registration: &Registration, now: Instant) -> Self {
+    fn begin(bell: &Waker, now: Instant) -> Self {
         let due = now + STUCK_AFTER;
         let mut timer = sleep_until(due);
-        let bell = Bell { reactor: registration.core().id, door: registration.token() };
         // It is not over yet, and if it were, the next to accept would see it.
-        let _ = Pin::new(&mut timer).poll(&mut Context::from_waker(&Waker::from(Arc::new(bell))));
+        let _ = Pin::new(&mut timer).poll(&mut Context::from_waker(bell));
         Self { due, _timer: timer }
     }
 }

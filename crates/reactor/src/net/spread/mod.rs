@@ -19,6 +19,8 @@ mod placed;
 mod places;
 mod shared;
 mod door;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::fmt;

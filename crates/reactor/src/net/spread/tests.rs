@@ -1,0 +1,137 @@
+//! All cores of a listener in one reactor, whose listening socket is a queue: who hears of what is played by hand.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::super::Hangup;
+use super::places::Places;
+use super::shared::Shared;
+use super::{Arrival, Share, Spread, SpreadListener};
+use crate::config::Config;
+use crate::core;
+use crate::driver::hand::{Clock, Hand};
+use crate::driver::{Driver, Readiness, Token};
+use crate::reactor::Reactor;
+use crate::runtime::CoreId;
+
+/// Its socket is a [`Backlog`].
+struct Played;
+
+/// Whoever waits in the kernel.
+#[derive(Clone, Default)]
+struct Backlog {
+    guests: Arc<Mutex<VecDeque<Guest>>>,
+}
+
+#[derive(Clone, Copy)]
+enum Guest {
+    Well,
+}
+
+use Guest::Well;
+
+impl Spread for Played {
+    type Stream = ();
+    type Addr = ();
+    type Socket = Backlog;
+    type Accepted = Guest;
+
+    fn hangup((): &()) -> Hangup {
+        unreachable!("nobody asks for it")
+    }
+
+    fn into_socket(self) -> io::Result<(Backlog, ())> {
+        unreachable!("it is made of its socket")
+    }
+
+    fn share(socket: &Backlog) -> io::Result<Backlog> {
+        Ok(socket.clone())
+    }
+
+    fn register(_socket: &mut Backlog, _driver: &dyn Driver, _token: Token) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(_socket: &mut Backlog, _driver: &dyn Driver) {}
+
+    fn accept(socket: &Backlog) -> io::Result<(Guest, ())> {
+        match socket.guests.lock().unwrap().pop_front() {
+            Some(guest) => Ok((guest, ())),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn take_up(guest: Guest, (): &()) -> io::Result<()> {
+        let Well = guest;
+        Ok(())
+    }
+
+    fn describe((): &()) -> String {
+        "played".to_owned()
+    }
+}
+
+struct Stage {
+    clock: Clock,
+    backlog: Backlog,
+    shared: Arc<Shared<Played>>,
+    listeners: Vec<Option<SpreadListener<Played>>>,
+}
+
+/// So many cores, all of whose listeners are open.
+fn stage(cores: usize, connections_max: usize, test: impl AsyncFnOnce(Stage)) {
+    let (hand, clock) = Hand::new().unwrap();
+    let config = Config { on_notice: std::rc::Rc::new(|_notice| ()), ..Config::default() };
+    Reactor::with_driver(config, hand).run(async {
+        let inboxes = (0..cores).map(|_| (CoreId::current(), core::current().inbox.clone()));
+        let places = Arc::new(Places::new(inboxes, connections_max));
+        let backlog = Backlog::default();
+        let shared = Arc::new(Shared::new(places, backlog.clone(), ()));
+        let open = |seat| Share { shared: Some(shared.clone()), seat }.open().unwrap();
+        let listeners = (0..cores).map(|seat| Some(open(seat))).collect();
+        let stage = Stage { clock, backlog, shared, listeners };
+        for seat in 0..cores {
+            assert!(stage.try_accept(seat).is_none());
+        }
+        test(stage).await;
+    });
+}
+
+impl Stage {
+    fn come(&self, guests: impl IntoIterator<Item = Guest>) {
+        self.backlog.guests.lock().unwrap().extend(guests);
+    }
+
+    fn listener(&self, seat: usize) -> &SpreadListener<Played> {
+        self.listeners[seat].as_ref().unwrap()
+    }
+
+    /// The kernel tells this core, and no other, that somebody has come.
+    fn hears(&self, seat: usize) {
+        let door = self.listener(seat).door.borrow().clone().unwrap();
+        core::current().handle_ready(door.registration().token(), Readiness::new(true, false));
+    }
+
+    fn try_accept(&self, seat: usize) -> Option<Arrival<Played>> {
+        self.listener(seat).try_accept().unwrap()
+    }
+}
+
+#[test]
+fn a_door_waits_once_however_often_it_looks() {
+    stage(2, 8, async |stage| {
+        // One for each, and the second core does not take its own.
+        stage.come([Well, Well]);
+        stage.hears(0);
+        let door = stage.listener(0).door.borrow().clone().unwrap();
+        for _ in 0..10 {
+            stage.clock.pass(Duration::from_millis(11)).await;
+        }
+        let mut waiters = 0;
+        door.registration().interest().each_waiter(|_, _, _| waiters += 1);
+        assert_eq!(waiters, 1);
+        assert!(stage.shared.pop(1).is_some(), "it has looked at it each time");
+    });
+}
