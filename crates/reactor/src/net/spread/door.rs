@@ -38,8 +38,8 @@ pub(super) struct Door<L: Spread> {
     recheck: Cell<Option<Recheck>>,
     /// Calls the reflex. One for all times: another would be another who waits.
     bell: Waker,
-    /// Whether the last who came was left waiting, as there was no room.
-    is_full: Cell<bool>,
+    /// Of the news that there may be more to accept, what was seen.
+    seen: Cell<usize>,
     told_full: Cell<Seldom>,
 }
 
@@ -49,6 +49,7 @@ impl<L: Spread> Door<L> {
         let opened = Registration::new(|core, token| shared.open_socket(&*core.driver, token));
         let (registration, socket) = opened?;
         let (core, token) = (registration.core_rc(), registration.token());
+        let seen = shared.places.news();
         // There may be connections already.
         registration.assume_ready(Way::Read);
         let door = Rc::new(Self {
@@ -60,7 +61,7 @@ impl<L: Spread> Door<L> {
             mine: RefCell::default(),
             recheck: Cell::default(),
             bell: Waker::from(Arc::new(Bell { reactor: core.id, door: token })),
-            is_full: Cell::default(),
+            seen: Cell::new(seen),
             told_full: Cell::default(),
         });
         core.reflexes.borrow_mut().push((token, door.clone()));
@@ -101,10 +102,11 @@ impl<L: Spread> Door<L> {
         self.accepting.note_error(error)
     }
 
-    /// There is room again.
-    pub(super) fn try_again(&self) {
-        if self.is_full.get() && self.shared.places.has_room() {
-            self.is_full.set(false);
+    /// Has the system asked again if there is news: also where this door left nobody waiting, as whoever did may be held
+    /// by a task, or gone. If there is no room any more, asking for it sees to it that the next news comes here too.
+    pub(super) fn look_at_news(&self) {
+        let news = self.shared.places.news();
+        if self.seen.replace(news) != news {
             self.registration().assume_ready(Way::Read);
         }
     }
@@ -114,7 +116,6 @@ impl<L: Spread> Door<L> {
         let socket = self.socket.borrow();
         let Some(socket) = &*socket else { return Err(io::ErrorKind::WouldBlock.into()) };
         let Some(room) = self.shared.places.reserve() else {
-            self.is_full.set(true);
             self.tell_full();
             return Err(io::ErrorKind::WouldBlock.into());
         };

@@ -233,7 +233,7 @@ impl<L: Spread> SpreadListener<L> {
         let accepted = match waiting {
             Some(accepted) => Some(accepted),
             None => {
-                door.try_again();
+                door.look_at_news();
                 door.accept()?
             }
         };

@@ -32,6 +32,9 @@ pub(super) struct Places {
     connections_max: usize,
     /// Whether somebody waits for a connection to close.
     is_awaited: AtomicBool,
+    /// How often it was told that there may be connections to accept of which the system tells nobody: it has told one
+    /// core, and that left them.
+    news: AtomicUsize,
 }
 
 /// A core's. On a cache line of its own, since each core counts its own connections most of the time.
@@ -66,7 +69,13 @@ impl Places {
             token: OnceLock::new(),
         };
         let seats = cores.enumerate().map(seat).collect();
-        Self { seats, open: AtomicUsize::new(0), connections_max, is_awaited: AtomicBool::new(false) }
+        Self {
+            seats,
+            open: AtomicUsize::new(0),
+            connections_max,
+            is_awaited: AtomicBool::new(false),
+            news: AtomicUsize::new(0),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -95,6 +104,8 @@ impl Places {
         }
         if self.seats[seat].accepts.swap(false, Ordering::SeqCst) {
             self.recruit_one(|_| true);
+            // It may have heard of connections that it did not accept.
+            self.tell_news();
         }
         false
     }
@@ -151,10 +162,22 @@ impl Places {
     fn release(&self) {
         self.open.fetch_sub(1, Ordering::SeqCst);
         if self.is_awaited.load(Ordering::SeqCst) && self.is_awaited.swap(false, Ordering::SeqCst) {
-            for seat in (0..self.seats.len()).filter(|&seat| self.accepts(seat)) {
-                self.ring(seat);
-            }
+            self.tell_news();
         }
+    }
+
+    /// Has all cores that accept ask the system again. All, since the one that left connections waiting may be held by a
+    /// task, and nobody else has heard of them.
+    fn tell_news(&self) {
+        self.news.fetch_add(1, Ordering::SeqCst);
+        for seat in (0..self.seats.len()).filter(|&seat| self.accepts(seat)) {
+            self.ring(seat);
+        }
+    }
+
+    /// Changes whenever the system should be asked again.
+    pub(super) fn news(&self) -> usize {
+        self.news.load(Ordering::SeqCst)
     }
 
     /// Takes a place on the core with the fewest connections of those that can take one; at the same count on `this`.
@@ -188,10 +211,6 @@ impl Places {
             place.seat = self.take_one(place.seat, None);
         }
         is_any
-    }
-
-    pub(super) fn has_room(&self) -> bool {
-        self.open.load(Ordering::Relaxed) < self.connections_max
     }
 
     /// Whether what waits for a core may go on to wait there.

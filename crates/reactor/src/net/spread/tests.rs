@@ -15,11 +15,12 @@ use crate::driver::hand::{Clock, Hand};
 use crate::driver::{Driver, Readiness, Token};
 use crate::reactor::Reactor;
 use crate::runtime::CoreId;
+use crate::task::yield_now;
 
 /// Its socket is a [`Backlog`].
 struct Played;
 
-/// Whoever waits in the kernel.
+/// Whoever waits in the kernel, or an error of accepting.
 #[derive(Clone, Default)]
 struct Backlog {
     guests: Arc<Mutex<VecDeque<Guest>>>,
@@ -28,9 +29,11 @@ struct Backlog {
 #[derive(Clone, Copy)]
 enum Guest {
     Well,
+    /// The system accepts none, by this error.
+    NotAccepted(i32),
 }
 
-use Guest::Well;
+use Guest::{NotAccepted, Well};
 
 impl Spread for Played {
     type Stream = ();
@@ -58,13 +61,14 @@ impl Spread for Played {
 
     fn accept(socket: &Backlog) -> io::Result<(Guest, ())> {
         match socket.guests.lock().unwrap().pop_front() {
+            Some(NotAccepted(error)) => Err(io::Error::from_raw_os_error(error)),
             Some(guest) => Ok((guest, ())),
             None => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
     fn take_up(guest: Guest, (): &()) -> io::Result<()> {
-        let Well = guest;
+        assert!(matches!(guest, Well));
         Ok(())
     }
 
@@ -72,6 +76,8 @@ impl Spread for Played {
         "played".to_owned()
     }
 }
+
+const EMFILE: i32 = 24;
 
 struct Stage {
     clock: Clock,
@@ -117,6 +123,17 @@ impl Stage {
     fn try_accept(&self, seat: usize) -> Option<Arrival<Played>> {
         self.listener(seat).try_accept().unwrap()
     }
+
+    fn waiting(&self) -> usize {
+        self.backlog.guests.lock().unwrap().len()
+    }
+}
+
+/// Lets the letters come.
+async fn settle() {
+    for _ in 0..5 {
+        yield_now().await;
+    }
 }
 
 #[test]
@@ -134,4 +151,53 @@ fn a_door_waits_once_however_often_it_looks() {
         assert_eq!(waiters, 1);
         assert!(stage.shared.pop(1).is_some(), "it has looked at it each time");
     });
+}
+
+#[test]
+fn when_there_is_room_also_a_core_looks_that_left_nobody_waiting() {
+    stage(2, 1, async |stage| {
+        stage.come([Well, Well]);
+        stage.hears(0);
+        let first = stage.try_accept(0).unwrap();
+        assert_eq!(stage.waiting(), 1);
+        drop(first);
+        settle().await;
+        // The first core is held by a task.
+        assert!(stage.try_accept(1).is_some());
+    });
+}
+
+#[test]
+fn who_looked_in_vain_for_room_is_told_of_the_next() {
+    stage(2, 1, async |stage| {
+        stage.come([Well, Well, Well]);
+        stage.hears(0);
+        let first = stage.try_accept(0).unwrap();
+        stage.hears(1);
+        drop(first);
+        settle().await;
+        let second = stage.try_accept(0).unwrap();
+        assert!(stage.try_accept(1).is_none());
+        drop(second);
+        settle().await;
+        // The first core does not accept again.
+        assert!(stage.try_accept(1).is_some());
+    });
+}
+
+#[test]
+fn what_a_listener_heard_of_and_left_is_accepted_by_the_others_when_it_is_dropped() {
+    for guests in [vec![Well; 10], vec![NotAccepted(EMFILE), Well]] {
+        stage(2, 100, async |mut stage| {
+            stage.come(guests);
+            stage.hears(0);
+            assert!(stage.waiting() > 0);
+            drop(stage.listeners[0].take());
+            settle().await;
+            let mut accepted = Vec::new();
+            accepted.extend(std::iter::from_fn(|| stage.try_accept(1)));
+            assert_eq!(stage.waiting(), 0);
+            assert_eq!(accepted.len(), stage.listener(1).connections().open());
+        });
+    }
 }
