@@ -82,15 +82,6 @@ impl Accepting {
         }
     }
 
-    /// A connection could not be taken up, of which there may have been many: it is passed over.
-    ///
-    /// # Errors
-    ///
-    /// The error itself, if there will be no connection any more.
-    pub(super) fn note_error(&self, error: io::Error) -> io::Result<()> {
-        self.with_setbacks(|setbacks| setbacks.handle_error(error)).map(drop)
-    }
-
     /// They are not borrowed while they tell the operator, which runs a user's function.
     fn with_setbacks<R>(&self, f: impl FnOnce(&mut Setbacks) -> R) -> R {
         let mut setbacks = self.setbacks.take();

@@ -97,11 +97,6 @@ impl<L: Spread> Door<L> {
         accepted.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
     }
 
-    /// A connection of this core's could not be taken up.
-    pub(super) fn note_error(&self, error: io::Error) -> io::Result<()> {
-        self.accepting.note_error(error)
-    }
-
     /// Has the system asked again if there is news: also where this door left nobody waiting, as whoever did may be held
     /// by a task, or gone. If there is no room any more, asking for it sees to it that the next news comes here too.
     pub(super) fn look_at_news(&self) {

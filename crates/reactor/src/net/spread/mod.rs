@@ -22,16 +22,18 @@ mod door;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::Setbacks;
 use crate::about::About;
 use crate::core;
 use crate::interest::Way;
+use crate::pauses::Pause;
 use crate::registration::Registration;
 use crate::runtime::{CoreId, cores};
 use crate::task::budget::ACCEPT_COST;
@@ -89,6 +91,10 @@ pub struct SpreadListener<L: Spread> {
     door: RefCell<Option<Rc<Door<L>>>>,
     shared: Arc<Shared<L>>,
     seat: usize,
+    /// What was met with what others accepted for this core, and when its door was opened.
+    setbacks: Cell<Setbacks>,
+    /// When no file was left for the door.
+    pause: Pause,
 }
 
 /// A connection on its core, and its peer's address.
@@ -143,7 +149,14 @@ impl<L: Spread> Share<L> {
             false => None,
         };
         let shared = self.shared.take().expect("it is taken only here and by drop, which comes later");
-        Ok(SpreadListener { registration, door: RefCell::new(door), shared, seat: self.seat })
+        Ok(SpreadListener {
+            registration,
+            door: RefCell::new(door),
+            shared,
+            seat: self.seat,
+            setbacks: Cell::default(),
+            pause: Pause::default(),
+        })
     }
 
     fn shared(&self) -> &Arc<Shared<L>> {
@@ -221,41 +234,55 @@ impl<L: Spread> SpreadListener<L> {
         Connections(self.shared.places.clone())
     }
 
-    /// The next connection for this core, `None` if there was one for another, or `WouldBlock`.
+    /// The next connection for this core, `None` if there was one for another or none that is well, or `WouldBlock`.
     fn next(&self) -> io::Result<Option<Arrival<L>>> {
-        let Some(door) = self.door()? else {
-            return match self.shared.pop(self.seat) {
-                Some(accepted) => take_up(accepted).map(Some),
-                None => Err(io::ErrorKind::WouldBlock.into()),
-            };
-        };
-        let waiting = door.pop().or_else(|| self.shared.pop(self.seat));
-        let accepted = match waiting {
-            Some(accepted) => Some(accepted),
-            None => {
+        let door = self.door()?;
+        let waiting = door.as_ref().and_then(|door| door.pop()).or_else(|| self.shared.pop(self.seat));
+        let accepted = match (waiting, door) {
+            (Some(accepted), _) => Some(accepted),
+            (None, Some(door)) => {
                 door.look_at_news();
                 door.accept()?
             }
+            (None, None) => return Err(io::ErrorKind::WouldBlock.into()),
         };
-        match accepted.map(take_up) {
-            Some(Err(error)) => door.note_error(error).map(|()| None),
-            arrival => arrival.transpose(),
+        accepted.map_or(Ok(None), |accepted| self.take_up(accepted))
+    }
+
+    /// The connection, or `None` if it cannot be had here: then it is closed.
+    fn take_up(&self, accepted: Accepted<L>) -> io::Result<Option<Arrival<L>>> {
+        let Accepted { socket, peer, place } = accepted;
+        match L::take_up(socket, &peer) {
+            Ok(stream) => {
+                self.with_setbacks(Setbacks::handle_success);
+                Ok(Some((Placed::new(stream, place), peer)))
+            }
+            Err(error) => self.with_setbacks(|setbacks| setbacks.handle_error(error)).map(|_pause| None),
         }
     }
 
-    /// The door of this core, if it accepts; it opens it if it was asked to.
+    /// The door of this core, if it accepts; it opens it if it was asked to, and a little later if there is no file for it.
     fn door(&self) -> io::Result<Option<Rc<Door<L>>>> {
-        if self.door.borrow().is_none() && self.shared.places.accepts(self.seat) {
-            let door = Door::open(&self.shared, self.seat, self.registration.token())?;
-            self.door.replace(Some(door));
+        let is_asked_to = self.door.borrow().is_none() && self.shared.places.accepts(self.seat);
+        if is_asked_to && !self.pause.is_on(&self.registration) {
+            match Door::open(&self.shared, self.seat, self.registration.token()) {
+                Ok(door) => drop(self.door.replace(Some(door))),
+                Err(error) => {
+                    let pause = self.with_setbacks(|setbacks| setbacks.handle_error(error))?;
+                    self.pause.begin(&self.registration, pause);
+                }
+            }
         }
         Ok(self.door.borrow().clone())
     }
-}
 
-fn take_up<L: Spread>(accepted: Accepted<L>) -> io::Result<Arrival<L>> {
-    let Accepted { socket, peer, place } = accepted;
-    Ok((Placed::new(L::take_up(socket, &peer)?, place), peer))
+    /// They are not borrowed while they tell the operator, which runs a user's function.
+    fn with_setbacks<R>(&self, f: impl FnOnce(&mut Setbacks) -> R) -> R {
+        let mut setbacks = self.setbacks.take();
+        let result = f(&mut setbacks);
+        self.setbacks.set(setbacks);
+        result
+    }
 }
 
 impl<L: Spread> Drop for SpreadListener<L> {

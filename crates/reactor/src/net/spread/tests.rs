@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ struct Played;
 #[derive(Clone, Default)]
 struct Backlog {
     guests: Arc<Mutex<VecDeque<Guest>>>,
+    /// Whether no file is left for another clone of the socket.
+    is_without_files: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy)]
@@ -31,9 +34,11 @@ enum Guest {
     Well,
     /// The system accepts none, by this error.
     NotAccepted(i32),
+    /// Is accepted, and cannot be taken up by this error.
+    NotTakenUp(i32),
 }
 
-use Guest::{NotAccepted, Well};
+use Guest::{NotAccepted, NotTakenUp, Well};
 
 impl Spread for Played {
     type Stream = ();
@@ -50,7 +55,10 @@ impl Spread for Played {
     }
 
     fn share(socket: &Backlog) -> io::Result<Backlog> {
-        Ok(socket.clone())
+        match socket.is_without_files.load(Ordering::Relaxed) {
+            true => Err(io::Error::from_raw_os_error(EMFILE)),
+            false => Ok(socket.clone()),
+        }
     }
 
     fn register(_socket: &mut Backlog, _driver: &dyn Driver, _token: Token) -> io::Result<()> {
@@ -68,8 +76,10 @@ impl Spread for Played {
     }
 
     fn take_up(guest: Guest, (): &()) -> io::Result<()> {
-        assert!(matches!(guest, Well));
-        Ok(())
+        match guest {
+            NotTakenUp(error) => Err(io::Error::from_raw_os_error(error)),
+            _ => Ok(()),
+        }
     }
 
     fn describe((): &()) -> String {
@@ -78,6 +88,7 @@ impl Spread for Played {
 }
 
 const EMFILE: i32 = 24;
+const ENOSPC: i32 = 28;
 
 struct Stage {
     clock: Clock,
@@ -200,4 +211,37 @@ fn what_a_listener_heard_of_and_left_is_accepted_by_the_others_when_it_is_droppe
             assert_eq!(accepted.len(), stage.listener(1).connections().open());
         });
     }
+}
+
+#[test]
+fn a_connection_that_cannot_be_taken_up_is_passed_over_on_every_core() {
+    // The last does not accept from the system.
+    for seat in [0, 4] {
+        stage(5, 100, async |stage| {
+            let mut guests = [Well; 5];
+            guests[seat] = NotTakenUp(ENOSPC);
+            stage.come(guests.into_iter().chain([Well; 5]));
+            stage.hears(0);
+            stage.hears(0);
+            settle().await;
+            let next = stage.try_accept(seat);
+            assert!(next.is_some());
+            assert_eq!(stage.listener(seat).connections().open(), 9);
+        });
+    }
+}
+
+#[test]
+fn a_core_that_has_no_file_for_its_door_opens_it_later() {
+    stage(5, 100, async |mut stage| {
+        stage.backlog.is_without_files.store(true, Ordering::Relaxed);
+        drop(stage.listeners[0].take());
+        settle().await;
+        assert!(stage.try_accept(4).is_none());
+        assert!(stage.listener(4).door.borrow().is_none());
+        stage.backlog.is_without_files.store(false, Ordering::Relaxed);
+        stage.come([Well]);
+        stage.clock.pass(Duration::from_millis(10)).await;
+        assert!(stage.try_accept(4).is_some());
+    });
 }
