@@ -260,10 +260,9 @@ fn a_share_that_is_not_opened_gives_its_connections_to_the_others() {
     });
 }
 
+/// By a clock that stands still: a core that gets no processor for a while is not stuck by it.
 fn run_on_two(test: impl Future<Output = ()>) {
-    let mut runtime = Runtime::default();
-    runtime.threads = NonZero::new(2);
-    runtime.run(test);
+    by_hand(2, |_clock| test);
 }
 
 #[test]
