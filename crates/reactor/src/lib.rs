@@ -125,6 +125,22 @@
 //! A task that ticks meets none of the three: it asks everything it waits for by `try_` methods, which keep nothing of
 //! its own between two ticks. And what need not be given up need not be raced: a [`TaskGroup`] runs it all at once.
 //!
+//! # What things cost
+//!
+//! What is kept for each of very many, by what becomes resident on 64-bit Linux. It stays flat as they grow; what is
+//! slower among a million than among a thousand are the processor's caches. The benchmarks' scenarios `tasks`, `timers`,
+//! `memory` and `idle` measure it beside our peers.
+//!
+//! | what | bytes each |
+//! |---|---:|
+//! | a task that waits, without what is in its future | 350 |
+//! | a timer that is set, without its [`Sleep`] | 48 |
+//! | a socket that somebody waits for | 140 |
+//! | an idle connection of a framed echo, with its task, its socket and its place at a server | 1,000 |
+//!
+//! None of them owns a buffer while it waits ([`buffer`]). To wake a task and to run it takes a fiftieth of a microsecond
+//! where all is at hand, and half of one among a million.
+//!
 //! # The parts
 //!
 //! In reading order:
