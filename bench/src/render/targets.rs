@@ -214,9 +214,9 @@ const TARGETS: &[Target] = &[
     },
 ];
 
-/// Instructions are the same on any day; nanoseconds are not.
-const BUSY: &str =
-    "the machine was busy: its load average stands below; the peers in the same rounds met it too";
+/// Instructions are the same on any day; nanoseconds are those of a machine and of what else it does.
+const BUSY: &str = "nanoseconds are the machine's, which this one may need twice as many of as the one that the target was \
+                    set on: what the peers took in the same rounds stands below";
 
 /// The table of those that were measured.
 pub(super) fn of(all: &[(&Scenario, &Results)]) -> String {
