@@ -138,8 +138,8 @@
 //! | a socket that somebody waits for | 140 |
 //! | an idle connection of a framed echo, with its task, its socket and its place at a server | 1,000 |
 //!
-//! None of them owns a buffer while it waits ([`buffer`]). To wake a task and to run it takes a fiftieth of a microsecond
-//! where all is at hand, and half of one among a million.
+//! None of them owns a buffer while it waits ([`buffer`]). To wake a task and to run it took 41 ns where all is at hand, and
+//! 700 ns among a million, on the machine of the benchmarks' page.
 //!
 //! # The parts
 //!
