@@ -145,7 +145,7 @@
 //!
 //! In reading order:
 //!
-//! - `reactor` is the loop, `config` how it behaves, `core` what everything on it shares, `inbox` how other threads speak to it, by a `bell` and a
+//! - `reactor` is the loop, `config` how it behaves, `core` what everything on it shares, `inbox` how other threads speak to it, by a `bell` of `atomics` and a
 //!   `handle`, `pulse` what they see of it without asking, `spin` whether it looks around for a moment before it sleeps,
 //!   `timing` how long polls take, `watchdog` whether one of them holds its core; `runtime` has the cores of a program, each of which is such a reactor;
 //! - [`task`] is what it runs, [`context`] what goes with it through all that it calls;
@@ -162,6 +162,7 @@
 mod reactor;
 mod config;
 mod core;
+mod atomics;
 mod bell;
 mod inbox;
 mod pulse;
