@@ -145,22 +145,21 @@ impl Core {
     pub(crate) fn add_source(&self) -> (Token, Rc<Interest>) {
         let interest = Rc::new(Interest::default());
         let token = Token(self.sources.borrow_mut().insert(interest.clone()));
+        self.inbox.pulse.counters.sources.add(1);
         (token, interest)
     }
 
     pub(crate) fn remove_source(&self, token: Token) {
         let gone = self.sources.borrow_mut().try_remove(token.0);
+        if gone.is_some() {
+            self.inbox.pulse.counters.sources.subtract(1);
+        }
         drop(gone); // outside the borrow: it holds wakers, which may drop anything
     }
 
     /// Every source.
     pub(crate) fn each_source(&self, mut tell: impl FnMut(&Interest)) {
         self.sources.borrow().iter().for_each(|(_, interest)| tell(interest));
-    }
-
-    /// How many sources there are.
-    pub(crate) fn sources_len(&self) -> usize {
-        self.sources.borrow().len()
     }
 
     /// Has a source's reflex do what it does, if it has one.
@@ -172,6 +171,7 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(crate) fn source(&self, token: Token) -> Option<Rc<Interest>> {
         self.sources.borrow().get(token.0).cloned()
     }

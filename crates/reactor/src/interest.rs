@@ -4,13 +4,13 @@
 //! until a use proves it wrong, so a wake-up costs no system call; and whoever finds the source not ready is kept
 //! here too, so that nobody ever registers interest by hand.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, RefCell};
 use std::task::{Context, Poll, Waker};
 
 use crate::about::{About, Wanted};
 use crate::driver::Readiness;
 use crate::task::waits::{self, Asked};
-use crate::waiters::{Waiter, Waiters};
+use crate::waiters::{Key, Taken, Waiter, Waiters};
 
 /// The readiness of one source, and its waiters.
 ///
@@ -47,6 +47,7 @@ pub(crate) enum Way {
 
 impl Interest {
     /// The driver says that the source became ready.
+    #[inline]
     pub(crate) fn handle_ready(&self, readiness: Readiness) {
         if readiness.read_on {
             self.read_on.set(true);
@@ -58,12 +59,19 @@ impl Interest {
         }
         if readiness.writable {
             self.writable.set(true);
-            let waiting = self.waiting.borrow_mut().to_write.as_mut().map(|waiters| waiters.take_all());
+            let waiting = self.waiting.borrow_mut().take_writers();
             if let Some(waiting) = waiting {
                 waiting.wake();
             }
         }
-        if readiness.gone && !self.gone.replace(true) {
+        if readiness.gone {
+            self.handle_gone();
+        }
+    }
+
+    #[cold]
+    fn handle_gone(&self) {
+        if !self.gone.replace(true) {
             let watcher = self.waiting.borrow_mut().watcher.take();
             if let Some(watcher) = watcher {
                 watcher.wake();
@@ -133,10 +141,47 @@ impl Interest {
         }
     }
 
-    pub(crate) fn waiters(&self, way: Way) -> RefMut<'_, Waiters> {
-        RefMut::map(self.waiting.borrow_mut(), |waiting| match way {
-            Way::Read => &mut waiting.to_read,
-            Way::Write => waiting.to_write.get_or_insert_default(),
-        })
+    /// Somebody waits, and has an entry of his own, `wait`. `task` says within which task.
+    #[inline]
+    pub(crate) fn wait(&self, way: Way, wait: &mut Option<Key>, waker: &Waker, task: impl FnOnce() -> u32) {
+        waits::note(Asked::Listed);
+        let replaced = self.waiting.borrow_mut().of(way).poll_within(wait, waker, task);
+        drop(replaced);
+    }
+
+    /// Whoever had that entry waits no more.
+    #[inline]
+    pub(crate) fn forget(&self, way: Way, wait: Key) {
+        let removed = self.waiting.borrow_mut().of(way).remove(wait);
+        drop(removed);
+    }
+
+    /// A task waits, in place of whoever did so before. `task` says which.
+    pub(crate) fn register_last(&self, way: Way, waker: &Waker, task: impl FnOnce() -> u32) {
+        waits::note(Asked::Listed);
+        let replaced = self.waiting.borrow_mut().of(way).register_last(waker, task);
+        drop(replaced);
+    }
+
+    /// A waker is to be woken once.
+    pub(crate) fn register(&self, way: Way, waker: &Waker) {
+        self.waiting.borrow_mut().of(way).register(waker);
+    }
+}
+
+impl Waiting {
+    /// All who wait to write, if there is anybody.
+    #[inline]
+    fn take_writers(&mut self) -> Option<Taken> {
+        let to_write = self.to_write.as_mut()?;
+        if to_write.is_empty() { None } else { Some(to_write.take_all()) }
+    }
+
+    #[inline]
+    fn of(&mut self, way: Way) -> &mut Waiters {
+        match way {
+            Way::Read => &mut self.to_read,
+            Way::Write => self.to_write.get_or_insert_default(),
+        }
     }
 }

@@ -26,7 +26,8 @@ pub(crate) struct Pulse {
     pub(crate) counters: Counters,
 }
 
-/// What a core counts: each goes up only, but for the last few, which are as of the last turn's end.
+/// What a core counts: each goes up only, but for the last five, which are how many there are now; of the tasks and the
+/// timers, how many there were at the last turn's end.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) turns: Counter,

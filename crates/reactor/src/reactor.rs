@@ -15,7 +15,7 @@ use crate::context::{self, Context};
 use crate::core::{Core, ReactorId};
 use crate::driver::os::Os;
 use crate::driver::os::watching::{self, DumpsOnQuit};
-use crate::driver::{Driver, Event, Park, Readiness, Token};
+use crate::driver::{Driver, Event, Park, Readiness, Signal, Token};
 use crate::events;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, Maker};
@@ -145,7 +145,15 @@ impl Reactor {
 
 impl Core {
     /// Does what other threads asked for.
+    #[inline]
     fn read_letters(&self) {
+        if self.inbox.has_letters() {
+            self.read_all_letters();
+        }
+    }
+
+    #[cold]
+    fn read_all_letters(&self) {
         let Some(letters) = self.inbox.take() else { return };
         if let Some(fault) = letters.fault {
             resume_unwind(fault);
@@ -166,20 +174,36 @@ impl Core {
     }
 
     /// Waits until something happens; only looks when there are tasks to run.
+    #[inline]
     fn park(&self) {
         self.publish();
         self.has_begun.set(false);
-        let parked = if self.tasks.has_ready() {
-            self.driver.park(Park::look(), &mut |event| self.hear(event))
-        } else {
-            self.spin().and_then(|has_come| if has_come { Ok(()) } else { self.sleep() })
-        };
-        if !self.has_begun.get() {
-            self.end_turn();
+        let parked = if self.tasks.has_ready() { self.ask(Park::look()).map(|()| None) } else { self.rest() };
+        match parked {
+            Ok(_) if self.has_begun.get() => {}
+            Ok(Some(now)) => self.end_turn_at(now),
+            Ok(None) | Err(_) => self.end_turn(),
         }
         self.announce_running();
         if let Err(error) = parked {
-            panic!("the driver cannot wait for events any more: {error}");
+            cannot_wait(&error);
+        }
+    }
+
+    /// Asks the driver what has happened: the only place, so that all of what follows from it is one function.
+    #[inline]
+    fn ask(&self, park: Park) -> io::Result<()> {
+        self.driver.park(park, &mut |event| self.hear(event))
+    }
+
+    /// There is nothing to do: looks for a moment, if that has paid of late, and sleeps. The time is what the clock has just
+    /// shown, if the turn is to begin with that.
+    #[inline]
+    fn rest(&self) -> io::Result<Option<Instant>> {
+        match self.spin()? {
+            Spun::HasCome => Ok(None),
+            Spun::IsDue(now) => Ok(Some(now)),
+            Spun::InVain(now) => self.sleep(now).map(|()| None),
         }
     }
 
@@ -194,23 +218,29 @@ impl Core {
     }
 
     /// Says how many there are of what a core has, while it rests.
+    #[inline]
     fn publish(&self) {
         let counters = &self.inbox.pulse.counters;
         counters.tasks.set(self.tasks.len() as u64);
         counters.timers.set(self.timers.borrow().len() as u64);
-        counters.sources.set(self.sources_len() as u64);
     }
 
-    /// The turn is over, rest included: one reading of the clock ends it and begins the next.
+    /// The turn is over, rest included. This reading of the clock ends it and begins the next, and is the only one of a turn
+    /// in which the core has something to do.
+    #[inline]
     fn end_turn(&self) {
-        let now = self.driver.now();
+        self.end_turn_at(self.driver.now());
+    }
+
+    #[inline]
+    fn end_turn_at(&self, now: Instant) {
         let rest_began = self.rest_began.take().unwrap_or(now);
         let pulse = &self.inbox.pulse;
         let worked = rest_began.as_nanos().saturating_sub(self.turn_began.get().as_nanos());
         pulse.counters.busy_nanos.add(worked);
         pulse.counters.idle_nanos.add(now.as_nanos().saturating_sub(rest_began.as_nanos()));
         if self.timing.is_on() {
-            self.tasks.handle_turn_ended(self, rest_began.as_nanos());
+            self.end_last_timed(rest_began);
         }
         let polls = pulse.polls.get();
         let turn = self.timing.end_turn(worked, polls - self.polls_before.replace(polls));
@@ -218,6 +248,12 @@ impl Core {
             self.look_who_ran(nanos, polls);
         }
         self.begin_turn(now);
+    }
+
+    /// The last poll of a turn whose polls are timed ended when the rest began.
+    #[inline(never)]
+    fn end_last_timed(&self, rest_began: Instant) {
+        self.tasks.handle_turn_ended(self, rest_began.as_nanos());
     }
 
     /// A long turn's time goes to those who may have run in it. With very many tasks, to look for them would take as
@@ -230,6 +266,7 @@ impl Core {
         self.tasks.handle_long_turn(self.turn_began.get().as_nanos(), nanos, polls);
     }
 
+    #[inline]
     fn begin_turn(&self, now: Instant) {
         self.timing.begin_turn(now.as_nanos());
         self.turn_began.set(now);
@@ -243,100 +280,116 @@ impl Core {
         }
     }
 
-    fn sleep(&self) -> io::Result<()> {
-        // To sleep takes a hundred times as long as to read the clock; and a driver that waits for a timer needs it.
-        let now = self.driver.now();
+    /// Sleeps until something happens or is due; `now` is what the clock has just shown, if it was read.
+    #[inline(never)]
+    fn sleep(&self, now: Option<Instant>) -> io::Result<()> {
+        // A second reading of the turn, besides that of its end, since time goes by in between: it is what tells work from
+        // rest, and a driver that waits for a timer needs it. To sleep takes a hundred times as long.
+        let now = now.unwrap_or_else(|| self.driver.now());
         if self.rest_began.get().is_none() {
             self.rest_began.set(Some(now));
         }
         let park =
             if self.inbox.announce_park() { Park::until(self.next_deadline()).at(now) } else { Park::look() };
-        let parked = self.driver.park(park, &mut |event| self.hear(event));
+        let parked = self.ask(park);
         self.inbox.pulse.counters.wakeups.add(1);
         parked
     }
 
-    /// Looks again and again for a moment, if that has paid of late. True if something came or is due: there is
-    /// reason for another turn without a sleep.
-    fn spin(&self) -> io::Result<bool> {
+    /// Looks again and again for a moment, if that has paid of late.
+    #[inline]
+    fn spin(&self) -> io::Result<Spun> {
         let mut spin = self.spin.get();
         let time = spin.next(self.turn_began.get());
-        let Some(time) = time else {
-            self.spin.set(spin);
-            return Ok(false);
-        };
-        let has_come = self.look_for(time)?;
-        if has_come {
-            spin.handle_hit();
-        } else {
+        self.spin.set(spin);
+        let Some(time) = time else { return Ok(Spun::InVain(None)) };
+        let spun = self.look_for(time)?;
+        let mut spin = self.spin.get();
+        if let Spun::InVain(_) = spun {
             spin.handle_miss();
+        } else {
+            spin.handle_hit();
         }
         self.spin.set(spin);
-        Ok(has_come)
+        Ok(spun)
     }
 
-    fn look_for(&self, time: Duration) -> io::Result<bool> {
-        let mut until = None;
+    #[inline]
+    fn look_for(&self, time: Duration) -> io::Result<Spun> {
+        // The first look is free of the clock: on a busy core it finds something.
+        if self.look()? { Ok(Spun::HasCome) } else { self.look_again(time) }
+    }
+
+    #[inline]
+    fn look(&self) -> io::Result<bool> {
+        self.ask(Park::look())?;
+        Ok(self.has_begun.get() || self.inbox.has_letters())
+    }
+
+    /// Nothing has come yet. Here the clock is read at each look, as that is what ends it.
+    #[inline(never)]
+    fn look_again(&self, time: Duration) -> io::Result<Spun> {
+        let mut now = self.driver.now();
+        self.rest_began.set(Some(now));
+        let until = now + time;
         loop {
-            let mut has_come = false;
-            self.driver.park(Park::look(), &mut |event| {
-                has_come = true;
-                self.hear(event);
-            })?;
-            if has_come || self.inbox.has_letters() {
-                return Ok(true);
-            }
-            // The first look is free of the clock: on a busy core it finds something.
-            let now = self.driver.now();
-            let until = *until.get_or_insert_with(|| {
-                self.rest_began.set(Some(now));
-                now + time
-            });
             if now >= until {
-                return Ok(false);
+                return Ok(Spun::InVain(Some(now)));
             }
             if self.next_deadline().is_some_and(|due| now >= due) {
-                return Ok(true);
+                return Ok(Spun::IsDue(now));
             }
+            if self.look()? {
+                return Ok(Spun::HasCome);
+            }
+            now = self.driver.now();
         }
     }
 
     /// Something has come. The first thing that does begins the next turn, so that whoever is woken by it was woken
     /// then, and not when the core went to sleep. Wakers, reflexes and hooks run in here, so the core is said to run.
+    #[inline]
     fn hear(&self, event: Event) {
         if !self.has_begun.replace(true) {
             self.end_turn();
             self.announce_running();
         }
-        self.handle_event(event);
-    }
-
-    fn handle_event(&self, event: Event) {
         self.inbox.pulse.counters.events.add(1);
         match event {
-            Event::Ready(token, readiness) => {
-                self.handle_ready(token, readiness);
-            }
-            Event::Signal(signal) => self.handle_signal(signal),
+            Event::Ready(token, readiness) => self.handle_ready(token, readiness),
+            Event::Signal(signal) => self.hear_signal(signal),
         }
     }
 
+    /// Out of the way of what comes a million times as often.
+    #[cold]
+    fn hear_signal(&self, signal: Signal) {
+        self.handle_signal(signal);
+    }
+
     /// A source became ready, if it is still there.
+    #[inline]
     pub(crate) fn handle_ready(&self, source: Token, readiness: Readiness) {
         if let Some(interest) = self.source(source) {
             interest.handle_ready(readiness);
         }
     }
 
+    #[inline]
     fn next_deadline(&self) -> Option<Instant> {
         self.timers.borrow().next_deadline().map(Instant::from_nanos)
     }
 
     /// Wakes whoever waits for a moment that has come.
+    #[inline]
     fn fire_timers(&self) {
-        if self.next_deadline().is_none_or(|due| due > self.turn_began.get()) {
-            return;
+        if self.next_deadline().is_some_and(|due| due <= self.turn_began.get()) {
+            self.fire_due_timers();
         }
+    }
+
+    #[inline(never)]
+    fn fire_due_timers(&self) {
         let mut due = self.due.take();
         self.timers
             .borrow_mut()
@@ -348,6 +401,21 @@ impl Core {
         }
         self.due.set(due);
     }
+}
+
+/// What came of a spin.
+enum Spun {
+    /// There is reason for another turn.
+    HasCome,
+    /// So is there, as a timer is due: by this reading of the clock.
+    IsDue(Instant),
+    /// Nothing has come; with the last reading of the clock, if it was read.
+    InVain(Option<Instant>),
+}
+
+#[cold]
+fn cannot_wait(error: &io::Error) -> ! {
+    panic!("the driver cannot wait for events any more: {error}");
 }
 
 impl Drop for Reactor {

@@ -2,11 +2,12 @@
 //!
 //! What it is ready for and who waits for that is its [`Interest`]; here it is used until that proves wrong.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::about::About;
 use crate::core::{self, Core};
@@ -89,17 +90,12 @@ impl Registration {
         operation: impl FnMut() -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         if !budget::spend(cost) {
-            yield_task(cx.waker());
-            return Poll::Pending;
+            return put_off(cx);
         }
         match self.try_now(way, operation) {
             Some(result) => Poll::Ready(result),
             None => {
-                let mut waiters = self.interest.waiters(way);
-                let replaced = waiters.naming(|| self.task(), |waiters| waiters.register_last(cx.waker()));
-                drop(waiters);
-                drop(replaced);
-                waits::note(Asked::Listed);
+                self.interest.register_last(way, cx.waker(), || self.task());
                 Poll::Pending
             }
         }
@@ -115,26 +111,41 @@ impl Registration {
 
     /// The same for one who is polled again and again, such as a stream: `wait` is its entry among the waiters, to be
     /// given up by [`forget_use`](Self::forget_use).
+    #[inline]
     pub(crate) fn poll_use_by<T>(
         &self,
         way: Way,
         cost: u32,
         wait: &mut Option<Key>,
-        cx: &mut Context<'_>,
-        operation: impl FnMut() -> io::Result<T> + Unpin,
+        cx: &Context<'_>,
+        operation: impl FnMut() -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        let mut using = Use { registration: self, way, cost, operation, wait: wait.take() };
-        let polled = Pin::new(&mut using).poll(cx);
-        if polled.is_pending() {
-            *wait = using.wait.take();
+        if !budget::spend(cost) {
+            return put_off(cx);
         }
-        polled
+        match self.try_now(way, operation) {
+            Some(result) => {
+                if let Some(wait) = wait.take() {
+                    self.interest.forget(way, wait);
+                }
+                Poll::Ready(result)
+            }
+            None => {
+                self.wait(way, wait, cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Out of line, so that whoever finds the source ready has nothing to do with it.
+    #[inline(never)]
+    fn wait(&self, way: Way, wait: &mut Option<Key>, waker: &Waker) {
+        self.interest.wait(way, wait, waker, || self.task());
     }
 
     /// Leaves nothing behind of one who was polled.
     pub(crate) fn forget_use(&self, way: Way, wait: Key) {
-        let removed = self.interest.waiters(way).remove(wait);
-        drop(removed);
+        self.interest.forget(way, wait);
     }
 
     /// Uses the source now; inside a tick, finding it not ready registers the task that ticks.
@@ -151,7 +162,7 @@ impl Registration {
         }
         let result = self.try_now(way, operation);
         if ticks && result.is_none() {
-            with_tick_waker(&self.core, |waker| self.interest.waiters(way).register(waker));
+            with_tick_waker(&self.core, |waker| self.interest.register(way, waker));
             waits::note(Asked::Listed);
         }
         result.transpose()
@@ -163,6 +174,7 @@ impl Registration {
     }
 
     /// Uses the source if it may be ready; `None` if it is not. Nobody is woken by this when it is.
+    #[inline]
     pub(crate) fn try_now<T>(
         &self,
         way: Way,
@@ -174,12 +186,35 @@ impl Registration {
         }
         while is_ready.get() {
             match operation() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => is_ready.set(false),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return Some(result),
+                Ok(taken) => return Some(Ok(taken)),
+                Err(error) => {
+                    if let Some(error) = judge(error, is_ready) {
+                        return Some(Err(error));
+                    }
+                }
             }
         }
         None
+    }
+}
+
+/// The task has used up its budget.
+#[cold]
+fn put_off<T>(cx: &Context<'_>) -> Poll<T> {
+    yield_task(cx.waker());
+    Poll::Pending
+}
+
+/// A use has failed: the error, if it is one and not an answer about the source.
+#[cold]
+fn judge(error: io::Error, is_ready: &Cell<bool>) -> Option<io::Error> {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            is_ready.set(false);
+            None
+        }
+        io::ErrorKind::Interrupted => None,
+        _ => Some(error),
     }
 }
 
@@ -206,33 +241,18 @@ pub(crate) struct Use<'a, F> {
 impl<T, F: FnMut() -> io::Result<T> + Unpin> Future for Use<'_, F> {
     type Output = io::Result<T>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        if !budget::spend(this.cost) {
-            yield_task(cx.waker());
-            return Poll::Pending;
-        }
-        match this.registration.try_now(this.way, &mut this.operation) {
-            Some(result) => Poll::Ready(result),
-            None => {
-                let Self { registration, wait, .. } = this;
-                let mut waiters = registration.interest.waiters(this.way);
-                let replaced =
-                    waiters.naming(|| registration.task(), |waiters| waiters.poll(wait, cx.waker()));
-                drop(waiters);
-                drop(replaced);
-                waits::note(Asked::Listed);
-                Poll::Pending
-            }
-        }
+        let Self { registration, way, cost, operation, wait } = &mut *self;
+        registration.poll_use_by(*way, *cost, wait, cx, operation)
     }
 }
 
 impl<F> Drop for Use<'_, F> {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(key) = self.wait {
-            let removed = self.registration.interest.waiters(self.way).remove(key);
-            drop(removed);
+        if let Some(wait) = self.wait {
+            self.registration.forget_use(self.way, wait);
         }
     }
 }

@@ -55,21 +55,25 @@ impl Timing {
     /// The work of a turn has ended, after so many polls. The next turn begins now.
     #[inline]
     pub(crate) fn end_turn(&self, nanos: u64, polls: u64) -> Turn {
+        // Nearly every turn: polls are short, and nobody is timed.
+        if !self.is_on() && polls > 0 && nanos <= polls * LONG_POLL_NANOS {
+            self.untimed_polls.set(self.untimed_polls.get() + polls);
+            self.untimed_nanos.set(self.untimed_nanos.get() + nanos);
+            self.longest_turn.set(self.longest_turn.get().max(nanos));
+            return Turn::Settled;
+        }
+        self.end_other_turn(nanos, polls)
+    }
+
+    /// Nobody ran, or who ran was timed, or took long.
+    fn end_other_turn(&self, nanos: u64, polls: u64) -> Turn {
         let was_on = self.is_on();
         let is_long = nanos > polls * LONG_POLL_NANOS;
         if was_on != is_long && polls > 0 {
             self.timed_since.set(is_long.then_some(0));
         }
-        if was_on || polls == 0 {
-            return Turn::Settled;
-        }
-        if is_long {
-            return Turn::Long { nanos, polls };
-        }
-        self.untimed_polls.set(self.untimed_polls.get() + polls);
-        self.untimed_nanos.set(self.untimed_nanos.get() + nanos);
-        self.longest_turn.set(self.longest_turn.get().max(nanos));
-        Turn::Settled
+        // If it was short after all, somebody was timed or nobody ran.
+        if was_on || polls == 0 { Turn::Settled } else { Turn::Long { nanos, polls } }
     }
 
     /// It was not looked up who ran in a long turn.

@@ -15,6 +15,7 @@
 //! task table finds a task that waits for nothing.
 
 use std::collections::VecDeque;
+use std::num::NonZero;
 use std::task::Waker;
 
 /// The place of the only one who can wait.
@@ -42,7 +43,7 @@ impl Waiter {
 
 /// Names a keyed wait in one table. Never reused, so a stale one is harmless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key(u64);
+pub(crate) struct Key(NonZero<u64>);
 
 /// How far a keyed wait has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,12 +114,13 @@ impl Waiters {
         if same(&self.first) || self.more.as_ref().is_some_and(|more| more.entries.iter().any(same)) {
             return;
         }
-        self.insert(waker, State::Shared);
+        self.insert(waker, State::Shared, 0);
     }
 
-    /// The last wait: replaces the one before it. Drop the waker that was replaced when nothing is borrowed.
+    /// The last wait: replaces the one before it. `task` says within which task a new one is: the waker may be of something
+    /// within it. Drop the waker that was replaced when nothing is borrowed.
     #[must_use = "dropping a waker can come back to whoever holds this"]
-    pub(crate) fn register_last(&mut self, waker: &Waker) -> Option<Waker> {
+    pub(crate) fn register_last(&mut self, waker: &Waker, task: impl FnOnce() -> u32) -> Option<Waker> {
         let is_last = |entry: &&mut Entry| entry.state == State::Last;
         let last = match &mut self.more {
             _ if self.first.state == State::Last => Some(&mut self.first),
@@ -128,7 +130,7 @@ impl Waiters {
         match last {
             Some(entry) => store(&mut entry.waker, waker),
             None => {
-                self.insert(waker, State::Last);
+                self.insert(waker, State::Last, task());
                 None
             }
         }
@@ -138,14 +140,37 @@ impl Waiters {
     /// chosen gives that up and queues anew. Drop the waker that was replaced when nothing is borrowed.
     #[must_use = "dropping a waker can come back to whoever holds this"]
     pub(crate) fn poll(&mut self, key: &mut Option<Key>, waker: &Waker) -> Option<Waker> {
-        if let Some(entry) = key.and_then(|key| self.find(key)).filter(|entry| entry.state == State::Keyed) {
-            return store(&mut entry.waker, waker);
+        self.poll_within(key, waker, || 0)
+    }
+
+    /// The same, and `task` says within which task a new one is: the waker may be of something within it.
+    #[inline]
+    #[must_use = "dropping a waker can come back to whoever holds this"]
+    pub(crate) fn poll_within(
+        &mut self,
+        key: &mut Option<Key>,
+        waker: &Waker,
+        task: impl FnOnce() -> u32,
+    ) -> Option<Waker> {
+        if let Some(known) = *key
+            && let Some(replaced) = self.go_on(known, waker)
+        {
+            return replaced;
         }
-        if let Some(chosen) = *key {
-            drop(self.remove(chosen)); // a chosen one has no waker left to drop
-        }
-        *key = Some(self.insert(waker, State::Keyed));
+        *key = Some(self.insert(waker, State::Keyed, task()));
         None
+    }
+
+    /// Goes on with a keyed wait: the waker that was replaced, if it waits. If not, there is no such wait any more.
+    #[inline(never)]
+    fn go_on(&mut self, key: Key, waker: &Waker) -> Option<Option<Waker>> {
+        match self.find(key) {
+            Some(entry) if entry.state == State::Keyed => Some(store(&mut entry.waker, waker)),
+            _ => {
+                drop(self.remove(key)); // one that was chosen has no waker left to drop
+                None
+            }
+        }
     }
 
     /// How far a keyed wait has come.
@@ -159,17 +184,17 @@ impl Waiters {
     }
 
     /// Ends a keyed wait and says how far it had come. Drop the waker when nothing is borrowed.
+    #[inline]
     #[must_use = "one that was chosen passes it on; dropping a waker can come back to whoever holds this"]
     pub(crate) fn remove(&mut self, key: Key) -> (Progress, Option<Waker>) {
-        let in_first = self.first.key == key.0;
+        if self.first.key == key.0.get() { self.first.end_keyed() } else { self.remove_of_more(key) }
+    }
+
+    fn remove_of_more(&mut self, key: Key) -> (Progress, Option<Waker>) {
         let Some(entry) = self.find(key) else { return (Progress::Gone, None) };
-        let progress = entry.progress();
-        entry.state = State::Free;
-        let waker = entry.waker.take();
-        if !in_first {
-            self.close_holes();
-        }
-        (progress, waker)
+        let ended = entry.end_keyed();
+        self.close_holes();
+        ended
     }
 
     /// Chooses the one who has waited longest. A keyed wait keeps its place, so that it can be asked how
@@ -185,7 +210,7 @@ impl Waiters {
         let waker = entry.waker.take()?;
         if entry.state == State::Keyed {
             entry.state = State::Chosen;
-            return Some((waker, Some(Key(entry.key))));
+            return Some((waker, entry.key()));
         }
         entry.state = State::Free;
         if entry.key != self.first.key {
@@ -196,7 +221,7 @@ impl Waiters {
 
     /// Whom [`take_one`](Self::take_one) would choose: somebody with a key or, `Some(None)`, without.
     pub(crate) fn oldest(&mut self) -> Option<Option<Key>> {
-        let key_of = |entry: &Entry| (entry.state == State::Keyed).then_some(Key(entry.key));
+        let key_of = |entry: &Entry| entry.key().filter(|_| entry.state == State::Keyed);
         let oldest_of_more = self.more.as_mut().and_then(|more| more.oldest_waiting());
         match oldest_of_more {
             Some(entry) if !self.first.is_waiting() || entry.key < self.first.key => Some(key_of(entry)),
@@ -206,23 +231,10 @@ impl Waiters {
     }
 
     /// Takes everybody, and forgets all keys.
+    #[inline]
     pub(crate) fn take_all(&mut self) -> Taken {
         self.first.state = State::Free;
         Taken { first: self.first.waker.take(), more: self.more.take() }
-    }
-
-    /// Lets somebody wait, and says within which task that is: the waker may be of something within it.
-    pub(crate) fn naming<R>(&mut self, task: impl FnOnce() -> u32, wait: impl FnOnce(&mut Self) -> R) -> R {
-        let last = self.next_key;
-        let waits = wait(self);
-        if self.next_key != last {
-            let newest = match self.more.as_mut().and_then(|more| more.entries.back_mut()) {
-                Some(newest) if newest.key == self.next_key => newest,
-                _ => &mut self.first,
-            };
-            newest.task = task();
-        }
-        waits
     }
 
     /// Everybody who waits: their wakers, and the numbers of their tasks where they are known.
@@ -240,27 +252,37 @@ impl Waiters {
         self.first.state == State::Free && self.more.is_none()
     }
 
-    fn insert(&mut self, waker: &Waker, state: State) -> Key {
+    #[inline]
+    fn insert(&mut self, waker: &Waker, state: State, task: u32) -> Key {
         // Counting from one: a new table's first place has the key 0, which is nobody's.
         self.next_key += 1;
-        let entry = Entry { waker: Some(waker.clone()), key: self.next_key, state, task: 0 };
+        let key = self.next_key;
         if self.first.state == State::Free {
-            self.first = entry;
+            // Written where it is, and not moved there.
+            let first = &mut self.first;
+            first.waker = Some(waker.clone());
+            (first.key, first.state, first.task) = (key, state, task);
         } else {
-            self.more.get_or_insert_default().entries.push_back(entry);
+            self.insert_more(Entry { waker: Some(waker.clone()), key, state, task });
         }
-        Key(self.next_key)
+        Key(NonZero::new(key).expect("nobody lives to count so far"))
+    }
+
+    #[cold]
+    fn insert_more(&mut self, entry: Entry) {
+        self.more.get_or_insert_default().entries.push_back(entry);
     }
 
     fn find(&mut self, key: Key) -> Option<&mut Entry> {
-        let entry = if self.first.key == key.0 {
+        let key = key.0.get();
+        let entry = if self.first.key == key {
             &mut self.first
         } else {
             let more = self.more.as_mut()?;
-            let index = more.entries.binary_search_by_key(&key.0, |entry| entry.key).ok()?;
+            let index = more.entries.binary_search_by_key(&key, |entry| entry.key).ok()?;
             &mut more.entries[index]
         };
-        Some(entry).filter(|entry| matches!(entry.state, State::Keyed | State::Chosen))
+        Some(entry).filter(|entry| entry.is_keyed())
     }
 
     fn close_holes(&mut self) {
@@ -275,6 +297,11 @@ impl More {
         let settled = self.entries.range(self.settled..).position(Entry::is_waiting);
         self.settled = settled.map_or(self.entries.len(), |ahead| self.settled + ahead);
         self.entries.get_mut(self.settled)
+    }
+
+    #[cold]
+    fn wake(self) {
+        self.entries.into_iter().filter_map(|entry| entry.waker).for_each(Waker::wake);
     }
 
     /// One more entry has become free.
@@ -297,6 +324,25 @@ impl Entry {
         matches!(self.state, State::Shared | State::Last | State::Keyed)
     }
 
+    fn is_keyed(&self) -> bool {
+        matches!(self.state, State::Keyed | State::Chosen)
+    }
+
+    fn key(&self) -> Option<Key> {
+        NonZero::new(self.key).map(Key)
+    }
+
+    /// Ends a keyed wait; nothing happens to one that is not.
+    #[inline]
+    fn end_keyed(&mut self) -> (Progress, Option<Waker>) {
+        if !self.is_keyed() {
+            return (Progress::Gone, None);
+        }
+        let progress = self.progress();
+        self.state = State::Free;
+        (progress, self.waker.take())
+    }
+
     fn progress(&self) -> Progress {
         match self.state {
             State::Keyed => Progress::Waiting,
@@ -308,12 +354,14 @@ impl Entry {
 
 impl Taken {
     /// Wakes them all. To be called when nothing is borrowed.
+    #[inline]
     pub(crate) fn wake(self) {
+        let more = self.more;
         if let Some(first) = self.first {
             first.wake();
         }
-        if let Some(more) = self.more {
-            more.entries.into_iter().filter_map(|entry| entry.waker).for_each(Waker::wake);
+        if let Some(more) = more {
+            more.wake();
         }
     }
 }
@@ -339,10 +387,10 @@ mod tests {
         let wakers: Vec<Waker> = (0..3).map(|number| woken.waker(number)).collect();
         let mut keys = [None; 3];
         for (number, (key, waker)) in keys.iter_mut().zip(&wakers).enumerate() {
-            drop(waiters.naming(|| number as u32 + 7, |waiters| waiters.poll(key, waker)));
+            drop(waiters.poll_within(key, waker, || number as u32 + 7));
         }
         // The first goes on with its wait, and is not the newest.
-        drop(waiters.naming(|| 99, |waiters| waiters.poll(&mut keys[0], &wakers[0])));
+        drop(waiters.poll_within(&mut keys[0], &wakers[0], || 99));
         let mut told = Vec::new();
         waiters.each(|waker, task| {
             waker.wake_by_ref();
@@ -367,7 +415,7 @@ mod tests {
                     waker.wake();
                 }
                 b"all" => waiters.take_all().wake(),
-                [b'=', task] => drop(waiters.register_last(&wakers[usize::from(task - b'a')])),
+                [b'=', task] => drop(waiters.register_last(&wakers[usize::from(task - b'a')], || 0)),
                 [b'-', task] => drop(waiters.remove(keys[usize::from(task - b'a')].expect("waits"))),
                 [task @ b'a'..=b'z'] => {
                     let task = usize::from(task - b'a');

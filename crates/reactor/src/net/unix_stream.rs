@@ -116,8 +116,8 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: bytes leave the socket only in the poll that returns them.
-    pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buf).await
+    pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        self.stream.read(buf)
     }
 
     /// Reads if there is something; inside a tick, `Ok(None)` registers interest in more.
@@ -147,8 +147,8 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// Dropping the future before it is ready has written nothing.
-    pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.stream.write(buf).await
+    pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        self.stream.write(buf)
     }
 
     /// Writes if there is room; inside a tick, `Ok(None)` registers interest in more.
@@ -178,8 +178,8 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// Dropping the future before it is ready has written nothing.
-    pub async fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.stream.write_vectored(bufs).await
+    pub fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> impl Future<Output = io::Result<usize>> {
+        self.stream.write_vectored(bufs)
     }
 
     /// Writes several buffers if there is room; inside a tick, `Ok(None)` registers interest in more.
@@ -209,8 +209,8 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// None: dropping the future may leave a part written, and does not say how much.
-    pub async fn write_all(&self, buf: &[u8]) -> io::Result<()> {
-        self.stream.write_all(buf).await
+    pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
+        self.stream.write_all(buf)
     }
 
     /// Ends one direction, or both; ending the write direction tells the peer that it has everything.

@@ -38,7 +38,7 @@ impl Running {
     fn await_end(&self) {
         let (reactor, token) = (self.registration.core().id, self.registration.token());
         let bell = Waker::from(Arc::new(Bell { reactor, token }));
-        self.registration.interest().waiters(Way::Read).register(&bell);
+        self.registration.interest().register(Way::Read, &bell);
     }
 }
 

@@ -54,8 +54,7 @@ pub use unix::{UnixDatagram, UnixListener, UnixStream};
 
 /// The system: sockets by mio (epoll on Linux), its clocks, its entropy, its resolver on threads of its own.
 pub struct Os {
-    poll: RefCell<mio::Poll>,
-    events: RefCell<mio::Events>,
+    selector: RefCell<Selector>,
     registry: mio::Registry,
     unparker: Arc<mio::Waker>,
     /// What our instants count from. Kept here, as to ask [`origin`] each time would cost an atomic load.
@@ -88,8 +87,7 @@ impl Os {
         let registry = poll.registry().try_clone()?;
         let unparker = Arc::new(mio::Waker::new(&registry, UNPARK)?);
         Ok(Self {
-            poll: RefCell::new(poll),
-            events: RefCell::new(mio::Events::with_capacity(EVENTS_PER_PARK)),
+            selector: RefCell::new(Selector { poll, events: mio::Events::with_capacity(EVENTS_PER_PARK) }),
             registry,
             unparker,
             origin: origin(),
@@ -175,32 +173,37 @@ impl Os {
         Ok(self.signals.get().expect("it was just set"))
     }
 
-    /// Asks the selector once, waiting for so long.
-    fn poll(&self, timeout: Option<Duration>, happened: &mut dyn FnMut(Event)) -> io::Result<()> {
-        let mut events = self.events.borrow_mut();
-        match self.poll.borrow_mut().poll(&mut events, timeout) {
-            Ok(()) => {}
+    /// Signals have come.
+    #[cold]
+    fn handle_signals(&self, happened: &mut dyn FnMut(Event)) {
+        let Some(signals) = self.signals.get() else { return };
+        signals.take(|signal, reason| match reason {
+            Reason::Exits => self.handle_exits(happened),
+            Reason::Shutdown | Reason::Listener => happened(Event::Signal(signal)),
+            // The watchdog has a pipe of its own.
+            Reason::Dump => {}
+        });
+    }
+}
+
+/// What is asked for events, and where it puts them.
+struct Selector {
+    poll: mio::Poll,
+    events: mio::Events,
+}
+
+impl Selector {
+    /// Asks once, waiting for so long. Inlined where nothing is waited for, as there the conversion of the time is nothing.
+    #[inline(always)]
+    fn ask(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
             // A signal's handler ran; what it did shows in the next turn.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        for event in events.iter() {
-            match event.token() {
-                UNPARK => {}
-                SIGNALS => {
-                    if let Some(signals) = self.signals.get() {
-                        signals.take(|signal, reason| match reason {
-                            Reason::Exits => self.handle_exits(happened),
-                            Reason::Shutdown | Reason::Listener => happened(Event::Signal(signal)),
-                            // The watchdog has a pipe of its own.
-                            Reason::Dump => {}
-                        });
-                    }
-                }
-                mio::Token(token) => happened(Event::Ready(Token(token), readiness(event))),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.events.clear();
+                Ok(())
             }
+            asked => asked,
         }
-        Ok(())
     }
 }
 
@@ -215,7 +218,8 @@ impl Driver for Os {
     fn now(&self) -> Instant {
         #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
         let since = self.origin.elapsed();
-        Instant::ORIGIN + since
+        // Fewer nanoseconds than a number holds for 584 years, so not by way of a wider one.
+        Instant::from_nanos(since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos()))
     }
 
     fn wall_clock(&self) -> SystemTime {
@@ -229,12 +233,23 @@ impl Driver for Os {
     }
 
     fn park(&self, park: Park, happened: &mut dyn FnMut(Event)) -> io::Result<()> {
-        let timeout = match park.until {
+        let selector = &mut *self.selector.borrow_mut();
+        match park.until {
             // What is past needs no clock.
-            Some(Instant::ORIGIN) => Some(Duration::ZERO),
-            until => until.map(|until| until.duration_since(park.now.unwrap_or_else(|| self.now()))),
-        };
-        self.poll(timeout, happened)
+            Some(Instant::ORIGIN) => selector.ask(Some(Duration::ZERO))?,
+            Some(until) => {
+                selector.ask(Some(until.duration_since(park.now.unwrap_or_else(|| self.now()))))?
+            }
+            None => selector.ask(None)?,
+        }
+        for event in selector.events.iter() {
+            match event.token() {
+                UNPARK => {}
+                SIGNALS => self.handle_signals(happened),
+                mio::Token(token) => happened(Event::Ready(Token(token), readiness(event))),
+            }
+        }
+        Ok(())
     }
 
     fn spins(&self) -> bool {

@@ -183,7 +183,7 @@ impl<L: Spread> Reflex for Door<L> {
         if !self.mine.borrow().is_empty() || self.registration().interest().is_ready(Way::Read).get() {
             self.tell_listener();
         }
-        self.registration().interest().waiters(Way::Read).register(&self.bell);
+        self.registration().interest().register(Way::Read, &self.bell);
     }
 }
 
