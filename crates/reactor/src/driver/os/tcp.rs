@@ -1,11 +1,12 @@
 //! The system's TCP sockets.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::options::{prepare_to_connect, prepare_to_listen};
+use super::transfer;
 use crate::driver::{self, ConnectOptions, ListenOptions};
 
 /// A TCP connection of the system.
@@ -79,15 +80,15 @@ impl TcpStream {
     }
 
     pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        (&self.0).read(buf)
+        transfer::read(&self.0, buf)
     }
 
     pub(crate) fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        (&self.0).write(buf)
+        transfer::write(&self.0, buf)
     }
 
     pub(crate) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&self.0).write_vectored(bufs)
+        transfer::write_vectored(&self.0, bufs)
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {

@@ -1,12 +1,13 @@
 //! The system's Unix sockets.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
 use socket2::SockRef;
 
+use super::transfer;
 use crate::driver;
 
 /// A Unix stream of the system.
@@ -56,15 +57,15 @@ impl UnixStream {
     }
 
     pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        (&self.0).read(buf)
+        transfer::read(&self.0, buf)
     }
 
     pub(crate) fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        (&self.0).write(buf)
+        transfer::write(&self.0, buf)
     }
 
     pub(crate) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&self.0).write_vectored(bufs)
+        transfer::write_vectored(&self.0, bufs)
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
