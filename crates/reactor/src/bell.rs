@@ -12,7 +12,9 @@
 //! It holds nothing, wakes nobody and never blocks. That it keeps its word in every order of events is checked by a
 //! model of the memory below.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+
+use crate::atomics::Flag;
 
 /// Between one thread that may sleep and those that ring.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub(crate) struct Bell<F = AtomicBool> {
 
 impl<F: Flag> Bell<F> {
     pub(crate) fn new() -> Self {
-        Self { rung: F::new(), sleeps: F::new() }
+        Self { rung: F::new(false), sleeps: F::new(false) }
     }
 
     /// To be called once something was left. True if the sleeper must be woken; of several who ring before it answers
@@ -66,66 +68,17 @@ impl<F: Flag> Bell<F> {
     }
 }
 
-/// A flag between threads, in one order for all of them: the processor's, or that of a model.
-pub(crate) trait Flag {
-    fn new() -> Self;
-    fn load(&self) -> bool;
-    fn store(&self, value: bool);
-    fn swap(&self, value: bool) -> bool;
-}
-
-impl Flag for AtomicBool {
-    fn new() -> Self {
-        Self::new(false)
-    }
-
-    #[inline]
-    fn load(&self) -> bool {
-        self.load(Ordering::SeqCst)
-    }
-
-    fn store(&self, value: bool) {
-        self.store(value, Ordering::SeqCst);
-    }
-
-    fn swap(&self, value: bool) -> bool {
-        self.swap(value, Ordering::SeqCst)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::mem::take;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use loom::sync::atomic::{AtomicBool as Modelled, fence};
+    use loom::sync::atomic::AtomicBool as Modelled;
     use loom::sync::{Arc, Mutex, Notify};
     use loom::thread;
 
     use super::*;
-
-    /// The model takes operations in one order for weaker than they are, and knows that order of fences only. So each
-    /// that writes is followed by one, as the processor does it.
-    impl Flag for Modelled {
-        fn new() -> Self {
-            Self::new(false)
-        }
-
-        fn load(&self) -> bool {
-            self.load(Ordering::Acquire)
-        }
-
-        fn store(&self, value: bool) {
-            self.store(value, Ordering::Release);
-            fence(Ordering::SeqCst);
-        }
-
-        fn swap(&self, value: bool) -> bool {
-            let before = self.swap(value, Ordering::AcqRel);
-            fence(Ordering::SeqCst);
-            before
-        }
-    }
+    use crate::atomics::modelled::model;
 
     /// What the bell stands between: letters behind a lock, and a bed from which one is woken, also if one is woken
     /// before one lies down.
@@ -170,9 +123,7 @@ mod tests {
     /// Each of so many threads writes a letter, and one that sleeps in between reads them all. With a letter lost, or left
     /// while everybody sleeps, the model finds that the sleeper waits for ever.
     fn all_is_read(writers: u32, preemptions_max: Option<usize>) {
-        let mut model = loom::model::Builder::new();
-        model.preemption_bound = preemptions_max;
-        model.check(move || {
+        model(preemptions_max, move || {
             let house = House::new();
             for letter in 0..writers {
                 let house = house.clone();
@@ -203,7 +154,7 @@ mod tests {
 
     #[test]
     fn who_is_awake_is_woken_by_nobody() {
-        loom::model(|| {
+        model(None, || {
             let house = House::new();
             let writer = {
                 let house = house.clone();

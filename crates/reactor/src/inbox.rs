@@ -7,24 +7,21 @@
 use std::any::Any;
 use std::mem;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::bell::Bell;
 use crate::core::ReactorId;
 use crate::driver::{Token, Unpark};
 use crate::pulse::{Life, Pulse};
 use crate::task::TaskId;
+use crate::vigil::Presence;
 use crate::watchdog::Watch;
 
 /// What other threads have said and the reactor has not read yet.
 pub(crate) struct Inbox {
     pub(crate) reactor: ReactorId,
     letters: Mutex<Letters>,
-    /// Rung when there is a letter.
-    bell: Bell,
-    /// Whether somebody runs the reactor.
-    is_run: AtomicBool,
+    /// Its bell is rung when there is a letter.
+    presence: Presence,
     unparker: Arc<dyn Unpark>,
     /// What the core publishes for whoever looks at it from outside.
     pub(crate) pulse: Pulse,
@@ -51,12 +48,10 @@ pub(crate) struct Maker {
 
 impl Inbox {
     pub(crate) fn new(reactor: ReactorId, unparker: Arc<dyn Unpark>) -> Self {
-        let (bell, is_run) = (Bell::new(), AtomicBool::new(false));
         Self {
             reactor,
             letters: Mutex::default(),
-            bell,
-            is_run,
+            presence: Presence::new(),
             unparker,
             pulse: Pulse::default(),
             watch: Watch::default(),
@@ -112,7 +107,7 @@ impl Inbox {
         if !self.has_letters() {
             return None;
         }
-        self.bell.answer();
+        self.presence.bell.answer();
         let mut letters = self.lock();
         let closed = letters.closed;
         Some(mem::replace(&mut *letters, Letters { closed, ..Letters::default() }))
@@ -120,44 +115,37 @@ impl Inbox {
 
     /// Whether there is a letter.
     pub(crate) fn has_letters(&self) -> bool {
-        self.bell.has_rung()
+        self.presence.bell.has_rung()
     }
 
     /// Announces that the reactor is going to park; false if it must not, since there is a letter.
     pub(crate) fn announce_park(&self) -> bool {
-        self.bell.announce_sleep()
+        self.presence.bell.announce_sleep()
     }
 
     /// Whether the last that was announced is that it parks; its own to ask.
     pub(crate) fn is_parked(&self) -> bool {
-        self.bell.is_asleep()
+        self.presence.bell.is_asleep()
     }
 
     /// Announces that a turn has begun. Who sees it sees that turn's beginning too.
     pub(crate) fn announce_running(&self) {
-        self.bell.announce_awake();
+        self.presence.bell.announce_awake();
     }
 
     /// Announces that somebody runs the reactor, from now on.
     pub(crate) fn announce_run(&self) {
-        // Sequentially consistent with the watchdog, who looks for this before it sleeps; so is waking up.
-        self.is_run.store(true, Ordering::SeqCst);
-        self.bell.announce_awake();
+        self.presence.announce_run();
     }
 
     /// Announces that nobody runs the reactor any more, for now.
     pub(crate) fn announce_out(&self) {
-        self.bell.announce_awake();
-        self.is_run.store(false, Ordering::SeqCst);
+        self.presence.announce_out();
     }
 
     /// What the reactor is about; from any thread.
     pub(crate) fn life(&self) -> Life {
-        match self.is_run.load(Ordering::SeqCst) {
-            _ if self.bell.is_asleep() => Life::Parked,
-            true => Life::Running,
-            false => Life::Out,
-        }
+        self.presence.life()
     }
 
     /// Takes no more letters; late ones are forgotten or given back to whoever writes them.
@@ -168,7 +156,7 @@ impl Inbox {
     }
 
     fn ring(&self) {
-        if self.bell.ring() {
+        if self.presence.bell.ring() {
             self.unparker.unpark();
         }
     }
@@ -189,7 +177,7 @@ thread_local! {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use super::*;

@@ -145,9 +145,9 @@
 //!
 //! In reading order:
 //!
-//! - `reactor` is the loop, `config` how it behaves, `core` what everything on it shares, `inbox` how other threads speak to it, by a `bell` and a
+//! - `reactor` is the loop, `config` how it behaves, `core` what everything on it shares, `inbox` how other threads speak to it, by a `bell` of `atomics` and a
 //!   `handle`, `pulse` what they see of it without asking, `spin` whether it looks around for a moment before it sleeps,
-//!   `timing` how long polls take, `watchdog` whether one of them holds its core; `runtime` has the cores of a program, each of which is such a reactor;
+//!   `timing` how long polls take, `watchdog` whether one of them holds its core, and `vigil` when somebody looks at all; `runtime` has the cores of a program, each of which is such a reactor;
 //! - [`task`] is what it runs, [`context`] what goes with it through all that it calls;
 //! - sources: `interest` is what one is ready for, `about` what it is, `registration` how it is used, `waiters` are
 //!   those who wait for it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such
@@ -162,7 +162,9 @@
 mod reactor;
 mod config;
 mod core;
+mod atomics;
 mod bell;
+mod vigil;
 mod inbox;
 mod pulse;
 mod handle;

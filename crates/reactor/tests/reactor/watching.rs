@@ -2,6 +2,7 @@
 
 use std::future::{pending, poll_fn};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
@@ -138,6 +139,94 @@ fn a_quit_signal_prints_who_holds_the_core_and_the_process_goes_on() {
     again.kill().unwrap();
     again.wait().unwrap();
     assert!(held.iter().any(|line| line.contains(" by holder, spawned at")), "{held:?}");
+}
+
+/// Runs the test of that name in a process of its own, where `inside` sends a quit signal and waits: whether the dump is
+/// printed while the process goes on, or else by which signal it ends.
+fn quits(test: &str, inside: fn()) -> Option<Quit> {
+    if own_process::is_inside() {
+        inside();
+        return None;
+    }
+    let mut again = own_process::command(test);
+    let mut again = again.arg("--nocapture").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(again.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let has_dumped = lines.any(|line| line.starts_with("reactor "));
+    let quit = match again.try_wait().unwrap() {
+        None if has_dumped => Quit::Dumps,
+        _ => Quit::EndsBy(again.wait().unwrap().signal()),
+    };
+    drop(again.kill());
+    again.wait().unwrap();
+    Some(quit)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Quit {
+    Dumps,
+    EndsBy(Option<i32>),
+}
+
+/// A reactor that prints the dump, or one that does not.
+fn reactor(dump_on_quit: bool) -> Reactor {
+    let mut config = Config::default();
+    config.dump_on_quit = dump_on_quit;
+    Reactor::new(config).unwrap()
+}
+
+/// Sends the signal and waits until the process is ended from without.
+async fn quit() {
+    signal_self("QUIT");
+    sleep(PATIENCE).await;
+}
+
+#[test]
+fn who_listens_for_the_quit_signal_before_the_dump_does_leaves_it_to_it() {
+    let quit =
+        quits("watching::who_listens_for_the_quit_signal_before_the_dump_does_leaves_it_to_it", || {
+            reactor(false).run(async {
+                let mut listener = signals([Signal::Quit]).unwrap();
+                reactor(true).run(async {
+                    signal_self("QUIT");
+                    yield_now().await;
+                });
+                assert_eq!(listener.recv().await, Signal::Quit);
+                reactor(true).run(async {
+                    drop(listener);
+                    quit().await;
+                });
+            });
+        });
+    assert!(quit.is_none_or(|quit| quit == Quit::Dumps), "{quit:?}");
+}
+
+#[test]
+fn who_listens_for_the_quit_signal_after_the_dump_did_leaves_it_to_it() {
+    let quit = quits("watching::who_listens_for_the_quit_signal_after_the_dump_did_leaves_it_to_it", || {
+        reactor(true).run(async {
+            let mut listener = signals([Signal::Quit]).unwrap();
+            signal_self("QUIT");
+            assert_eq!(listener.recv().await, Signal::Quit);
+            drop(listener);
+            quit().await;
+        });
+    });
+    assert!(quit.is_none_or(|quit| quit == Quit::Dumps), "{quit:?}");
+}
+
+#[test]
+fn behind_the_dump_and_who_listens_the_quit_signal_ends_the_process() {
+    let quit = quits("watching::behind_the_dump_and_who_listens_the_quit_signal_ends_the_process", || {
+        reactor(false).run(async {
+            let mut listener = signals([Signal::Quit]).unwrap();
+            reactor(true).run(async {});
+            signal_self("QUIT");
+            assert_eq!(listener.recv().await, Signal::Quit);
+            drop(listener);
+            quit().await;
+        });
+    });
+    assert!(quit.is_none_or(|quit| quit == Quit::EndsBy(Some(3))), "{quit:?}");
 }
 
 #[test]

@@ -7,7 +7,6 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -19,10 +18,11 @@ use crate::inbox::Inbox;
 use crate::inspect::{self, Spawned};
 use crate::pulse::{self, Life};
 use crate::time::Instant;
+use crate::vigil::Vigil;
 use crate::watchdog::{Look, Watchdog};
 
 /// Whether the thread looks from time to time.
-static LOOKS: AtomicBool = AtomicBool::new(false);
+static VIGIL: Vigil = Vigil::new();
 
 /// The near end of its pipe, once the thread was begun.
 static THREAD: OnceLock<Option<UnixStream>> = OnceLock::new();
@@ -43,14 +43,7 @@ pub(crate) fn begin() -> bool {
 /// A core begins to run, after it was parked: one load while the thread looks.
 #[inline]
 pub(crate) fn wake() {
-    if !LOOKS.load(Ordering::SeqCst) {
-        wake_up();
-    }
-}
-
-#[cold]
-fn wake_up() {
-    if !LOOKS.swap(true, Ordering::SeqCst) {
+    if VIGIL.begin() {
         write_byte();
     }
 }
@@ -58,10 +51,11 @@ fn wake_up() {
 /// A reactor begins that is to be watched: its limit may be shorter than those of which the thread knows, and the next look
 /// too late for it. So the thread looks now.
 pub(crate) fn look_now() {
-    LOOKS.store(true, Ordering::SeqCst);
+    VIGIL.demand();
     write_byte();
 }
 
+#[cold]
 fn write_byte() {
     if let Some(Some(pipe)) = THREAD.get() {
         // A pipe that is full has a byte for it already.
@@ -138,7 +132,7 @@ fn watch(mut pipe: &UnixStream) {
         if has_quit_come() {
             inspect::dump();
         }
-        if LOOKS.load(Ordering::SeqCst) {
+        if VIGIL.is_kept() {
             until_next = look(&mut watchdog);
         }
     }
@@ -178,17 +172,16 @@ fn look(watchdog: &mut Watchdog) -> Option<Duration> {
         }
     }
     let next = watchdog.next_look(&looks);
-    if next.is_none() {
-        LOOKS.store(false, Ordering::SeqCst);
-        // Who began to run before that has seen that somebody looks; also one that was made since this look began.
-        let runs =
-            |reactor: &Arc<Inbox>| reactor.watch.held_max().is_some() && reactor.life() == Life::Running;
-        if pulse::reactors().iter().any(runs) {
-            LOOKS.store(true, Ordering::SeqCst);
-            return Some(AGAIN);
-        }
+    if next.is_none() && !VIGIL.end(any_runs) {
+        return Some(AGAIN);
     }
     next
+}
+
+/// Whether a core runs that is to be watched.
+fn any_runs() -> bool {
+    let runs = |reactor: &Arc<Inbox>| reactor.watch.held_max().is_some() && reactor.life() == Life::Running;
+    pulse::reactors().iter().any(runs)
 }
 
 /// When a core began to run in the moment in which the thread wanted to sleep.

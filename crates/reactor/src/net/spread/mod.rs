@@ -12,10 +12,11 @@
 //!
 //! In reading order: [`Share`] is a core's part of the listener before it is there, and becomes a [`SpreadListener`];
 //! `kind` is what the kinds of sockets differ in; [`Placed`] is a connection on its core; `places` counts them and says where
-//! the next one goes; `shared` has the queues by which they get there, and `door` accepts.
+//! the next one goes, by what `room` there is; `shared` has the queues by which they get there, and `door` accepts.
 
 mod kind;
 mod placed;
+mod room;
 mod places;
 mod shared;
 mod door;

@@ -1,7 +1,6 @@
 //! How many connections each core has, and where the next one goes. Atomics only: whoever asks may be on any core.
 //!
-//! The counts of two cores that can both take connections never differ by more than one because of what is placed: who
-//! places adds to the lowest count, and only if that is still what it was.
+//! How many there may be, and who has the fewest, is `room`'s to say; this file knows the cores and rings them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::room::{Limit, add_to_lowest};
 use crate::driver::Token;
 use crate::inbox::Inbox;
 use crate::pulse::Life;
@@ -27,14 +27,7 @@ const ACCEPTING: usize = 4;
 /// The places of all cores for the connections of one listener.
 pub(super) struct Places {
     seats: Box<[Seat]>,
-    /// Connections that are open, and those for which there is room that is about to be used.
-    open: AtomicUsize,
-    connections_max: usize,
-    /// Whether somebody waits for a connection to close.
-    is_awaited: AtomicBool,
-    /// How often it was told that there may be connections to accept of which the system tells nobody: it has told one
-    /// core, and that left them.
-    news: AtomicUsize,
+    limit: Limit,
 }
 
 /// A core's. On a cache line of its own, since each core counts its own connections most of the time.
@@ -69,13 +62,7 @@ impl Places {
             token: OnceLock::new(),
         };
         let seats = cores.enumerate().map(seat).collect();
-        Self {
-            seats,
-            open: AtomicUsize::new(0),
-            connections_max,
-            is_awaited: AtomicBool::new(false),
-            news: AtomicUsize::new(0),
-        }
+        Self { seats, limit: Limit::new(connections_max) }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -87,7 +74,7 @@ impl Places {
     }
 
     pub(super) fn connections_max(&self) -> usize {
-        self.connections_max
+        self.limit.max()
     }
 
     pub(super) fn open(&self, seat: usize, token: Token) {
@@ -112,7 +99,8 @@ impl Places {
 
     /// Whether a core accepts from the system, or should.
     pub(super) fn accepts(&self, seat: usize) -> bool {
-        self.seats[seat].accepts.load(Ordering::Relaxed)
+        // In the one order of all: who tells news rings each core that could have looked for room before.
+        self.seats[seat].accepts.load(Ordering::SeqCst)
     }
 
     /// Finds another core to accept if one that does is stuck; true if so.
@@ -146,22 +134,11 @@ impl Places {
 
     /// Room for one more connection; `None` if there is none, and then whoever accepts is told when there is.
     pub(super) fn reserve(self: &Arc<Self>) -> Option<Room> {
-        loop {
-            let more = |open| (open < self.connections_max).then_some(open + 1);
-            if self.open.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok() {
-                return Some(Room(self.clone()));
-            }
-            // Sequentially consistent with `release`: either that sees that somebody waits, or we see the room.
-            self.is_awaited.store(true, Ordering::SeqCst);
-            if self.open.load(Ordering::SeqCst) >= self.connections_max {
-                return None;
-            }
-        }
+        self.limit.reserve().then(|| Room(self.clone()))
     }
 
     fn release(&self) {
-        self.open.fetch_sub(1, Ordering::SeqCst);
-        if self.is_awaited.load(Ordering::SeqCst) && self.is_awaited.swap(false, Ordering::SeqCst) {
+        if self.limit.release() {
             self.tell_news();
         }
     }
@@ -169,7 +146,7 @@ impl Places {
     /// Has all cores that accept ask the system again. All, since the one that left connections waiting may be held by a
     /// task, and nobody else has heard of them.
     fn tell_news(&self) {
-        self.news.fetch_add(1, Ordering::SeqCst);
+        self.limit.add_news();
         for seat in (0..self.seats.len()).filter(|&seat| self.accepts(seat)) {
             self.ring(seat);
         }
@@ -177,30 +154,17 @@ impl Places {
 
     /// Changes whenever the system should be asked again.
     pub(super) fn news(&self) -> usize {
-        self.news.load(Ordering::SeqCst)
+        self.limit.news()
     }
 
     /// Takes a place on the core with the fewest connections of those that can take one; at the same count on `this`.
     fn take_one(&self, this: usize, now: Option<Instant>) -> usize {
-        loop {
-            let mut least = (self.seats[this].open.load(Ordering::Relaxed), this);
-            if !self.seats[this].is_there() {
-                least.0 = usize::MAX;
-            }
-            for (index, seat) in self.seats.iter().enumerate() {
-                let open = seat.open.load(Ordering::Relaxed);
-                if open < least.0 && now.map_or(seat.is_there(), |now| seat.takes(now)) {
-                    least = (open, index);
-                }
-            }
-            let (open, index) = least;
-            let seat = &self.seats[index];
-            let open = if open == usize::MAX { seat.open.load(Ordering::Relaxed) } else { open };
-            let taken = seat.open.compare_exchange(open, open + 1, Ordering::Relaxed, Ordering::Relaxed);
-            if taken.is_ok() {
-                return index;
-            }
-        }
+        let may_have = |index: usize| match now {
+            // It accepts just now, so it is not stuck.
+            Some(now) if index != this => self.seats[index].takes(now),
+            _ => self.seats[index].is_there(),
+        };
+        add_to_lowest(self.seats.len(), |index| &self.seats[index].open, this, may_have)
     }
 
     /// Has a place on a core that takes no more become one on another. False if there is none.

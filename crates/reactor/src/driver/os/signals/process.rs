@@ -4,6 +4,8 @@
 //! does what the signal does by default stays with it, and looks whether anybody asks for it. A signal that was ignored
 //! or handled by others before us has none of that: it is ignored, or handled by them, once more.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,12 +57,16 @@ impl Bell {
     ///
     /// When the system refuses.
     pub(in crate::driver::os) fn new(signal: Signal, reason: Reason, writer: &OwnedFd) -> io::Result<Self> {
-        let writer = writer.try_clone()?;
+        let (writer, spare) = (writer.try_clone()?, Some(writer.try_clone()?));
         let mut process = Process::lock();
         process.prepare(signal)?;
         let came = Arc::<AtomicBool>::default();
-        let rope = Rope { reason, came: came.clone(), writer, registered: Vec::new() };
-        if let Err(error) = process.pull(signal, |handled| handled.ropes.push(rope)) {
+        let rope = Rope { reason, came: came.clone(), writer, spare, registered: Vec::new() };
+        let add = |handled: &mut Handled| {
+            handled.ropes.push(rope);
+            None
+        };
+        if let Err(error) = process.pull(signal, add) {
             // Nobody would take it away any more. The first failure is the one to tell.
             drop(process.pull(signal, |handled| handled.remove(&came)));
             return Err(error);
@@ -77,8 +83,9 @@ impl Bell {
 
 impl Drop for Bell {
     fn drop(&mut self) {
-        // It fails only where a listener ends and the shutdown goes on: then that is not told of this signal, which does
-        // what it does by default if nobody else is told either.
+        // It fails only where a listener ends and the shutdown or the dump goes on, and somebody has taken the very file
+        // that was given back for it: then that is not told of this signal, which does what it does by default if nobody
+        // else is told either.
         drop(Process::lock().pull(self.signal, |handled| handled.remove(&self.came)));
     }
 }
@@ -105,6 +112,9 @@ struct Rope {
     reason: Reason,
     came: Arc<AtomicBool>,
     writer: OwnedFd,
+    /// What the handler will write to, while it does not: so that whose signal it is again when a listener ends need not
+    /// find a file for it then.
+    spare: Option<OwnedFd>,
     /// With the handler; nothing while the signal is somebody else's.
     registered: Vec<SigId>,
 }
@@ -122,7 +132,7 @@ impl Process {
         if self.handled.iter().any(|handled| handled.signal == signal) {
             return Ok(());
         }
-        let does_default = match is_taken(signal) {
+        let does_default = match is_taken(signal)? {
             true => None,
             false => {
                 let does_default = Arc::new(AtomicBool::new(true));
@@ -134,18 +144,20 @@ impl Process {
         Ok(())
     }
 
-    /// Changes who asks for a signal, and arranges what it does then.
-    fn pull(&mut self, signal: Signal, change: impl FnOnce(&mut Handled)) -> io::Result<()> {
+    /// Changes who asks for a signal, and arranges what it does then. `change` returns who asks no more: until all is
+    /// arranged he is told, or else a signal that comes in between would be told to nobody and do nothing.
+    fn pull(&mut self, signal: Signal, change: impl FnOnce(&mut Handled) -> Option<Rope>) -> io::Result<()> {
         let was_asked = self.was_asked.get_or_insert_default().clone();
         let Some(handled) = self.handled.iter_mut().find(|handled| handled.signal == signal) else {
             return Ok(());
         };
-        change(handled);
+        let gone = change(handled);
         let arranged = handled.arrange(&was_asked);
         if arranged.is_err() {
             handled.ropes.retain(|rope| !rope.registered.is_empty() || rope.reason.gives_way());
         }
         handled.arrange_default();
+        drop(gone);
         if !self.handled.iter().any(|handled| handled.is_asked_for(Reason::Shutdown)) {
             was_asked.store(false, Ordering::SeqCst);
         }
@@ -159,8 +171,9 @@ impl Handled {
     }
 
     /// Somebody asks for it no more.
-    fn remove(&mut self, came: &Arc<AtomicBool>) {
-        self.ropes.retain(|rope| !Arc::ptr_eq(&rope.came, came));
+    fn remove(&mut self, came: &Arc<AtomicBool>) -> Option<Rope> {
+        let index = self.ropes.iter().position(|rope| Arc::ptr_eq(&rope.came, came))?;
+        Some(self.ropes.remove(index))
     }
 
     /// Has the signal told to those whose it is: to who listens, or else to the shutdown.
@@ -209,7 +222,7 @@ impl Rope {
     }
 
     fn register(&mut self, number: i32) -> io::Result<()> {
-        let writer = self.writer.try_clone()?;
+        let writer = self.spare.take().map_or_else(|| self.writer.try_clone(), Ok)?;
         // They run in this order when a signal comes: whoever is woken by the byte finds the flag set.
         self.registered.push(flag::register(number, self.came.clone())?);
         self.registered.push(low_level::pipe::register(number, writer)?);
@@ -218,12 +231,16 @@ impl Rope {
 
     fn untie(&mut self) {
         unregister(&mut self.registered);
+        if self.spare.is_none() {
+            // That has closed the handler's. If somebody was quicker to take its place, there is time until it is needed.
+            self.spare = self.writer.try_clone().ok();
+        }
     }
 }
 
 impl Drop for Rope {
     fn drop(&mut self) {
-        self.untie();
+        unregister(&mut self.registered);
     }
 }
 
@@ -233,13 +250,47 @@ fn unregister(ids: &mut Vec<SigId>) {
     }
 }
 
-/// Whether a signal is ignored, or handled by others: what it does then is not what it does by default. Where nobody
-/// tells, that is so for the one that Rust's runtime ignores.
-fn is_taken(signal: Signal) -> bool {
-    std::fs::read_to_string("/proc/self/status")
-        .ok()
-        .and_then(|status| Some(mask(&status, "SigIgn:")? | mask(&status, "SigCgt:")?))
-        .map_or(signal == Signal::Pipe, |taken| taken >> (number(signal) - 1) & 1 == 1)
+/// Whether a signal is ignored, or handled by others: what it does then is not what it does by default. Where the system
+/// has no such file, that is so for the one that Rust's runtime ignores.
+///
+/// # Errors
+///
+/// When the file cannot be read now, as no other is left: to guess would swallow the signal later, or end the program by
+/// one that it ignores.
+fn is_taken(signal: Signal) -> io::Result<bool> {
+    let status = match std::fs::read_to_string("/proc/self/status") {
+        Ok(status) => Some(status),
+        Err(error) if is_for_want(&error) => {
+            return Err(io::Error::new(error.kind(), Unknown { signal, error }));
+        }
+        Err(_) => None,
+    };
+    let taken = status.and_then(|status| Some(mask(&status, "SigIgn:")? | mask(&status, "SigCgt:")?));
+    Ok(taken.map_or(signal == Signal::Pipe, |taken| taken >> (number(signal) - 1) & 1 == 1))
+}
+
+/// Whether there may be a file there, which could not be opened or read this time.
+fn is_for_want(error: &io::Error) -> bool {
+    !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+}
+
+/// It is not known what a signal does before anybody asks for it.
+#[derive(Debug)]
+struct Unknown {
+    signal: Signal,
+    error: io::Error,
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot find out what the signal {:?} did before", self.signal)
+    }
+}
+
+impl Error for Unknown {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
 }
 
 /// A set of signals in that file: a bit for each, from the number 1 on.
@@ -255,8 +306,27 @@ mod tests {
     #[test]
     fn what_is_ignored_is_known() {
         // Rust's runtime ignores this one from the start, and nobody in these tests asks for it.
-        assert!(is_taken(Signal::Pipe));
-        assert!(!is_taken(Signal::Profile));
+        assert!(is_taken(Signal::Pipe).unwrap());
+        assert!(!is_taken(Signal::Profile).unwrap());
+    }
+
+    #[test]
+    fn a_signal_that_comes_while_somebody_leaves_is_told() {
+        let (_reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let writer = OwnedFd::from(writer);
+        // In these tests nobody else asks for it.
+        let listener = Bell::new(Signal::Io, Reason::Listener, &writer).unwrap();
+        let dump = Bell::new(Signal::Io, Reason::Dump, &writer).unwrap();
+        Process::lock()
+            .pull(Signal::Io, |handled| {
+                let gone = handled.remove(&listener.came);
+                low_level::raise(number(Signal::Io)).unwrap();
+                gone
+            })
+            .unwrap();
+        assert!(listener.has_rung() && !dump.has_rung());
+        low_level::raise(number(Signal::Io)).unwrap();
+        assert!(!listener.has_rung() && dump.has_rung());
     }
 
     #[test]
