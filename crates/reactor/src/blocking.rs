@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use crate::core;
 use crate::driver::{Job, Overloaded};
 use crate::sync::oneshot;
-use crate::task::job::message_of;
+use crate::task::message_of;
 use crate::task::waits::{self, Asked};
 
 /// Runs a function that blocks on a thread of a pool, and waits for its result.

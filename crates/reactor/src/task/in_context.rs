@@ -2,58 +2,55 @@
 //!
 //! So a task without a context, which is nearly every one, carries nothing for it, and to run it costs nothing more.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::mem;
+use std::pin::Pin;
 use std::task;
 
-use super::job::{Run, message_of};
+use super::job::{Job, Run, catch_end};
 use super::origin::OriginId;
 use crate::context::{Context, swap_in};
 
 /// A job in the context that its task has inherited.
 struct InContext {
-    job: Rc<dyn Run>,
-    /// Empty while the job runs and after it has ended.
-    context: Cell<Context>,
+    job: Job,
+    /// Elsewhere while the job runs.
+    context: Context,
 }
 
 /// The job, in what it inherits of the context that is current.
 #[cold]
-pub(super) fn in_context(job: Rc<dyn Run>) -> Rc<dyn Run> {
+pub(super) fn in_context(job: Job) -> Job {
     let context = Context::current().inherited();
-    if context.is_none() { job } else { Rc::new(InContext { job, context: Cell::new(context) }) }
+    if context.is_none() { job } else { Box::pin(InContext { job, context }) }
 }
 
 impl Run for InContext {
-    fn run(&self, cx: &mut task::Context<'_>) -> bool {
-        let mut context = self.context.take();
-        let swapped = swap_in(&mut context);
-        let ended = self.job.run(cx);
+    fn run(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>, origin: OriginId) -> bool {
+        let Self { job, context } = &mut *self;
+        let swapped = swap_in(context);
+        let ended = job.as_mut().run(cx, origin);
         drop(swapped);
-        if !ended {
-            self.context.set(context);
+        if ended {
+            drop_context(context, origin);
         }
         ended
     }
 
-    fn cancel(&self) {
-        let mut context = self.context.take();
-        let swapped = swap_in(&mut context);
-        self.job.cancel();
+    fn cancel(mut self: Pin<&mut Self>, origin: OriginId) {
+        let Self { job, context } = &mut *self;
+        let swapped = swap_in(context);
+        job.as_mut().cancel(origin);
         drop(swapped);
-        // A user's value in it may panic by that, which is to end nothing else.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(context))) {
-            self.origin().known().report_panic("the end of ", message_of(&*payload));
-            std::mem::forget(payload); // its drop may panic in turn
-        }
-    }
-
-    fn origin(&self) -> OriginId {
-        self.job.origin()
+        drop_context(context, origin);
     }
 
     fn joiner_data(&self) -> Option<*const ()> {
         self.job.joiner_data()
     }
+}
+
+/// A user's value in it may panic by that.
+fn drop_context(context: &mut Context, origin: OriginId) {
+    let context = mem::replace(context, Context::none());
+    catch_end(origin, || drop(context));
 }

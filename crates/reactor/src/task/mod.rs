@@ -1,21 +1,23 @@
 //! Tasks: what a reactor runs. A task is any future ([`spawn`]) or any [`Task`] that ticks ([`schedule`]).
 //!
 //! ```text
-//!   spawn ──► Job (the future, its result) ◄── JoinHandle
+//!   spawn ──► Job (the future) ──► Outcome ◄── JoinHandle
 //!                ▲
 //!   TaskTable ── Entry ── waker: ids only, so it may travel to any thread
 //!                ▲
 //!   run queue ───┘          wake puts the entry here, unless it is there already
 //! ```
 //!
-//! In reading order: `table` knows all tasks and which are ready, `job` is one future and its result, `in_context` one
-//! that begins with a context, `origin` where it comes from, `tick` makes a future of a task that ticks, `budget` keeps
+//! In reading order: `table` knows all tasks and which are ready, `job` is one future, `in_context` one
+//! that begins with a context, `join` is how its end is waited for and `join_error` what a panic leaves, `origin` where it comes from, `tick` makes a future of a task that ticks, `budget` keeps
 //! one task from using the whole turn, `account` is kept of how often and how long it ran, `waits` of what it asked for,
 //! `group` owns children.
 
 pub(crate) mod table;
 pub(crate) mod job;
 mod in_context;
+mod join;
+mod join_error;
 pub(crate) mod origin;
 pub(crate) mod tick;
 pub(crate) mod budget;
@@ -32,11 +34,12 @@ use crate::core;
 
 pub use budget::{REQUEST_COST, poll_proceed};
 pub use group::{ChildError, TaskGroup};
-pub use job::{JoinError, JoinHandle};
+pub use join::JoinHandle;
+pub use join_error::JoinError;
 pub use tick::{Task, Tick};
 
 pub(crate) use budget::{poll_budget, try_budget};
-pub(crate) use job::message_of;
+pub(crate) use join_error::message_of;
 pub(crate) use origin::{Origin, OriginId};
 pub(crate) use table::{TaskId, TaskTable};
 pub(crate) use tick::{tick_waker, try_poll_if};
@@ -94,11 +97,11 @@ pub fn spawn_named<F: Future + 'static>(name: &'static str, future: F) -> JoinHa
 #[track_caller]
 pub fn schedule<T: Task + 'static>(task: T) -> JoinHandle<io::Result<()>> {
     let origin = Origin { name: None, place: Location::caller() };
-    core::with(|core| core.tasks.spawn(tick::Ticking::new(task), origin, tick::report_error))
+    core::with(|core| core.tasks.spawn::<_, tick::ReportErrors>(tick::Ticking::new(task), origin))
 }
 
 pub(crate) fn spawn_from<F: Future + 'static>(future: F, origin: Origin) -> JoinHandle<F::Output> {
-    core::with(|core| core.tasks.spawn(future, origin, |_, _| ()))
+    core::with(|core| core.tasks.spawn::<_, job::Silent>(future, origin))
 }
 
 /// Lets the others go first: the tasks that are ready, the timers that are due, and whatever the world has to tell.

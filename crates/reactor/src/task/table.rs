@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
@@ -17,7 +17,8 @@ use slab::Slab;
 use super::account::{Account, Birth};
 use super::budget;
 use super::in_context::in_context;
-use super::job::{Job, JoinHandle, Run, message_of};
+use super::job::{self, Job, Report};
+use super::join::JoinHandle;
 use super::origin::{Origin, OriginCache, OriginId};
 use super::tick::TickScope;
 use super::waits;
@@ -58,7 +59,7 @@ pub(crate) struct Entry {
     queued: Cell<Queued>,
     pub(crate) account: Account,
     /// Elsewhere while it runs, and `None` when it has ended.
-    job: Cell<Option<Rc<dyn Run>>>,
+    job: Cell<Option<Job>>,
 }
 
 /// In which queue a task waits to run.
@@ -119,24 +120,20 @@ impl TaskTable {
         }
     }
 
-    /// Puts a future into the table, ready to run.
-    ///
-    /// `report` is told of a result that nobody waits for.
-    pub(crate) fn spawn<F: Future + 'static>(
-        &self,
-        future: F,
-        origin: Origin,
-        report: fn(&F::Output, OriginId),
-    ) -> JoinHandle<F::Output> {
+    /// Puts a future into the table, ready to run. `R` is told of a result that nobody waits for.
+    pub(crate) fn spawn<F, R>(&self, future: F, origin: Origin) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        R: Report<F::Output> + 'static,
+    {
         let origin = self.origins.number(origin);
-        let job = Rc::new(Job::new(future, origin, report));
-        let run: Rc<dyn Run> = job.clone();
-        let entry = self.place(if context::is_none() { run } else { in_context(run) }, origin);
+        let (job, outcome) = job::new::<F, R>(future, origin);
+        let entry = self.place(if context::is_none() { job } else { in_context(job) }, origin);
         self.enqueue(&entry);
-        JoinHandle::new(job, entry)
+        JoinHandle::new(outcome, entry)
     }
 
-    fn place(&self, job: Rc<dyn Run>, origin: OriginId) -> Rc<Entry> {
+    fn place(&self, job: Job, origin: OriginId) -> Rc<Entry> {
         let mut entries = self.entries.borrow_mut();
         let vacant = entries.vacant_entry();
         let slot = vacant.key();
@@ -256,17 +253,9 @@ impl TaskTable {
 
     /// Runs a task until it waits or ends.
     pub(crate) fn run(&self, core: &Core, entry: Rc<Entry>) {
-        let Some(job) = entry.job.take() else { return };
-        // A panic of the future is the job's to tell. What is caught here is rarer: its output panics when it is
-        // dropped, or so does what it panicked with, or whoever waits for it panics when woken.
-        let (entry, ended) = self.turn_of(core, entry, |cx| {
-            let run = AssertUnwindSafe(|| job.run(cx));
-            catch_unwind(run).unwrap_or_else(|payload| {
-                job.origin().known().report_panic("the end of ", message_of(&*payload));
-                std::mem::forget(payload); // its drop may be what panicked
-                true
-            })
-        });
+        let Some(mut job) = entry.job.take() else { return };
+        let origin = entry.account.origin();
+        let (entry, ended) = self.turn_of(core, entry, |cx| job.as_mut().run(cx, origin));
         if ended {
             self.remove(&entry, job);
         } else {
@@ -339,7 +328,7 @@ impl TaskTable {
         tell(&self.main);
     }
 
-    fn remove(&self, entry: &Rc<Entry>, job: Rc<dyn Run>) {
+    fn remove(&self, entry: &Rc<Entry>, job: Job) {
         self.entries.borrow_mut().try_remove(entry.id().slot as usize);
         drop(job);
         // A waker that is still somewhere, or a wake-up that is still queued, must never reach the next task here.
@@ -361,13 +350,8 @@ impl TaskTable {
                 return;
             }
             for (_, entry) in entries {
-                let job = entry.job.take();
-                let Some(job) = job else { continue };
-                // A panic of the future is the job's to tell; here it is whoever waits for it that panics when woken. The others
-                // are to be dropped all the same, and so is the rest of the reactor.
-                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| job.cancel())) {
-                    job.origin().known().report_panic("the end of ", message_of(&*payload));
-                    std::mem::forget(payload); // its drop may be what panicked
+                if let Some(mut job) = entry.job.take() {
+                    job.as_mut().cancel(entry.account.origin());
                 }
             }
         }

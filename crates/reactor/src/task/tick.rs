@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use super::job::Report;
 use super::origin::OriginId;
 use crate::core::{self, Core};
 use crate::notice::{Level, notice};
@@ -193,9 +194,13 @@ impl Drop for InTick<'_> {
 }
 
 /// Tells the operator of a task that ended with an error for which nobody waits.
-pub(crate) fn report_error(result: &io::Result<()>, origin: OriginId) {
-    if let Err(error) = result {
-        let origin = origin.known();
-        notice(Level::Warning, "task", format_args!("{origin}, ended with an error: {error}"));
+pub(crate) struct ReportErrors;
+
+impl Report<io::Result<()>> for ReportErrors {
+    fn report(result: &io::Result<()>, origin: OriginId) {
+        if let Err(error) = result {
+            let origin = origin.known();
+            notice(Level::Warning, "task", format_args!("{origin}, ended with an error: {error}"));
+        }
     }
 }
