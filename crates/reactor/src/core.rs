@@ -101,6 +101,10 @@ impl Core {
         if is_real {
             inbox.watch.begin(config.held_max, config.on_held);
         }
+        if let Some(os) = driver.os() {
+            // There is only one core to each inbox.
+            drop(inbox.pools.set(os.pools()));
+        }
         if is_watched {
             watching::look_now();
         }

@@ -7,11 +7,11 @@
 use std::any::Any;
 use std::mem;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::core::ReactorId;
 use crate::driver::{Token, Unpark};
-use crate::pulse::{Life, Pulse};
+use crate::pulse::{Counter, Life, PoolGauges, Pulse};
 use crate::task::TaskId;
 use crate::vigil::Presence;
 use crate::watchdog::Watch;
@@ -20,12 +20,16 @@ use crate::watchdog::Watch;
 pub(crate) struct Inbox {
     pub(crate) reactor: ReactorId,
     letters: Mutex<Letters>,
+    /// How many there are, written under the lock: for whoever looks from outside.
+    pub(crate) unread: Counter,
     /// Its bell is rung when there is a letter.
     presence: Presence,
     unparker: Arc<dyn Unpark>,
     /// What the core publishes for whoever looks at it from outside.
     pub(crate) pulse: Pulse,
     pub(crate) watch: Watch,
+    /// Set when the reactor begins, on the system's driver.
+    pub(crate) pools: OnceLock<PoolGauges>,
 }
 
 #[derive(Default)]
@@ -51,10 +55,12 @@ impl Inbox {
         Self {
             reactor,
             letters: Mutex::default(),
+            unread: Counter::default(),
             presence: Presence::new(),
             unparker,
             pulse: Pulse::default(),
             watch: Watch::default(),
+            pools: OnceLock::new(),
         }
     }
 
@@ -63,8 +69,7 @@ impl Inbox {
         let mut letters = self.lock();
         if !letters.closed {
             letters.wakes.push(task);
-            drop(letters);
-            self.ring();
+            self.post(letters);
         }
     }
 
@@ -75,8 +80,7 @@ impl Inbox {
             return Err(maker);
         }
         letters.makers.push(maker);
-        drop(letters);
-        self.ring();
+        self.post(letters);
         Ok(())
     }
 
@@ -85,8 +89,7 @@ impl Inbox {
         let mut letters = self.lock();
         if !letters.closed {
             letters.ready.push(source);
-            drop(letters);
-            self.ring();
+            self.post(letters);
         }
     }
 
@@ -97,8 +100,7 @@ impl Inbox {
             return Err(payload);
         }
         letters.fault = Some(payload);
-        drop(letters);
-        self.ring();
+        self.post(letters);
         Ok(())
     }
 
@@ -110,6 +112,7 @@ impl Inbox {
         self.presence.bell.answer();
         let mut letters = self.lock();
         let closed = letters.closed;
+        self.unread.set(0);
         Some(mem::replace(&mut *letters, Letters { closed, ..Letters::default() }))
     }
 
@@ -152,16 +155,20 @@ impl Inbox {
     pub(crate) fn close(&self) -> Letters {
         let mut letters = self.lock();
         letters.closed = true;
+        self.unread.set(0);
         mem::replace(&mut *letters, Letters { closed: true, ..Letters::default() })
     }
 
-    fn ring(&self) {
+    /// A letter was written.
+    fn post(&self, letters: MutexGuard<'_, Letters>) {
+        self.unread.add(1);
+        drop(letters);
         if self.presence.bell.ring() {
             self.unparker.unpark();
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Letters> {
+    fn lock(&self) -> MutexGuard<'_, Letters> {
         #[cfg(test)]
         LOCKS.set(LOCKS.get() + 1);
         // Nothing that can panic runs under this lock, so what it guards is whole even if it says otherwise.

@@ -45,9 +45,25 @@ pub(crate) struct Counters {
     pub(crate) connections: Counter,
 }
 
-/// A number that one thread writes and any thread reads.
+/// A number that one thread writes and any thread reads; or several write, one at a time, under a lock.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
+
+/// What a pool of threads has, written under its lock.
+#[derive(Debug, Default)]
+pub(crate) struct PoolGauge {
+    /// Jobs that wait for a thread.
+    pub(crate) waiting: Counter,
+    /// Threads that do a job.
+    pub(crate) busy: Counter,
+}
+
+/// The pools that a core hands work to, which other cores may share.
+#[derive(Debug)]
+pub(crate) struct PoolGauges {
+    pub(crate) blocking: Arc<PoolGauge>,
+    pub(crate) lookups: Arc<PoolGauge>,
+}
 
 impl Counter {
     /// The core's own. One writer, so this is no read-modify-write of the machine's.

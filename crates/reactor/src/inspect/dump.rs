@@ -200,6 +200,11 @@ impl CoreDump {
             ("timers", stats.timers),
             ("sources", stats.sources),
             ("connections", stats.connections),
+            ("unread letters", stats.letters),
+            ("blocking jobs", stats.blocking.busy),
+            ("blocking jobs that wait", stats.blocking.waiting),
+            ("look-ups", stats.lookups.busy),
+            ("look-ups that wait", stats.lookups.waiting),
             ("lost panics", stats.panics),
             ("polls that held the core", stats.held),
         ] {

@@ -10,7 +10,7 @@ mod units;
 mod dump;
 
 pub use dump::{CoreDump, Dump, dump};
-pub use stats::{CoreState, CoreStats, Spawned, stats};
+pub use stats::{CoreState, CoreStats, PoolStats, Spawned, stats};
 pub use tasks::{Parent, TaskInfo, TaskState, tasks};
 pub(crate) use units::Brief;
 pub use waits::{HeldBy, Wait};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::handle::Handle;
 use crate::inbox::Inbox;
-use crate::pulse::{self, Life};
+use crate::pulse::{self, Life, PoolGauge};
 use crate::task::Origin;
 use crate::time::Instant;
 
@@ -83,6 +83,24 @@ pub struct CoreStats {
     pub sources: u64,
     /// TCP connections and Unix streams that there are.
     pub connections: u64,
+    /// What other threads have said to this core and it has not read yet: tasks to wake, tasks to make, connections that
+    /// another core accepted for it. It reads them all once a turn, so many of them are those of a core that is held.
+    pub letters: u64,
+    /// The threads of [`blocking`](fn@crate::blocking) and of files. All cores of a runtime share them, so each of them
+    /// shows the same.
+    pub blocking: PoolStats,
+    /// The threads that look up names; shared in the same way.
+    pub lookups: PoolStats,
+}
+
+/// What a pool of threads has to do, as of the moment of reading. Nothing on a driver that is not the system's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// Jobs that wait for a thread. At 1,024 of them the next is refused.
+    pub waiting: u64,
+    /// Threads that do a job: at most 64 for what blocks, and 32 for look-ups.
+    pub busy: u64,
 }
 
 /// What a core is about.
@@ -130,6 +148,9 @@ impl CoreStats {
             timers: counters.timers.get(),
             sources: counters.sources.get(),
             connections: counters.connections.get(),
+            letters: reactor.unread.get(),
+            blocking: reactor.pools.get().map_or_else(PoolStats::default, |pools| (&*pools.blocking).into()),
+            lookups: reactor.pools.get().map_or_else(PoolStats::default, |pools| (&*pools.lookups).into()),
         }
     }
 
@@ -140,6 +161,12 @@ impl CoreStats {
         let (busy, idle) = (self.busy.saturating_sub(earlier.busy), self.idle.saturating_sub(earlier.idle));
         let all = (busy + idle).as_secs_f64();
         (all > 0.0).then(|| busy.as_secs_f64() / all)
+    }
+}
+
+impl From<&PoolGauge> for PoolStats {
+    fn from(pool: &PoolGauge) -> Self {
+        Self { waiting: pool.waiting.get(), busy: pool.busy.get() }
     }
 }
 

@@ -12,7 +12,7 @@ use futures_util::future::{join, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use ekiden_reactor::driver::hand::Hand;
-use ekiden_reactor::inspect::{self, CoreState, TaskInfo, TaskState};
+use ekiden_reactor::inspect::{self, CoreState, Dump, PoolStats, TaskInfo, TaskState};
 use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use ekiden_reactor::{
     Config, Handle, Instant, Latch, Reactor, Signal, TaskGroup, blocking, channel, notice::Notice, shutdown,
@@ -49,6 +49,44 @@ fn a_core_that_is_held_shows_by_whom_to_other_threads() {
         assert_eq!(handle.stats().polls, held.polls, "it is the same poll");
         assert!(inspect::stats().iter().any(|stats| stats.reactor == held.reactor), "it is one of all");
         release.send(()).unwrap();
+    });
+}
+
+#[test]
+fn letters_that_a_core_has_not_read_and_jobs_off_the_core_are_counted() {
+    let (hand, _clock) = Hand::new().unwrap();
+    let reactor = Reactor::with_driver(Config::default(), hand);
+    let handle = reactor.handle();
+    let unread = handle.clone();
+    let spawned: Vec<_> = (0..3).map(|_| unread.spawn(|| async {})).collect();
+    assert_eq!(unread.stats().letters, 3, "nobody runs it");
+    reactor.run(async move {
+        for spawned in spawned {
+            spawned.await.unwrap();
+        }
+        assert_eq!(handle.stats().letters, 0);
+        // One for each thread and two more.
+        let (releases, jobs): (Vec<_>, Vec<_>) = (0..66)
+            .map(|_| {
+                let (release, released) = mpsc::channel::<()>();
+                (release, blocking(move || released.recv()))
+            })
+            .unzip();
+        let seen = || (handle.stats().blocking.busy, handle.stats().blocking.waiting);
+        while seen() != (64, 2) {
+            yield_now().await;
+        }
+        let text = Dump::take().to_string();
+        let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "·").collect();
+        assert!(words.join(" ").contains("blocking jobs 64 blocking jobs that wait 2"), "{text}");
+        drop(releases);
+        for job in jobs {
+            assert!(job.await.unwrap().is_err());
+        }
+        while seen() != (0, 0) {
+            yield_now().await;
+        }
+        assert_eq!(handle.stats().lookups, PoolStats::default());
     });
 }
 

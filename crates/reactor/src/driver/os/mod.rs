@@ -45,6 +45,7 @@ use super::{
     ConnectOptions, Driver, Event, Job, JoinCore, ListenOptions, LookupDone, Overloaded, Park, Readiness,
     Signal, StandardStream, Token, UdpOptions, Unpark,
 };
+use crate::pulse::PoolGauges;
 use crate::runtime::CoreSeat;
 use crate::time::Instant;
 use pool::{Limits, Pool};
@@ -101,6 +102,11 @@ impl Os {
             lookups,
             unlisted: Arc::default(),
         })
+    }
+
+    /// What can be seen of its pools from any thread.
+    pub(crate) fn pools(&self) -> PoolGauges {
+        PoolGauges { blocking: self.jobs.gauge(), lookups: self.lookups.gauge() }
     }
 
     /// Takes up a connection that was accepted.

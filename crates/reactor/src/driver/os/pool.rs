@@ -17,6 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::super::{Job, Overloaded, StandardStream};
+use crate::pulse::PoolGauge;
 
 /// How much a [`Pool`] may use.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +72,14 @@ pub(super) struct Pool {
 impl Pool {
     /// A pool without a thread yet.
     pub(super) fn new(limits: Limits) -> Self {
-        let shared = Shared { limits, state: Mutex::default(), work: Condvar::new() };
+        let gauge = Arc::default();
+        let shared = Shared { limits, state: Mutex::default(), work: Condvar::new(), gauge };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// What can be seen of it without its lock.
+    pub(super) fn gauge(&self) -> Arc<PoolGauge> {
+        self.shared.gauge.clone()
     }
 
     /// Has a job run as soon as a thread is free.
@@ -87,6 +94,7 @@ impl Pool {
             return Err(Overloaded);
         }
         state.waiting.push_back(job);
+        self.shared.publish_waiting(&state);
         if state.waiting.len() <= state.idle {
             self.shared.work.notify_one();
         } else if state.threads < self.shared.limits.threads_max {
@@ -96,6 +104,7 @@ impl Pool {
                 Err(_) if state.threads > 0 => {}
                 Err(_) => {
                     let job = state.waiting.pop_back();
+                    self.shared.publish_waiting(&state);
                     drop(state);
                     drop(job);
                     return Err(Overloaded);
@@ -123,6 +132,7 @@ impl Drop for Pool {
         let mut state = self.shared.lock();
         state.is_closed = true;
         let waiting = std::mem::take(&mut state.waiting);
+        self.shared.publish_waiting(&state);
         drop(state);
         self.shared.work.notify_all();
         drop(waiting);
@@ -135,6 +145,8 @@ struct Shared {
     state: Mutex<State>,
     /// Notified when there is a job for a thread that is idle, and when the pool ends.
     work: Condvar,
+    /// Written under the lock.
+    gauge: Arc<PoolGauge>,
 }
 
 #[derive(Default)]
@@ -153,9 +165,12 @@ impl Shared {
         let mut state = self.lock();
         loop {
             while let Some(job) = state.waiting.pop_front() {
+                self.publish_waiting(&state);
+                self.gauge.busy.add(1);
                 drop(state);
                 run(job);
                 state = self.lock();
+                self.gauge.busy.subtract(1);
             }
             if state.is_closed {
                 break;
@@ -170,6 +185,10 @@ impl Shared {
             }
         }
         state.threads -= 1;
+    }
+
+    fn publish_waiting(&self, state: &State) {
+        self.gauge.waiting.set(state.waiting.len() as u64);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -270,10 +289,15 @@ mod tests {
             let done = done.clone();
             Box::new(move || done.send(number).unwrap())
         };
+        let seen = || (pool.gauge().waiting.get(), pool.gauge().busy.get());
+        assert_eq!(seen(), (0, 1));
         let submitted: Vec<_> = (0..4).map(|number| pool.submit(job(number))).collect();
         assert_eq!(submitted, [Ok(()), Ok(()), Err(Overloaded), Err(Overloaded)]);
+        assert_eq!(seen(), (2, 1));
         drop(release);
         assert_eq!([results.recv(), results.recv()], [Ok(0), Ok(1)]);
+        await_idle(&pool);
+        assert_eq!(seen(), (0, 0));
         assert_eq!(pool.submit(job(4)), Ok(()));
         assert_eq!(results.recv(), Ok(4));
     }
@@ -354,7 +378,10 @@ mod tests {
         pool.submit(Box::new(|| announce_end(end))).unwrap();
         let release = occupy(&pool);
         pool.submit(Box::new(move || job_sender.send(()).unwrap())).unwrap();
+        let gauge = pool.gauge();
+        assert_eq!(gauge.waiting.get(), 1);
         drop(pool);
+        assert_eq!(gauge.waiting.get(), 0);
         ended(&of_job);
         drop(release);
         ended(&at_end);
@@ -367,5 +394,16 @@ mod tests {
         await_idle(&pool);
         drop(pool);
         ended(&at_end);
+    }
+
+    #[test]
+    fn a_driver_shows_each_of_its_pools() {
+        let os = super::super::Os::new().unwrap();
+        let busy = || (os.pools().blocking.busy.get(), os.pools().lookups.busy.get());
+        let job = occupy(&os.jobs);
+        assert_eq!(busy(), (1, 0));
+        let lookup = occupy(&os.lookups);
+        assert_eq!(busy(), (1, 1));
+        drop((job, lookup));
     }
 }
