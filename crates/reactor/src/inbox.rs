@@ -6,13 +6,14 @@
 
 use std::any::Any;
 use std::mem;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::core::ReactorId;
 use crate::driver::{Token, Unpark};
+use crate::notice::{Level, notice};
 use crate::pulse::{Counter, Life, PoolGauges, Pulse};
-use crate::task::TaskId;
+use crate::task::{JoinError, Origin, TaskId, message_of};
 use crate::vigil::Presence;
 use crate::watchdog::Watch;
 
@@ -48,6 +49,37 @@ pub(crate) struct Maker {
     pub(crate) make: Box<dyn FnOnce() + Send>,
     /// Where it was asked for.
     pub(crate) place: &'static Location<'static>,
+}
+
+impl Letters {
+    /// Drops them, each whatever the others do: what a maker has with it is anybody's, and may panic when it is dropped.
+    /// That is told as a panic of the maker would be.
+    pub(crate) fn forget(self) {
+        let Self { makers, fault, .. } = self;
+        for Maker { make, place } in makers {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(make))) {
+                JoinError::panicked(payload).report(Maker::origin(place));
+            }
+        }
+        if let Some(payload) = fault {
+            notice(
+                Level::Error,
+                "core",
+                format_args!(
+                    "another core failed while this one ended: {}",
+                    message_of(&*payload).unwrap_or("no message")
+                ),
+            );
+            mem::forget(payload); // its drop may panic in turn
+        }
+    }
+}
+
+impl Maker {
+    /// Whose a panic is that is not told by a handle.
+    pub(crate) fn origin(place: &'static Location<'static>) -> Origin {
+        Origin { name: Some("a function that makes a task"), place }
+    }
 }
 
 impl Inbox {
@@ -151,7 +183,8 @@ impl Inbox {
         self.presence.life()
     }
 
-    /// Takes no more letters; late ones are forgotten or given back to whoever writes them.
+    /// Takes no more letters; late ones are forgotten or given back to whoever writes them. Those that are here are to be
+    /// [forgotten](Letters::forget).
     pub(crate) fn close(&self) -> Letters {
         let mut letters = self.lock();
         letters.closed = true;

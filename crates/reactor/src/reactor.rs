@@ -21,7 +21,7 @@ use crate::handle::Handle;
 use crate::inbox::{Inbox, Maker};
 use crate::pulse;
 use crate::runtime::{CoreId, Membership, Runtime};
-use crate::task::{JoinError, Origin, budget};
+use crate::task::{JoinError, budget};
 use crate::time::Instant;
 use crate::timing::Turn;
 
@@ -167,8 +167,7 @@ impl Core {
         for Maker { make, place } in letters.makers {
             // A panic of the user's function is its handle's to tell; what is left is that of whoever hears of it.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(make)) {
-                let origin = Origin { name: Some("a function that makes a task"), place };
-                JoinError::panicked(payload).report(origin);
+                JoinError::panicked(payload).report(Maker::origin(place));
             }
         }
     }
@@ -425,7 +424,7 @@ impl Drop for Reactor {
         let mut nothing = Context::none();
         let _ends_with = context::swap_in(&mut nothing);
         // Tasks first: what they own belongs to this reactor, and may speak to it while it is dropped.
-        drop(self.core.inbox.close());
+        self.core.inbox.close().forget();
         if self.core.shutdown.has_begun() {
             self.core.tasks.report_left();
         }

@@ -87,7 +87,7 @@ impl NewCore {
         };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
             // Nobody reads what is sent here any more, also if there was no reactor yet.
-            drop(inbox.close());
+            inbox.close().forget();
             if let Err(payload) = cores.fail(payload) {
                 let message = message_of(&*payload).unwrap_or("no message");
                 notice(Level::Error, "core", format_args!("{id} failed while the runtime ended: {message}"));

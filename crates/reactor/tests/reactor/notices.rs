@@ -6,7 +6,10 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ekiden_reactor::{Config, Reactor, Sleep, Task, Tick, schedule, sleep, spawn, spawn_named, yield_now};
+use ekiden_reactor::{
+    Config, Reactor, Sleep, Task, Tick, inspect, request_shutdown, run, schedule, sleep, spawn, spawn_named,
+    yield_now,
+};
 
 /// Runs a test and returns the notices that it caused, each without the place.
 fn notices(test: impl AsyncFnOnce()) -> Vec<String> {
@@ -174,4 +177,47 @@ fn tasks_that_spawn_their_like_when_dropped_are_leaked_at_the_end_and_told() {
     }
     let told = notices(async || drop(Hydra));
     assert_eq!(told, ["error: task: 1 tasks spawn tasks whenever they are dropped, and are leaked"]);
+}
+
+#[test]
+fn whatever_panics_while_a_reactor_ends_the_rest_of_it_is_dropped() {
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let mut config = Config::default();
+    let log = told.clone();
+    // The hook panics as well, at whatever it is told.
+    config.on_notice = Rc::new(move |notice| {
+        log.borrow_mut().push(notice.to_string());
+        panic!("in the hook");
+    });
+    let reactor = Reactor::new(config).unwrap();
+    let (handle, is_dropped) = (reactor.handle(), Rc::new(()));
+    let held = is_dropped.clone();
+    reactor.run(async move {
+        drop(spawn(async move {
+            let _held = held;
+            pending::<()>().await;
+        }));
+        request_shutdown();
+    });
+    // Nobody reads these any more.
+    let letters: Vec<_> = (0..2)
+        .map(|_| {
+            let bomb = Bomb;
+            handle.spawn(move || async move { drop(bomb) })
+        })
+        .collect();
+    let number = handle.stats().reactor;
+    drop(reactor);
+    assert_eq!(Rc::strong_count(&is_dropped), 1, "its task");
+    assert!(inspect::stats().iter().all(|stats| stats.reactor != number), "it is listed no more");
+    run(async {
+        for letter in letters {
+            assert!(letter.await.is_err_and(|error| error.is_aborted()));
+        }
+    });
+    let told: Vec<_> = told.borrow().iter().map(|line| without_place(line)).collect();
+    let letter = "error: task: a function that makes a task, spawned at HERE, panicked: dropped";
+    assert_eq!(told[..2], [letter, letter], "{told:?}");
+    assert!(told[2].starts_with("warning: shutdown: 1 tasks had not ended and are dropped: "), "{told:?}");
+    assert_eq!((told.len(), handle.stats().panics), (3, 2));
 }
