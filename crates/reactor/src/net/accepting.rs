@@ -4,12 +4,11 @@ use std::cell::Cell;
 use std::io;
 use std::task::{Context, Poll};
 
-use super::Setbacks;
+use super::{Incoming, Setbacks};
 use crate::interest::Way;
 use crate::pauses::Pause;
 use crate::registration::Registration;
 use crate::task::budget::ACCEPT_COST;
-use crate::waiters::Key;
 
 /// The part of a listener that is the same for every kind of socket; `one` accepts from the socket.
 pub(super) struct Accepting {
@@ -44,19 +43,9 @@ impl Accepting {
         self.registration.poll_use(Way::Read, ACCEPT_COST, cx, || self.accept_now(&one))
     }
 
-    /// As [`accept`](Self::accept), for one who is polled again and again and whose entry among the waiters is `wait`.
-    pub(super) fn poll_accept_by<T>(
-        &self,
-        wait: &mut Option<Key>,
-        cx: &mut Context<'_>,
-        one: impl Fn() -> io::Result<T>,
-    ) -> Poll<io::Result<T>> {
-        self.registration.poll_use_by(Way::Read, ACCEPT_COST, wait, cx, || self.accept_now(&one))
-    }
-
-    /// Leaves nothing behind of one who was polled.
-    pub(super) fn forget(&self, wait: Key) {
-        self.registration.forget_use(Way::Read, wait);
+    /// What [`accept`](Self::accept) returns, again and again.
+    pub(super) fn incoming<'a, T>(&'a self, one: impl Fn() -> io::Result<T> + 'a) -> Incoming<'a, T> {
+        Incoming::new(&self.registration, move || self.accept_now(&one).map(Some))
     }
 
     /// The next connection that is well, or `WouldBlock`.

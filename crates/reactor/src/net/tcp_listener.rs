@@ -160,7 +160,7 @@ impl TcpListener {
     /// # }).unwrap();
     /// ```
     pub fn incoming(&self) -> Incoming<'_, (TcpStream, SocketAddr)> {
-        Incoming::new(&self.accepting, || self.accept_one())
+        self.accepting.incoming(|| self.accept_one())
     }
 
     fn accept_one(&self) -> io::Result<(TcpStream, SocketAddr)> {

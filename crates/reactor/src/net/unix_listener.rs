@@ -109,7 +109,7 @@ impl UnixListener {
     /// The streams to come, as a [`Stream`](futures_core::Stream) of what [`accept`](Self::accept) returns.
     /// As a [`TcpListener`](super::TcpListener::incoming)'s.
     pub fn incoming(&self) -> Incoming<'_, (UnixStream, SocketAddr)> {
-        Incoming::new(&self.accepting, || self.accept_one())
+        self.accepting.incoming(|| self.accept_one())
     }
 
     fn accept_one(&self) -> io::Result<(UnixStream, SocketAddr)> {

@@ -30,7 +30,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::Setbacks;
+use super::{Incoming, Setbacks};
 use crate::about::About;
 use crate::core;
 use crate::interest::Way;
@@ -222,6 +222,39 @@ impl<L: Spread> SpreadListener<L> {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// The connections to come on this core, as a [`Stream`](futures_core::Stream) of what [`accept`](Self::accept) returns.
+    ///
+    /// As a [`TcpListener`](super::TcpListener::incoming)'s.
+    ///
+    /// ```
+    /// use ekiden_reactor::net::{Spread, TcpListener, TcpStream};
+    /// use ekiden_reactor::{run, spawn_on};
+    /// use futures_util::StreamExt;
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let addr = listener.local_addr()?;
+    ///     for share in listener.spread(1024)? {
+    ///         spawn_on(share.core(), move || async move {
+    ///             let listener = share.open()?;
+    ///             let mut incoming = listener.incoming();
+    ///             while let Some(accepted) = incoming.next().await {
+    ///                 let (stream, _peer) = accepted?;
+    ///                 ekiden_reactor::spawn(async move { stream.write_all(b"hello").await });
+    ///             }
+    ///             std::io::Result::Ok(())
+    ///         });
+    ///     }
+    ///     let client = TcpStream::connect(addr).await?;
+    ///     assert_eq!(client.read(&mut [0; 9]).await?, 5);
+    ///     std::io::Result::Ok(())
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn incoming(&self) -> Incoming<'_, Arrival<L>> {
+        Incoming::new(&self.registration, || self.next())
     }
 
     /// The address that it listens on.

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::{FutureExt, StreamExt};
+
 use super::super::Hangup;
 use super::places::Places;
 use super::shared::Shared;
@@ -243,5 +245,32 @@ fn a_core_that_has_no_file_for_its_door_opens_it_later() {
         stage.come([Well]);
         stage.clock.pass(Duration::from_millis(10)).await;
         assert!(stage.try_accept(4).is_some());
+    });
+}
+
+#[test]
+fn connections_of_a_core_are_a_stream_as_well() {
+    stage(2, 100, async |stage| {
+        let mut incoming = stage.listener(0).incoming();
+        let mut other = stage.listener(0).incoming();
+        assert!(incoming.next().now_or_never().is_none());
+        assert!(other.next().now_or_never().is_none());
+        let waiters = || {
+            let mut waiters = 0;
+            stage.listener(0).registration.interest().each_waiter(|_, _, _| waiters += 1);
+            waiters
+        };
+        assert_eq!(waiters(), 2, "neither takes the other's place");
+        drop(other);
+        assert_eq!(waiters(), 1);
+        // One for each core, one that is not well, and one more for each.
+        stage.come([Well, Well, NotTakenUp(ENOSPC), Well, Well]);
+        stage.hears(0);
+        let mut accepted = vec![incoming.next().await.unwrap().unwrap()];
+        accepted.extend(incoming.next().now_or_never().map(|next| next.unwrap().unwrap()));
+        assert_eq!(accepted.len(), 2);
+        assert!(incoming.next().now_or_never().is_none());
+        let connections = stage.listener(0).connections();
+        assert_eq!(connections.open(), 4, "two here, and two wait for the other core");
     });
 }
