@@ -34,6 +34,7 @@ pub use copy::{copy, copy_bidirectional};
 pub use hangup::Hangup;
 pub use incoming::Incoming;
 pub use setbacks::Setbacks;
+pub(crate) use spread::relieve;
 pub use spread::{Arrival, Connections, Placed, Share, Spread, SpreadListener};
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;

@@ -9,7 +9,7 @@ use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::net::{
     Connections, Spread, SpreadListener, TcpListener, TcpStream, UnixListener, UnixStream,
 };
-use ekiden_reactor::{Config, CoreId, Reactor, Runtime, cores, spawn_on, sync, yield_now};
+use ekiden_reactor::{Config, CoreId, Reactor, Runtime, cores, spawn_on, sync, timeout, yield_now};
 
 /// Where each connection was accepted, in the order in which that was told.
 type Accepted = sync::mpsc::Receiver<CoreId>;
@@ -197,6 +197,47 @@ fn for_each_core_that_accepts_and_is_stuck_another_takes_over() {
         drop(releases);
     });
 }
+
+#[test]
+fn when_all_that_accept_are_stuck_between_two_connections_another_takes_over() {
+    // On the system's clock, by which the watchdog looks.
+    let mut runtime = Runtime::default();
+    runtime.threads = NonZero::new(7);
+    runtime.config = Arc::new(|_core| {
+        let mut config = Config::default();
+        // It looks for the listener's sake, not for its own.
+        config.held_max = Some(PATIENCE * 60);
+        config
+    });
+    runtime.run(async {
+        let (tell, mut accepted) = sync::mpsc::unbounded();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        // Without that of the core on which the test is.
+        for share in listener.spread(1024).unwrap().into_iter().skip(1) {
+            let tell = tell.clone();
+            drop(spawn_on(share.core(), move || async move { echo(share.open().unwrap(), tell).await }));
+        }
+        let mut clients = Vec::new();
+        // Until each has been there, and the first of them accept.
+        for _ in 0..12 {
+            clients.push(served(addr).await);
+            accepted.recv().await.unwrap();
+        }
+        let mut releases = Vec::new();
+        for core in cores().skip(1).take(4) {
+            releases.push(hold(core).await);
+        }
+        let late = timeout(PATIENCE, served(addr)).await;
+        assert!(late.is_ok(), "nobody accepts");
+        let by = accepted.recv().await.unwrap();
+        assert!(by.index() > 4, "it was accepted on {by}");
+        drop(releases);
+    });
+}
+
+/// Met only by a test that fails.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn while_all_others_are_stuck_one_core_serves_everybody() {

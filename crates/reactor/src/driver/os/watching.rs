@@ -1,5 +1,5 @@
-//! The watchdog's thread: one a process, which looks at what the cores publish while any of them runs, and prints the
-//! dump when `SIGQUIT` comes.
+//! The watchdog's thread: one a process, which looks at what the cores publish while any of them runs, prints the dump
+//! when `SIGQUIT` comes, and relieves the listeners all of whose accepting cores are held.
 //!
 //! It sleeps in a read of a pipe. While every core is parked there is no time limit to that, so an idle process has no
 //! wake-ups; a core that begins to run looks at one flag, and writes a byte only if the thread sleeps so.
@@ -16,6 +16,7 @@ use super::origin;
 use super::signals::{QuitBell, Reason};
 use crate::inbox::Inbox;
 use crate::inspect::{self, Spawned};
+use crate::net::relieve;
 use crate::pulse::{self, Life};
 use crate::time::Instant;
 use crate::vigil::Vigil;
@@ -143,7 +144,7 @@ fn has_quit_come() -> bool {
     dumpers.bell.as_ref().is_some_and(QuitBell::has_rung)
 }
 
-/// Looks at all cores, tells what is to be told, and says when to look again.
+/// Looks at all cores, tells what is to be told, has others accept where that is needed, and says when to look again.
 fn look(watchdog: &mut Watchdog) -> Option<Duration> {
     let reactors = pulse::reactors();
     let look = |reactor: &Arc<Inbox>| {
@@ -171,7 +172,8 @@ fn look(watchdog: &mut Watchdog) -> Option<Duration> {
             }
         }
     }
-    let next = watchdog.next_look(&looks);
+    let relief = relieve(now());
+    let next = watchdog.next_look(&looks).map(|next| relief.map_or(next, |relief| next.min(relief)));
     if next.is_none() && !VIGIL.end(any_runs) {
         return Some(AGAIN);
     }

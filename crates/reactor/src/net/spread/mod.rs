@@ -12,7 +12,8 @@
 //!
 //! In reading order: [`Share`] is a core's part of the listener before it is there, and becomes a [`SpreadListener`];
 //! `kind` is what the kinds of sockets differ in; [`Placed`] is a connection on its core; `places` counts them and says where
-//! the next one goes, by what `room` there is; `shared` has the queues by which they get there, and `door` accepts.
+//! the next one goes, by what `room` there is; `shared` has the queues by which they get there, `door` accepts, and `relief` is
+//! for when all who accept are stuck.
 
 mod kind;
 mod placed;
@@ -20,6 +21,7 @@ mod room;
 mod places;
 mod shared;
 mod door;
+mod relief;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +44,7 @@ use crate::task::budget::ACCEPT_COST;
 pub use kind::Spread;
 pub use placed::Placed;
 pub use places::Connections;
+pub(crate) use relief::relieve;
 
 use door::Door;
 use places::Places;
@@ -60,6 +63,11 @@ pub struct Share<L: Spread> {
 /// Accepts the connections that were placed on this core, of a listener that was spread over all of them.
 ///
 /// All that is said of a [`TcpListener`](super::TcpListener) holds here, for the errors that pass and for eight in one turn.
+///
+/// A core that is held by a task gets no new connections, and if it is one that accepts, another accepts instead: at once
+/// as long as one of those that accept (four, if there are so many) is not held. When all of them are, another takes over
+/// when the watchdog looks, within some 50 ms; so on more than four cores that takes a reactor that is
+/// [watched](crate::Config::held_max).
 ///
 /// ```
 /// use ekiden_reactor::net::{Spread, TcpListener, TcpStream};
@@ -112,6 +120,9 @@ pub(super) fn spread<L: Spread>(
     let places = Arc::new(Places::new(inboxes, connections_max));
     let shares = 0..places.len();
     let shared = Arc::new(Shared::new(places, socket, local_addr));
+    if here.inbox.watch.is_real() {
+        relief::add(shared.clone());
+    }
     shares.map(|seat| Share { shared: Some(shared.clone()), seat }).collect()
 }
 

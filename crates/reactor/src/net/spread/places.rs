@@ -20,8 +20,9 @@ use crate::time::Instant;
 pub(super) const STUCK_AFTER: Duration = Duration::from_millis(10);
 
 /// So many cores accept from the system, if there are so many. One that is stuck is passed over by the kernel, and replaced
-/// with the next accept; so all of them would have to get stuck between two connections before a new one had to wait.
-/// Each more of them costs a look in vain, when it is awake and another was quicker.
+/// with the next accept; so all of them would have to get stuck between two connections before a new one had to wait, and
+/// then it waits only until the watchdog looks (`relief`). Each more of them costs a look in vain, when it is awake and
+/// another was quicker.
 const ACCEPTING: usize = 4;
 
 /// The places of all cores for the connections of one listener.
@@ -114,6 +115,32 @@ impl Places {
         are_too_few
     }
 
+    /// Has another core accept if all that do are stuck, so that none of them finds another; says whether that may be needed
+    /// from now on.
+    pub(super) fn relieve(&self, now: Instant) -> Reserve {
+        // Whose listener is not there accepts nothing, whatever it should.
+        let accept =
+            || self.seats.iter().filter(|seat| seat.accepts.load(Ordering::SeqCst) && seat.is_open());
+        if accept().all(|seat| seat.is_stuck(now)) {
+            self.recruit_one(|seat| seat.is_open() && !seat.is_stuck(now));
+        }
+        let is_reserve = |seat: &Seat| seat.is_open() && !seat.accepts.load(Ordering::SeqCst);
+        match self.seats.iter().any(is_reserve) {
+            true if accept().all(|seat| seat.inbox.life() == Life::Running) => Reserve::Near,
+            true => Reserve::Far,
+            false => Reserve::None,
+        }
+    }
+
+    /// A core whose listener is there, and that is not stuck.
+    pub(super) fn able(&self, now: Instant) -> Option<usize> {
+        self.seats.iter().position(|seat| seat.is_open() && !seat.is_stuck(now))
+    }
+
+    pub(super) fn is_stuck(&self, seat: usize, now: Instant) -> bool {
+        self.seats[seat].is_stuck(now)
+    }
+
     fn recruit_one(&self, is_able: impl Fn(&Seat) -> bool) {
         let mut idle = self.seats.iter().enumerate().filter(|(_, seat)| {
             seat.state.load(Ordering::SeqCst) != GONE && !seat.accepts.load(Ordering::SeqCst) && is_able(seat)
@@ -186,10 +213,25 @@ impl Places {
     }
 }
 
+/// Whether there are cores that do not accept, to take over from those that do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reserve {
+    /// There are none.
+    None,
+    /// There are, and not all that accept are in a turn.
+    Far,
+    /// There are, and all that accept may get stuck before one of them accepts again.
+    Near,
+}
+
 impl Seat {
     /// Whether its listener is there, or is going to be.
     fn is_there(&self) -> bool {
         matches!(self.state.load(Ordering::SeqCst), EXPECTED | OPEN)
+    }
+
+    fn is_open(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == OPEN
     }
 
     fn takes(&self, now: Instant) -> bool {

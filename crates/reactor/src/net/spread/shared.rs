@@ -81,6 +81,12 @@ impl<L: Spread> Shared<L> {
         waiting
     }
 
+    /// Whether anything waits in a queue, and whether it does on a core that is stuck.
+    pub(super) fn waits_on(&self, now: Instant) -> (bool, bool) {
+        let waiting = || self.queues.iter().enumerate().filter(|(_, queue)| !queue.is_empty());
+        (waiting().next().is_some(), waiting().any(|(seat, _)| self.places.is_stuck(seat, now)))
+    }
+
     /// A core does not accept any more.
     pub(super) fn leave(&self, seat: usize) {
         if self.places.leave(seat) {

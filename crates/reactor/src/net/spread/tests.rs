@@ -10,15 +10,18 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::super::Hangup;
 use super::places::Places;
-use super::shared::Shared;
+use super::relief::Relief;
+use super::shared::{Accepted, Shared};
 use super::{Arrival, Share, Spread, SpreadListener};
 use crate::config::Config;
-use crate::core;
+use crate::core::{self, ReactorId};
 use crate::driver::hand::{Clock, Hand};
-use crate::driver::{Driver, Readiness, Token};
+use crate::driver::{Driver, Readiness, Token, Unpark};
+use crate::inbox::Inbox;
 use crate::reactor::Reactor;
 use crate::runtime::CoreId;
 use crate::task::yield_now;
+use crate::time::Instant;
 
 /// Its socket is a [`Backlog`].
 struct Played;
@@ -101,10 +104,16 @@ struct Stage {
 
 /// So many cores, all of whose listeners are open.
 fn stage(cores: usize, connections_max: usize, test: impl AsyncFnOnce(Stage)) {
+    stage_with(0, cores, connections_max, test);
+}
+
+/// The same; the first few of them have begun a turn that does not end.
+fn stage_with(held: usize, cores: usize, connections_max: usize, test: impl AsyncFnOnce(Stage)) {
     let (hand, clock) = Hand::new().unwrap();
     let config = Config { on_notice: std::rc::Rc::new(|_notice| ()), ..Config::default() };
     Reactor::with_driver(config, hand).run(async {
-        let inboxes = (0..cores).map(|_| (CoreId::current(), core::current().inbox.clone()));
+        let inbox = |core| if core < held { in_a_turn(clock.now()) } else { core::current().inbox.clone() };
+        let inboxes = (0..cores).map(|core| (CoreId::current(), inbox(core)));
         let places = Arc::new(Places::new(inboxes, connections_max));
         let backlog = Backlog::default();
         let shared = Arc::new(Shared::new(places, backlog.clone(), ()));
@@ -116,6 +125,18 @@ fn stage(cores: usize, connections_max: usize, test: impl AsyncFnOnce(Stage)) {
         }
         test(stage).await;
     });
+}
+
+/// What is seen of a core that has begun a turn.
+fn in_a_turn(now: Instant) -> Arc<Inbox> {
+    struct Nobody;
+    impl Unpark for Nobody {
+        fn unpark(&self) {}
+    }
+    let inbox = Inbox::new(ReactorId::new(), Arc::new(Nobody));
+    inbox.pulse.begin_turn(now);
+    inbox.announce_run();
+    Arc::new(inbox)
 }
 
 impl Stage {
@@ -135,6 +156,13 @@ impl Stage {
 
     fn try_accept(&self, seat: usize) -> Option<Arrival<Played>> {
         self.listener(seat).try_accept().unwrap()
+    }
+
+    /// The watchdog looks; which cores accept then, and when it is to look again.
+    fn relieve(&self) -> (Vec<usize>, Option<u128>) {
+        let soon = self.shared.relieve(self.clock.now());
+        let accept = (0..self.listeners.len()).filter(|&seat| self.shared.places.accepts(seat));
+        (accept.collect(), soon.map(|soon| soon.as_millis()))
     }
 
     fn waiting(&self) -> usize {
@@ -272,5 +300,60 @@ fn connections_of_a_core_are_a_stream_as_well() {
         assert!(incoming.next().now_or_never().is_none());
         let connections = stage.listener(0).connections();
         assert_eq!(connections.open(), 4, "two here, and two wait for the other core");
+    });
+}
+
+#[test]
+fn when_all_that_accept_are_stuck_one_of_the_others_takes_over() {
+    stage_with(4, 7, 100, async |stage| {
+        stage.come([Well]);
+        assert_eq!(stage.relieve(), (vec![0, 1, 2, 3], Some(10)), "they have only begun");
+        stage.clock.pass(Duration::from_millis(11)).await;
+        assert!(stage.try_accept(4).is_none());
+        assert_eq!(stage.relieve(), (vec![0, 1, 2, 3, 4], Some(10)), "the fifth, which runs this test");
+        settle().await;
+        assert!(stage.try_accept(4).is_some());
+        assert_eq!(stage.relieve().0, [0, 1, 2, 3, 4], "one is enough to find others");
+    });
+}
+
+#[test]
+fn while_one_that_accepts_is_not_stuck_nobody_is_asked_to() {
+    stage_with(3, 7, 100, async |stage| {
+        stage.clock.pass(Duration::from_millis(11)).await;
+        assert_eq!(stage.relieve().0, [0, 1, 2, 3]);
+    });
+}
+
+#[test]
+fn nobody_looks_sooner_where_all_cores_accept() {
+    stage_with(3, 4, 100, async |stage| {
+        stage.clock.pass(Duration::from_millis(11)).await;
+        assert_eq!(stage.relieve(), (vec![0, 1, 2, 3], None));
+    });
+}
+
+#[test]
+fn who_accepts_no_more_relieves_nobody() {
+    stage_with(4, 7, 100, async |mut stage| {
+        stage.clock.pass(Duration::from_millis(11)).await;
+        drop(stage.listeners[4].take());
+        assert_eq!(stage.relieve().0, [0, 1, 2, 3, 5]);
+    });
+}
+
+#[test]
+fn what_waits_on_a_core_that_is_stuck_is_placed_anew_also_if_whoever_accepted_it_is_stuck() {
+    stage_with(2, 3, 100, async |stage| {
+        // As the first leaves it that accepts it for the second; its own look at the queues never comes.
+        let place = stage.shared.places.reserve().unwrap().place(1, stage.clock.now());
+        stage.shared.send(Accepted { socket: Well, peer: (), place });
+        assert_eq!(stage.relieve(), (vec![0, 1, 2], Some(10)));
+        settle().await;
+        assert!(stage.try_accept(2).is_none(), "the second may take it up soon");
+        stage.clock.pass(Duration::from_millis(11)).await;
+        stage.relieve();
+        settle().await;
+        assert!(stage.try_accept(2).is_some());
     });
 }
