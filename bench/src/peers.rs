@@ -20,6 +20,8 @@ pub(crate) struct Peer {
     pub(crate) setup: String,
     /// What it depends on directly, with versions.
     pub(crate) versions: Vec<String>,
+    /// Why it cannot be counted by valgrind, if it cannot. To find that out takes a minute of waiting.
+    pub(crate) not_under_valgrind: Option<String>,
 }
 
 /// All of them, those that are the limit first.
@@ -41,6 +43,7 @@ pub(crate) fn discover() -> Result<Vec<Peer>> {
                 package: package.name.clone(),
                 setup: package.description.clone().unwrap_or_default(),
                 versions: uses.iter().filter_map(|id| versions.get(id.as_str()).cloned()).collect(),
+                not_under_valgrind: package.for_the_bench().not_under_valgrind,
             }
         })
         .collect();
@@ -63,6 +66,20 @@ struct Package {
     description: Option<String>,
     manifest_path: String,
     source: Option<String>,
+    /// What a manifest says under `package.metadata`.
+    metadata: Option<Tables>,
+}
+
+#[derive(Deserialize)]
+struct Tables {
+    bench: Option<ForTheBench>,
+}
+
+/// What a peer's manifest says to the bench.
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct ForTheBench {
+    not_under_valgrind: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +99,10 @@ impl Package {
         let (_, below) = self.manifest_path.rsplit_once("/bench/peers/")?;
         let (kind, rest) = below.split_once('/')?;
         Some((kind.into(), rest.strip_suffix("/Cargo.toml")?.replace('_', "-")))
+    }
+
+    fn for_the_bench(&self) -> ForTheBench {
+        self.metadata.as_ref().and_then(|tables| tables.bench.clone()).unwrap_or_default()
     }
 
     fn version_shown(&self) -> String {

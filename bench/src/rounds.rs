@@ -1,6 +1,6 @@
 //! Peers take turns in rounds (A B C, A B C, …), so that whatever the machine does meanwhile meets all alike.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use crate::counts::Counter;
 use crate::load::Measured;
@@ -87,7 +87,10 @@ impl Rounds {
                 if unable.contains(&(program, &peer.name)) {
                     continue;
                 }
-                let counted = count(peer, counter).map(|value| [(counter.figure(), value)].into());
+                let counted = match counter.refusal(peer) {
+                    Some(reason) => Err(anyhow!("{reason}")),
+                    None => count(peer, counter).map(|value| [(counter.figure(), value)].into()),
+                };
                 if counted.is_err() {
                     unable.push((program, &peer.name));
                 }

@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::load::Outcome;
+use crate::peers::Peer;
 use crate::process::Place;
 use crate::process::server::Server;
 use crate::programs::{is_there, output};
@@ -48,6 +49,12 @@ impl Counter {
             Self::Callgrind | Self::Dhat => "valgrind",
             Self::Strace => "strace",
         }
+    }
+
+    /// Why it cannot count this peer, as far as the peer's manifest knows.
+    pub(crate) fn refusal(self, peer: &Peer) -> Option<&str> {
+        let is_valgrind = matches!(self, Self::Callgrind | Self::Dhat);
+        peer.not_under_valgrind.as_deref().filter(|_| is_valgrind)
     }
 
     /// What a request costs a server. `ask` asks it about that many times, and says how many they were.

@@ -30,7 +30,7 @@ fn main() -> Result<()> {
         let mut config = Config::default();
         config.connections_max = usize::MAX;
         config.drain_timeout = Duration::from_secs(20);
-        let server = config.serve(listener, async |stream, _peer, seat| echo(stream, seat).await);
+        let server = config.serve(listener, |stream, _peer, seat| echo(stream, &seat));
         let lister = spawn(async move {
             loop {
                 asked.recv().await;
@@ -44,19 +44,22 @@ fn main() -> Result<()> {
     })
 }
 
-async fn echo(stream: TcpStream, seat: Seat) {
+// An async function would keep room for what it is given beside that for what it makes of it.
+fn echo(stream: TcpStream, seat: &Seat) -> impl Future<Output = ()> + use<> {
     let mut frames = Transport::new(stream, LengthDelimited::new(FRAME_BYTES_MAX));
     let mut drain = seat.drain().begun();
-    loop {
-        // What is idle when the drain begins owes nothing.
-        let next = poll_fn(|cx| match Pin::new(&mut drain).poll(cx) {
-            Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => frames.poll_next(cx),
-        });
-        // A client that breaks off, or sends what is no frame, is its own business.
-        let Some(Ok(frame)) = next.await else { return };
-        if frames.send(frame).await.is_err() {
-            return;
+    async move {
+        loop {
+            // What is idle when the drain begins owes nothing.
+            let next = poll_fn(|cx| match Pin::new(&mut drain).poll(cx) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => frames.poll_next(cx),
+            });
+            // A client that breaks off, or sends what is no frame, is its own business.
+            let Some(Ok(frame)) = next.await else { return };
+            if frames.send(frame).await.is_err() {
+                return;
+            }
         }
     }
 }

@@ -19,17 +19,21 @@ fn main() -> Result<()> {
     ekiden::run(async {
         let listener = TcpListener::bind(addr).await?;
         println!("listening {}", listener.local_addr()?);
-        server::Config::default().serve(listener, async |stream, _peer, _seat| echo(stream).await).await?;
+        server::Config::default().serve(listener, |stream, _peer, _seat| echo(stream)).await?;
         Ok(())
     })
 }
 
-async fn echo(stream: TcpStream) {
+// An async function would keep room for its stream beside that in the transport.
+fn echo(stream: TcpStream) -> impl Future<Output = ()> {
     let mut frames = Transport::new(stream, LengthDelimited::new(FRAME_BYTES_MAX));
-    // A client that breaks off, or sends what is no frame, is its own business.
-    while let Some(Ok(frame)) = frames.next().await {
-        if frames.send(frame).await.is_err() {
-            return;
+    async move {
+        loop {
+            // A client that breaks off, or sends what is no frame, is its own business.
+            let Some(Ok(frame)) = frames.next().await else { return };
+            if frames.send(frame).await.is_err() {
+                return;
+            }
         }
     }
 }
