@@ -1,7 +1,7 @@
 //! Buffers that nobody holds while waiting: one to decode from and one to encode into for each core.
 //!
 //! A connection takes one when it has bytes to put in, and gives it back before it waits. So a request costs no
-//! allocation for them, and a million idle connections hold none. What must outlive a poll is copied out at its
+//! allocation for them, and a million idle connections hold none: each is in a box, which is what moves. What must outlive a poll is copied out at its
 //! exact size by whoever took the buffer.
 
 use std::cell::Cell;
@@ -11,7 +11,7 @@ use bytes::BytesMut;
 
 /// Where a kind of buffer is kept while nobody needs it.
 pub(crate) struct SpareBuffer {
-    slot: &'static LocalKey<Cell<Option<BytesMut>>>,
+    slot: &'static LocalKey<Cell<Option<Box<BytesMut>>>>,
     pub(crate) size: usize,
 }
 
@@ -23,20 +23,21 @@ pub(crate) const READ: SpareBuffer = SpareBuffer { slot: &READ_SLOT, size: 4 * 1
 pub(crate) const WRITE: SpareBuffer = SpareBuffer { slot: &WRITE_SLOT, size: 16 * 1024 };
 
 thread_local! {
-    static READ_SLOT: Cell<Option<BytesMut>> = const { Cell::new(None) };
-    static WRITE_SLOT: Cell<Option<BytesMut>> = const { Cell::new(None) };
+    static READ_SLOT: Cell<Option<Box<BytesMut>>> = const { Cell::new(None) };
+    static WRITE_SLOT: Cell<Option<Box<BytesMut>>> = const { Cell::new(None) };
 }
 
 impl SpareBuffer {
     /// An empty buffer of this kind's size.
-    pub(crate) fn take(&self) -> BytesMut {
+    #[inline]
+    pub(crate) fn take(&self) -> Box<BytesMut> {
         // While its thread ends there is no slot any more, and then a new buffer serves.
         let spare = self.slot.try_with(Cell::take).unwrap_or_default();
-        spare.unwrap_or_else(|| BytesMut::with_capacity(self.size))
+        spare.unwrap_or_else(|| Box::new(BytesMut::with_capacity(self.size)))
     }
 
     /// Keeps a buffer for the next one, unless it has grown, or somebody keeps a part of it.
-    pub(crate) fn give(&self, mut buf: BytesMut) {
+    pub(crate) fn give(&self, mut buf: Box<BytesMut>) {
         buf.clear();
         // What is taken off the front is missing from the capacity, and is taken back when that is half gone.
         let capacity = buf.capacity();
@@ -48,9 +49,19 @@ impl SpareBuffer {
     }
 }
 
-/// What is copied out: at its exact size, and without memory if it is nothing.
-pub(crate) fn exactly(bytes: &[u8]) -> BytesMut {
-    if bytes.is_empty() { BytesMut::new() } else { BytesMut::from(bytes) }
+/// What is copied out: at its exact size, and nothing if it is nothing, which is the rule.
+#[inline]
+pub(crate) fn exactly(bytes: &[u8]) -> Option<Box<BytesMut>> {
+    #[cold]
+    fn copied(bytes: &[u8]) -> Box<BytesMut> {
+        Box::new(BytesMut::from(bytes))
+    }
+    if bytes.is_empty() { None } else { Some(copied(bytes)) }
+}
+
+/// A buffer, or nothing if nothing is in it.
+pub(crate) fn boxed(bytes: BytesMut) -> Option<Box<BytesMut>> {
+    (!bytes.is_empty()).then(|| Box::new(bytes))
 }
 
 #[cfg(test)]

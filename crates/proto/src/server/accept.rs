@@ -4,13 +4,14 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
-use ekiden_reactor::net::{Hangup, Setbacks};
+use ekiden_reactor::net::Setbacks;
 use ekiden_reactor::notice::{Level, Seldom};
 use ekiden_reactor::{notice, sleep, yield_now};
 
+use super::connection::Connection;
 use super::listener::Listener;
 use super::seat::Seat;
 use super::state::State;
@@ -46,7 +47,7 @@ where
                 let open = state.open();
                 notice::debug("connection", format_args!("{open} is accepted, from {peer}"));
                 let (serve, seat, hangup) = (serve.clone(), Seat::new(state.clone()), listener.hangup(&io));
-                open.start(move || WhileThere { hangup, connection: Box::pin(serve(io, peer, seat)) });
+                open.start(|open| Connection::new(open, hangup, move || serve(io, peer, seat)));
             }
             Err(error) => match setbacks.handle_error(error) {
                 Ok(time) => pause(state, time).await,
@@ -57,28 +58,6 @@ where
         if accepts == ACCEPTS_PER_TURN {
             yield_now().await;
             accepts = 0;
-        }
-    }
-}
-
-/// Serves a connection for as long as it is there.
-///
-/// Not an async function, which would keep room for what it is given beside that for what it waits for: each idle
-/// connection has one.
-struct WhileThere<C> {
-    hangup: Option<Hangup>,
-    connection: Pin<Box<C>>,
-}
-
-impl<C: Future<Output = ()>> Future for WhileThere<C> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { hangup, connection } = &mut *self;
-        match hangup {
-            // That a client has gone away is its own business.
-            Some(hangup) => hangup.poll_guarded(cx, connection.as_mut()).map(drop),
-            None => connection.as_mut().poll(cx),
         }
     }
 }

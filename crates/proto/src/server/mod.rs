@@ -12,7 +12,7 @@
 //!
 //! In reading order: [`Config`] has the knobs; [`Listener`] is where connections come from, [`Server`] the `handle`, `state` what it shares with
 //! the connections; [`Drain`] is what a connection is told, [`Seat`] its place at the server, `linger` how one is closed
-//! so that its peer gets what was written; `accept` takes connections in, and `life` is the whole of it, from there to the end of the drain. `cores` has a server
+//! so that its peer gets what was written; `accept` takes connections in, `connection` is the task of one, and `life` is the whole of it, from there to the end of the drain. `cores` has a server
 //! on each core, and one handle of all.
 
 mod config;
@@ -23,6 +23,7 @@ mod drain;
 mod seat;
 mod linger;
 mod accept;
+mod connection;
 mod life;
 mod cores;
 #[cfg(test)]
@@ -73,6 +74,13 @@ impl Config {
     /// # std::io::Result::Ok(())
     /// # }).unwrap();
     /// ```
+    ///
+    /// # Memory
+    ///
+    /// Besides its task and its socket, an idle connection holds its future, and 64 bytes here. An async function keeps
+    /// its arguments for as long as it runs, beside whatever it makes of them. Where idle connections are many, make a
+    /// [`Transport`](crate::Transport) of the stream in a plain function that returns an `async move` block around it:
+    /// then the stream is kept once.
     ///
     /// # Panics
     ///

@@ -66,6 +66,8 @@ impl State {
     /// Takes a place for a connection.
     pub(super) fn open(self: &Rc<Self>) -> Open {
         let place = self.connections.borrow_mut().insert(None);
+        let place =
+            place.try_into().expect("a place for each file, of which there are fewer than four billion");
         Open { state: self.clone(), place, has_ended: false }
     }
 
@@ -129,27 +131,27 @@ impl Serving for State {
 /// An open connection: closes when it is dropped.
 pub(super) struct Open {
     state: Rc<State>,
-    place: usize,
+    /// Half a word, as each idle connection has one.
+    place: u32,
     /// Whether it came to its own end.
     has_ended: bool,
 }
 
 impl Open {
-    /// Gives it its task, in which `connect` is called too: if it panics, that is the connection's.
-    pub(super) fn start<C: Future<Output = ()>>(self, connect: impl FnOnce() -> C + 'static) {
-        let (state, place) = (self.state.clone(), self.place);
-        // In a box, since what is called once would keep its place in the future for ever.
-        let connect = Box::new(connect);
-        let task = spawn_named("connection", async move {
-            // Dropped with the future, however that ends: then the connection is closed.
-            connect().await;
-            self.end();
-        });
+    /// Gives it its task, which is made around it: the connection is closed when that is dropped, however it ends.
+    pub(super) fn start<F: Future<Output = ()> + 'static>(self, connection: impl FnOnce(Self) -> F) {
+        let (state, place) = (self.state.clone(), self.place());
+        let task = spawn_named("connection", connection(self));
         *state.connections.borrow_mut().get_mut(place) = Some(task);
     }
 
-    fn end(mut self) {
+    /// It came to its own end.
+    pub(super) fn handle_end(&mut self) {
         self.has_ended = true;
+    }
+
+    fn place(&self) -> usize {
+        self.place as usize
     }
 }
 
@@ -163,7 +165,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         let how = if self.has_ended { "has ended" } else { "is dropped before its end" };
         notice::debug("connection", format_args!("{self} {how}"));
-        let task = self.state.connections.borrow_mut().remove(self.place);
+        let task = self.state.connections.borrow_mut().remove(self.place());
         if !self.has_ended && !self.state.is_aborting.get() {
             self.state.count_panic();
         }

@@ -1,7 +1,7 @@
 //! What was read and not decoded yet: [`Inbound`].
 //!
 //! It reads everything that is there by one call and takes frame after frame off it. From one poll to the next it
-//! keeps no more memory than the bytes that are left.
+//! keeps no more memory than the bytes that are left. While there are none it is two words: an idle connection has one.
 
 use std::io;
 use std::pin::Pin;
@@ -19,8 +19,8 @@ use crate::spare;
 #[derive(Debug)]
 pub(super) struct Inbound {
     reading: Reading,
-    /// Without memory when empty.
-    pub(super) bytes: BytesMut,
+    /// Nothing when empty, between two polls. In a box, as the buffer's handle is four words by itself, and most connections are idle.
+    pub(super) bytes: Option<Box<BytesMut>>,
     /// Whether `bytes` may hold a whole frame.
     is_undecoded: bool,
     /// Whether `bytes` is this core's spare buffer. Never between two polls.
@@ -48,7 +48,7 @@ impl Inbound {
             is_undecoded: !bytes.is_empty(),
             is_lent: false,
             is_loose: true,
-            bytes,
+            bytes: spare::boxed(bytes),
         }
     }
 
@@ -67,7 +67,7 @@ impl Inbound {
     }
 
     pub(super) fn is_amid_frame(&self) -> bool {
-        self.reading == Reading::Open && !self.is_undecoded && !self.bytes.is_empty()
+        self.reading == Reading::Open && !self.is_undecoded && self.bytes.is_some()
     }
 
     /// Polls for the next frame, and reads if none is here.
@@ -101,7 +101,7 @@ impl Inbound {
             }
             if ready!(self.poll_read(cx, io)).map_err(ReadError::Io)? == 0 {
                 self.reading = Reading::Ended;
-                return match self.bytes.len() {
+                return match self.bytes.as_ref().map_or(0, |bytes| bytes.len()) {
                     0 => Poll::Ready(Ok(None)),
                     bytes => Poll::Ready(Err(ReadError::Truncated { bytes })),
                 };
@@ -112,10 +112,8 @@ impl Inbound {
 
     /// Takes a frame off what was read.
     fn decode<Codec: Decoder>(&mut self, codec: &mut Codec) -> Framed<Codec> {
-        if !self.is_undecoded() {
-            return Ok(None);
-        }
-        let frame = match codec.decode(&mut self.bytes).map_err(ReadError::Frame)? {
+        let (true, Some(bytes)) = (self.is_undecoded(), &mut self.bytes) else { return Ok(None) };
+        let frame = match codec.decode(bytes).map_err(ReadError::Frame)? {
             Decoded::Incomplete => {
                 self.is_undecoded = false;
                 return Ok(None);
@@ -126,7 +124,7 @@ impl Inbound {
                 frame
             }
         };
-        self.is_undecoded = !self.bytes.is_empty();
+        self.is_undecoded = !bytes.is_empty();
         self.is_loose = true;
         Ok(Some(frame))
     }
@@ -134,7 +132,7 @@ impl Inbound {
     fn end_by_error<Codec: Decoder>(&mut self, frame: Framed<Codec>) -> Option<NextFrame<Codec>> {
         if frame.is_err() {
             self.reading = Reading::Ended;
-            self.bytes = BytesMut::new();
+            self.bytes = None;
         }
         frame.transpose()
     }
@@ -148,16 +146,19 @@ impl Inbound {
         let bytes = ready!(buffer::lend(|scratch| {
             Pin::new(io).poll_read(cx, scratch).map_ok(|count| {
                 let read = &scratch[..count];
-                if !self.bytes.is_empty() {
+                match &mut self.bytes {
                     // It grows by doubling. A copy of exact size for each piece of a long frame would cost its square.
-                    self.bytes.extend_from_slice(read);
-                } else if count <= spare::READ.size {
-                    self.bytes = spare::READ.take();
-                    self.bytes.extend_from_slice(read);
-                    self.is_lent = true;
-                } else {
-                    self.bytes = BytesMut::from(read);
-                    self.is_loose = false;
+                    Some(bytes) => bytes.extend_from_slice(read),
+                    None if count <= spare::READ.size => {
+                        let mut bytes = spare::READ.take();
+                        bytes.extend_from_slice(read);
+                        self.bytes = Some(bytes);
+                        self.is_lent = true;
+                    }
+                    None => {
+                        self.bytes = Some(Box::new(BytesMut::from(read)));
+                        self.is_loose = false;
+                    }
                 }
                 count
             })
@@ -169,13 +170,15 @@ impl Inbound {
     /// Gives back what memory is not needed until the next poll.
     #[inline]
     fn settle(&mut self) {
+        let Some(bytes) = &self.bytes else { return };
         // Frames that are here already are decoded from where they are, so a burst is copied once.
         let is_loose = self.is_loose && !self.is_undecoded;
-        if self.bytes.capacity() > 0 && (self.bytes.is_empty() || self.is_lent || is_loose) {
-            let rest = spare::exactly(&self.bytes);
-            let bytes = std::mem::replace(&mut self.bytes, rest);
+        if bytes.is_empty() || self.is_lent || is_loose {
+            let rest = spare::exactly(bytes);
             self.is_loose = false;
-            if std::mem::take(&mut self.is_lent) {
+            if let Some(bytes) = std::mem::replace(&mut self.bytes, rest)
+                && std::mem::take(&mut self.is_lent)
+            {
                 spare::READ.give(bytes);
             }
         }

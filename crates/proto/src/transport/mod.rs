@@ -97,9 +97,10 @@ impl<Io, Codec> Transport<Io, Codec> {
 
     /// Sets how many bytes may be queued before [`poll_ready`](Self::poll_ready) waits for the peer to take them.
     ///
-    /// The default is 64 KiB: a peer that does not read makes us hold this and one frame more.
+    /// The default is 64 KiB: a peer that does not read makes us hold this and one frame more. More than 4 GiB count as
+    /// that.
     pub fn set_write_bytes_max(&mut self, bytes: usize) {
-        self.outbound.bytes_max = bytes;
+        self.outbound.set_bytes_max(bytes);
     }
 
     /// The byte stream.
@@ -124,7 +125,9 @@ impl<Io, Codec> Transport<Io, Codec> {
 
     /// Gives back the byte stream, and whatever was read of it and not decoded.
     pub fn into_parts(self) -> Parts<Io, Codec> {
-        Parts { io: self.io, codec: self.codec, read: self.inbound.bytes, write: self.outbound.bytes }
+        let [read, write] = [self.inbound.bytes, self.outbound.bytes]
+            .map(|bytes| bytes.map_or_else(BytesMut::new, |bytes| *bytes));
+        Parts { io: self.io, codec: self.codec, read, write }
     }
 
     /// Whether the last frame was one that holds back what is behind it: see [`Decoded::Hold`](crate::codec::Decoded::Hold).
@@ -149,7 +152,7 @@ impl<Io, Codec> Transport<Io, Codec> {
 
     /// How many bytes are encoded and wait to be written.
     pub fn queued_bytes(&self) -> usize {
-        self.outbound.bytes.len()
+        self.outbound.len()
     }
 
     /// How many bytes the byte stream has taken since the start.

@@ -16,22 +16,32 @@ use crate::spare;
 /// The way from the frames to the byte stream.
 #[derive(Debug)]
 pub(super) struct Outbound {
-    /// Without memory when empty.
-    pub(super) bytes: BytesMut,
+    /// Nothing when empty. In a box, as the buffer's handle is four words by itself, and most connections are idle.
+    pub(super) bytes: Option<Box<BytesMut>>,
     /// Whether `bytes` is this core's spare buffer. Not while a write waits.
     is_lent: bool,
-    pub(super) bytes_max: usize,
+    /// Half a word, for a connection's sake; more than that is as good as no maximum.
+    bytes_max: u32,
     /// How many bytes the byte stream has taken since the start.
     pub(super) written: u64,
 }
 
 impl Outbound {
     pub(super) fn new() -> Self {
-        Self { bytes: BytesMut::new(), is_lent: false, bytes_max: BYTES_MAX, written: 0 }
+        Self { bytes: None, is_lent: false, bytes_max: BYTES_MAX, written: 0 }
+    }
+
+    pub(super) fn set_bytes_max(&mut self, bytes: usize) {
+        self.bytes_max = bytes.try_into().unwrap_or(u32::MAX);
+    }
+
+    /// How many bytes are queued.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.as_ref().map_or(0, |bytes| bytes.len())
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.bytes.len() < self.bytes_max
+        self.len() < self.bytes_max as usize
     }
 
     /// Queues an item. One that cannot be encoded leaves the queue as it was.
@@ -40,14 +50,14 @@ impl Outbound {
         item: T,
         codec: &mut Codec,
     ) -> Result<(), Codec::Error> {
-        if self.bytes.capacity() == 0 {
-            self.bytes = spare::WRITE.take();
+        let bytes = self.bytes.get_or_insert_with(|| {
             self.is_lent = true;
-        }
-        let queued = self.bytes.len();
-        let encoded = codec.encode(item, &mut self.bytes);
+            spare::WRITE.take()
+        });
+        let queued = bytes.len();
+        let encoded = codec.encode(item, bytes);
         if encoded.is_err() {
-            self.bytes.truncate(queued);
+            bytes.truncate(queued);
             self.settle();
         }
         encoded
@@ -59,15 +69,15 @@ impl Outbound {
         cx: &mut Context<'_>,
         io: &mut (impl AsyncWrite + Unpin),
     ) -> Poll<io::Result<()>> {
-        while !self.bytes.is_empty() {
-            let Poll::Ready(bytes) = Pin::new(&mut *io).poll_write(cx, &self.bytes)? else {
+        while let Some(queued) = self.bytes.as_mut().filter(|queued| !queued.is_empty()) {
+            let Poll::Ready(bytes) = Pin::new(&mut *io).poll_write(cx, queued)? else {
                 self.settle();
                 return Poll::Pending;
             };
             if bytes == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            skip(&mut self.bytes, bytes);
+            skip(queued, bytes);
             self.written += bytes as u64;
         }
         self.settle();
@@ -77,10 +87,12 @@ impl Outbound {
     /// Gives back what memory is not needed until the peer has taken more.
     #[inline]
     fn settle(&mut self) {
-        if self.bytes.capacity() > 0 && (self.bytes.is_empty() || self.is_lent) {
-            let rest = spare::exactly(&self.bytes);
-            let bytes = std::mem::replace(&mut self.bytes, rest);
-            if std::mem::take(&mut self.is_lent) {
+        let Some(bytes) = &self.bytes else { return };
+        if bytes.is_empty() || self.is_lent {
+            let rest = spare::exactly(bytes);
+            if let Some(bytes) = std::mem::replace(&mut self.bytes, rest)
+                && std::mem::take(&mut self.is_lent)
+            {
                 spare::WRITE.give(bytes);
             }
         }
@@ -88,4 +100,4 @@ impl Outbound {
 }
 
 /// The reason is at [`Transport::set_write_bytes_max`](super::Transport::set_write_bytes_max).
-const BYTES_MAX: usize = 64 * 1024;
+const BYTES_MAX: u32 = 64 * 1024;
