@@ -150,8 +150,16 @@ impl Interest {
     }
 
     /// Whoever had that entry waits no more.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn forget(&self, way: Way, wait: Key) {
+        // As a rule it has been woken, and is gone.
+        if !self.waiting.borrow_mut().of(way).has_gone(wait) {
+            self.remove(way, wait);
+        }
+    }
+
+    #[inline(never)]
+    fn remove(&self, way: Way, wait: Key) {
         let removed = self.waiting.borrow_mut().of(way).remove(wait);
         drop(removed);
     }

@@ -183,6 +183,12 @@ impl Waiters {
         self.find(key).and_then(|entry| entry.waker.as_ref()).is_some_and(|known| known.will_wake(waker))
     }
 
+    /// Whether there is no such wait any more, if that is told by a look at the first place: the common case.
+    #[inline]
+    pub(crate) fn has_gone(&self, key: Key) -> bool {
+        self.first.key == key.0.get() && !self.first.is_keyed()
+    }
+
     /// Ends a keyed wait and says how far it had come. Drop the waker when nothing is borrowed.
     #[inline]
     #[must_use = "one that was chosen passes it on; dropping a waker can come back to whoever holds this"]

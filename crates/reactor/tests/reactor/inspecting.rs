@@ -122,6 +122,7 @@ fn turns_polls_and_what_a_core_has_are_counted() {
         );
         assert_eq!((after.tasks, after.timers, after.sources, after.ready), (2, 1, 1, 1));
         drop((timer, other, socket));
+        assert_eq!(handle.stats().sources, 0);
     });
 }
 

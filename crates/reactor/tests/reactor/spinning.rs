@@ -1,4 +1,5 @@
-//! What a reactor does before its thread sleeps, seen by a driver that counts how often it is asked.
+//! What a reactor does before its thread sleeps, and how often it reads the clock, seen by a driver that counts how often
+//! it is asked.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -11,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use ekiden_reactor::driver::{
     Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream, Token, Unpark,
 };
-use ekiden_reactor::{Config, Instant, Reactor, sleep, sync};
+use ekiden_reactor::{Config, Instant, Reactor, sleep, sleep_until, sync, yield_now};
 
 /// A clock that goes on by a microsecond whenever it is read.
 #[derive(Clone, Default)]
@@ -20,6 +21,7 @@ struct World(Rc<Seen>);
 #[derive(Default)]
 struct Seen {
     micros: Cell<u64>,
+    readings: Cell<usize>,
     looks: Cell<usize>,
     sleeps: Cell<usize>,
     unparks: Arc<AtomicUsize>,
@@ -40,6 +42,7 @@ impl Unpark for Counted {
 impl Driver for World {
     fn now(&self) -> Instant {
         self.0.micros.update(|micros| micros + 1);
+        self.0.readings.update(|readings| readings + 1);
         Instant::from_nanos(self.0.micros.get() * 1000)
     }
 
@@ -152,4 +155,59 @@ fn who_writes_to_a_reactor_that_spins_need_not_wake_it() {
     reactor.run(heard).expect("the task has run");
     assert_eq!((seen.sleeps.get(), seen.unparks.load(Ordering::SeqCst)), (0, 0));
     assert!(seen.looks.get() <= 6, "it was not heard at once: {} looks", seen.looks.get());
+}
+
+/// How often the clock was read while the future ran, once it had begun.
+fn readings(spin_max: Duration, main: impl Future<Output = ()>) -> (usize, Rc<Seen>) {
+    let (reactor, seen) = reactor(spin_max);
+    let before = reactor.run(async {
+        let before = seen.readings.get();
+        main.await;
+        before
+    });
+    (seen.readings.get() - before, seen)
+}
+
+#[test]
+fn a_turn_that_has_something_to_do_reads_the_clock_once() {
+    let (readings, seen) = readings(SPIN, async {
+        for _ in 0..100 {
+            yield_now().await;
+        }
+    });
+    assert_eq!((readings, seen.looks.get(), seen.sleeps.get()), (100, 100, 0));
+}
+
+/// Sleeps so often, and does not read the clock for that.
+async fn sleep_often(times: u32) {
+    let begun = Instant::recent();
+    for time in 1..=times {
+        sleep_until(begun + Duration::from_secs(time.into())).await;
+    }
+}
+
+#[test]
+fn a_turn_that_ends_by_a_sleep_reads_the_clock_before_and_after() {
+    let (readings, seen) = readings(Duration::ZERO, sleep_often(100));
+    assert_eq!((readings, seen.looks.get(), seen.sleeps.get()), (200, 0, 100));
+}
+
+#[test]
+fn a_spin_reads_the_clock_at_each_look_and_spares_the_sleep_its_own() {
+    let (readings, seen) = readings(SPIN, sleep_often(1));
+    assert_eq!(seen.sleeps.get(), 1);
+    assert_eq!(readings, seen.looks.get() + 1, "one for each look, and one when the sleep has ended");
+}
+
+#[test]
+fn what_falls_due_while_the_core_spins_begins_the_turn_without_another_reading() {
+    let (reactor, seen) = reactor(SPIN);
+    // Timers are due at whole milliseconds.
+    seen.micros.set(970);
+    let before = reactor.run(async {
+        let before = seen.readings.get();
+        sleep_until(Instant::recent() + Duration::from_micros(1)).await;
+        before
+    });
+    assert_eq!((seen.readings.get() - before, seen.sleeps.get()), (seen.looks.get(), 0));
 }

@@ -178,6 +178,26 @@ fn polls_that_were_given_up_leave_nothing_behind() {
     });
 }
 
+#[test]
+fn a_read_and_a_write_that_are_dropped_leave_nothing_behind() {
+    run(async {
+        let (client, _server) = pair().await;
+        let counted = Arc::new(Counted(Arc::default()));
+        let waker = Waker::from(counted.clone());
+        let mut cx = Context::from_waker(&waker);
+        // More than the system takes at once, whatever its buffers are.
+        let (mut byte, much) = ([0; 1], vec![0; 16 << 20]);
+        let mut read = Box::pin(client.read(&mut byte));
+        let mut write = Box::pin(client.write_all(&much));
+        assert!(read.as_mut().poll(&mut cx).is_pending() && write.as_mut().poll(&mut cx).is_pending());
+        assert_eq!(Arc::strong_count(&counted), 4, "both wait; the others are this test's");
+        drop(read);
+        assert_eq!(Arc::strong_count(&counted), 3);
+        drop(write);
+        assert_eq!(Arc::strong_count(&counted), 2);
+    });
+}
+
 /// A waker whose copies can be counted.
 struct Counted(#[expect(dead_code, reason = "it is only counted")] Arc<()>);
 

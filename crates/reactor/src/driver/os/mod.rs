@@ -441,7 +441,11 @@ fn readiness(event: &mio::event::Event) -> Readiness {
 const UNPARK: mio::Token = mio::Token(usize::MAX);
 const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
 
-/// What one call to the selector returns at most; more come with the next turn.
+/// What one call to the selector returns at most; more come with the next turn. What it does return is what the load is:
+/// this is but a bound, and nothing is won by one that grows and shrinks. A look that finds one event takes as many
+/// instructions with room for 16 as for 65,536, and the room is 12 KiB a core. With less, a busy core would look more often;
+/// more would spare it nothing, as to hear of 1,024 events and to wake who waits for them takes some 200,000
+/// instructions: fifty microseconds, in which no task runs.
 const EVENTS_PER_PARK: usize = 1024;
 
 /// A name with more addresses than this is somebody's mistake or malice.
