@@ -33,7 +33,8 @@ use crate::notice::{self, Notice};
 #[non_exhaustive]
 pub struct Config {
     /// Told what the operator should know. By default a line on stderr: it is seen by whoever looks, and costs nothing
-    /// to set up.
+    /// to set up. With the feature `tracing` a notice is an event too, and what a subscriber has taken is not written once
+    /// more: who wants both sets this to a hook that writes.
     pub on_notice: Rc<dyn Fn(&Notice<'_>)>,
     /// For how long to look again and again for something to do before the thread sleeps; zero for not at all.
     ///
@@ -52,7 +53,8 @@ pub struct Config {
     /// [`CoreStats`](crate::inspect::CoreStats) counts them. Only on drivers whose time passes by itself.
     pub held_max: Option<Duration>,
     /// Told by the watchdog's thread of a poll that holds its core: the core cannot tell its own hook. By default a line
-    /// on stderr.
+    /// on stderr, unless a subscriber of tracing has it, as for [`on_notice`](Self::on_notice). That thread knows only the
+    /// subscriber of the whole process (`set_global_default`).
     pub on_held: Arc<dyn Fn(&Notice<'_>) + Send + Sync>,
     /// Whether `SIGQUIT` (ctrl-\ in a terminal) prints what all reactors of the process do ([`inspect::dump`]) while this
     /// one runs, instead of ending the process with a core dump as it does by default. On by default, as it is asked
@@ -83,10 +85,10 @@ impl Default for Config {
         let is_off = std::env::var_os("EKIDEN_SPIN").is_some_and(|spin| spin == "off");
         let spin_max = if is_off { Duration::ZERO } else { Duration::from_micros(50) };
         Self {
-            on_notice: Rc::new(notice::to_stderr),
+            on_notice: Rc::new(notice::by_default),
             spin_max,
             held_max: Some(Duration::from_millis(100)),
-            on_held: Arc::new(notice::to_stderr),
+            on_held: Arc::new(notice::by_default),
             dump_on_quit: true,
             on_lost_panic: OnLostPanic::default(),
         }

@@ -36,6 +36,7 @@ pub struct Notice<'a> {
     pub topic: &'static str,
     /// The notice, in a line.
     pub text: fmt::Arguments<'a>,
+    is_event: bool,
 }
 
 /// How bad it is.
@@ -114,16 +115,28 @@ pub(crate) type Hook = Rc<dyn Fn(&Notice<'_>)>;
 /// notice(Level::Warning, "cache", format_args!("{} entries were dropped", 17));
 /// # });
 /// ```
+///
+/// With the feature `tracing` it is an event of the `tracing` crate first, at the same level (`ERROR`, `WARN`, `INFO`), with
+/// the target `ekiden` and the field `topic`. The hook is called in any case, so who logs by both has it twice; what
+/// [`Config`](crate::Config) has by default writes no line of what a subscriber has taken.
 pub fn notice(level: Level, topic: &'static str, text: fmt::Arguments<'_>) {
-    let notice = Notice { level, topic, text };
-    // A hook or a subscriber that panics must not end what the notice is about, nor keep the operator from it.
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| events::notice(&notice))) {
-        std::mem::forget(payload); // its drop may panic in turn
+    match core::try_current() {
+        Some(core) => tell(level, topic, text, &*core.on_notice),
+        None => tell(level, topic, text, &by_default),
     }
-    let Some(core) = core::try_current() else { return to_stderr(&notice) };
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (core.on_notice)(&notice))) {
+}
+
+/// Tells subscribers, and then a hook.
+pub(crate) fn tell(level: Level, topic: &'static str, text: fmt::Arguments<'_>, hook: &dyn Fn(&Notice<'_>)) {
+    let mut notice = Notice { level, topic, text, is_event: false };
+    // A hook or a subscriber that panics must not end what the notice is about, nor keep the operator from it.
+    match catch_unwind(AssertUnwindSafe(|| events::notice(&notice))) {
+        Ok(is_event) => notice.is_event = is_event,
+        Err(payload) => std::mem::forget(payload), // its drop may panic in turn
+    }
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(&notice))) {
         to_stderr(&notice);
-        std::mem::forget(payload); // its drop may panic in turn
+        std::mem::forget(payload);
     }
 }
 
@@ -142,10 +155,42 @@ pub fn debug(topic: &'static str, text: fmt::Arguments<'_>) {
     events::debug(topic, text);
 }
 
-/// The default hook: a line on stderr.
-pub(crate) fn to_stderr(notice: &Notice<'_>) {
+/// The default hook: a line on stderr, unless a subscriber has it.
+pub(crate) fn by_default(notice: &Notice<'_>) {
+    if !notice.is_event {
+        to_stderr(notice);
+    }
+}
+
+/// A line on stderr.
+fn to_stderr(notice: &Notice<'_>) {
     // Not `eprintln!`, which panics: a full disk behind stderr must not end what serves.
     drop(io::stderr().write_all(format!("{notice}\n").as_bytes()));
+}
+
+impl Notice<'_> {
+    /// Whether a subscriber of the `tracing` crate has been told of it: a hook that writes where that does, too, leaves it
+    /// out. Never without the feature `tracing`.
+    ///
+    /// ```
+    /// use ekiden_reactor::{Config, Reactor, notice, notice::Level};
+    /// use std::rc::Rc;
+    ///
+    /// let mut config = Config::default();
+    /// config.on_notice = Rc::new(|notice| {
+    ///     if !notice.is_event() {
+    ///         println!("{notice}"); // as the subscriber would
+    ///     }
+    /// });
+    /// Reactor::new(config)?.run(async {
+    ///     notice(Level::Info, "cache", format_args!("it is warm"));
+    /// });
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[must_use]
+    pub fn is_event(&self) -> bool {
+        self.is_event
+    }
 }
 
 impl fmt::Display for Notice<'_> {

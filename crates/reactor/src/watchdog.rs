@@ -14,7 +14,6 @@
 //! clock of the core's, and reports nothing of a core that merely is busy.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -102,14 +101,10 @@ impl Watch {
         self.settings.get()?.held_max
     }
 
-    /// Tells the operator.
+    /// Tells the operator, subscribers of tracing included. A hook that panics does not end the watch over all the others.
     pub(crate) fn tell(&self, text: fmt::Arguments<'_>) {
-        let notice = Notice { level: Level::Warning, topic: "watchdog", text };
-        let Some(settings) = self.settings.get() else { return };
-        // A hook that panics must not end the watch over all the others.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (settings.on_held)(&notice))) {
-            notice::to_stderr(&notice);
-            std::mem::forget(payload); // its drop may panic in turn
+        if let Some(settings) = self.settings.get() {
+            notice::tell(Level::Warning, "watchdog", text, &*settings.on_held);
         }
     }
 }

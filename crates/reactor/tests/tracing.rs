@@ -1,15 +1,17 @@
 //! With the feature `tracing`: what a subscriber is told.
 
 use std::fmt::{Debug, Write};
+use std::process::Command;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use ekiden_reactor::context::{Context, Trace};
 use ekiden_reactor::notice::Level;
 use ekiden_reactor::{Config, Reactor, notice, spawn};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::with_default;
+use tracing::subscriber::{set_global_default, with_default};
 use tracing::{Event, Metadata, Subscriber};
 
 #[test]
@@ -53,6 +55,54 @@ fn a_subscriber_that_panics_harms_no_notice() {
         reactor.run(async { notice(Level::Error, "cache", format_args!("it is cold")) });
     });
     assert_eq!(heard.get(), 1);
+}
+
+#[test]
+fn the_watchdogs_line_is_an_event() {
+    // The watchdog has a thread of its own, which knows the subscriber of the process only.
+    let (told, (tell, held)) = (Arc::<Mutex<Vec<String>>>::default(), mpsc::channel());
+    set_global_default(Listener { told: told.clone(), panics_at: None }).unwrap();
+    let mut config = Config::default();
+    config.held_max = Some(Duration::from_millis(1));
+    // The hook comes after the event.
+    config.on_held = Arc::new(move |notice| drop(tell.send((notice.to_string(), notice.is_event()))));
+    let (line, is_event) = Reactor::new(config).unwrap().run(async move {
+        // Holds the core until somebody tells of that.
+        held.recv_timeout(Duration::from_secs(60)).unwrap()
+    });
+    let line = line.strip_prefix("warning: watchdog: ").unwrap();
+    let event = format!("WARN ekiden message={line} topic=watchdog");
+    assert!(told.lock().unwrap().contains(&event), "{event}");
+    assert!(is_event);
+}
+
+#[test]
+fn what_a_subscriber_has_taken_is_not_written_as_well() {
+    const INSIDE: &str = "EKIDEN_TEST_INSIDE";
+    if std::env::var_os(INSIDE).is_some() {
+        let reactor = Reactor::new(Config::default()).unwrap();
+        let tell =
+            |what: &str| reactor.run(async { notice(Level::Error, "cache", format_args!("it is {what}")) });
+        let told = told_by(|| tell("cold"));
+        assert!(told.iter().any(|line| line.contains("it is cold")));
+        tell("warm");
+        let careful = Listener { told: Arc::default(), panics_at: Some(tracing::Level::ERROR) };
+        with_default(careful, || tell("lukewarm"));
+        return notice(Level::Info, "cache", format_args!("nobody runs"));
+    }
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    let name = "what_a_subscriber_has_taken_is_not_written_as_well";
+    let ended = again.args(["--exact", name, "--nocapture"]).env(INSIDE, "").output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.success(), "{said}");
+    for (line, is_written) in [
+        ("error: cache: it is cold", false),
+        ("error: cache: it is warm", true),
+        ("error: cache: it is lukewarm", true),
+        ("info: cache: nobody runs", true),
+    ] {
+        assert_eq!(said.lines().any(|said| said == line), is_written, "{line}: {said}");
+    }
 }
 
 fn reactor() -> Reactor {

@@ -5,7 +5,9 @@ use std::fmt;
 use crate::notice::Notice;
 
 #[inline(always)]
-pub(crate) fn notice(_: &Notice<'_>) {}
+pub(crate) fn notice(_: &Notice<'_>) -> bool {
+    false
+}
 
 #[inline(always)]
 pub(crate) fn debug(_: &'static str, _: fmt::Arguments<'_>) {}

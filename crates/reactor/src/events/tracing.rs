@@ -6,19 +6,29 @@
 use std::fmt;
 
 use tracing::field::display;
-use tracing::{Level as TracingLevel, event};
+use tracing::{Level as TracingLevel, event, event_enabled};
 
 use crate::context;
 use crate::notice::{Level, Notice};
 
-pub(crate) fn notice(notice: &Notice<'_>) {
-    let Notice { level, topic, text } = *notice;
+/// Whether anybody took it.
+pub(crate) fn notice(notice: &Notice<'_>) -> bool {
+    let Notice { level, topic, text, .. } = *notice;
     let trace = context::trace().map(display);
     // The level is a part of what is static of an event.
     match level {
-        Level::Error => event!(target: TARGET, TracingLevel::ERROR, topic, trace, "{text}"),
-        Level::Warning => event!(target: TARGET, TracingLevel::WARN, topic, trace, "{text}"),
-        Level::Info => event!(target: TARGET, TracingLevel::INFO, topic, trace, "{text}"),
+        Level::Error => {
+            event!(target: TARGET, TracingLevel::ERROR, topic, trace, "{text}");
+            event_enabled!(target: TARGET, TracingLevel::ERROR)
+        }
+        Level::Warning => {
+            event!(target: TARGET, TracingLevel::WARN, topic, trace, "{text}");
+            event_enabled!(target: TARGET, TracingLevel::WARN)
+        }
+        Level::Info => {
+            event!(target: TARGET, TracingLevel::INFO, topic, trace, "{text}");
+            event_enabled!(target: TARGET, TracingLevel::INFO)
+        }
     }
 }
 
