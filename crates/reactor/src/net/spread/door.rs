@@ -110,11 +110,21 @@ impl<L: Spread> Door<L> {
     fn accept_one(&self) -> io::Result<Option<Accepted<L>>> {
         let socket = self.socket.borrow();
         let Some(socket) = &*socket else { return Err(io::ErrorKind::WouldBlock.into()) };
-        let Some(room) = self.shared.places.reserve() else {
-            self.tell_full();
-            return Err(io::ErrorKind::WouldBlock.into());
+        let (room, (socket, peer)) = loop {
+            let Some(room) = self.shared.places.reserve() else {
+                self.tell_full();
+                return Err(io::ErrorKind::WouldBlock.into());
+            };
+            match L::accept(socket) {
+                Ok(accepted) => break (room, accepted),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if !room.give_back() {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
         };
-        let (socket, peer) = L::accept(socket)?;
         let now = self.now();
         if self.shared.places.recruit(self.seat, now) {
             self.shared.place_anew(self.seat, now);

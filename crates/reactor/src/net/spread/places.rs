@@ -161,13 +161,7 @@ impl Places {
 
     /// Room for one more connection; `None` if there is none, and then whoever accepts is told when there is.
     pub(super) fn reserve(self: &Arc<Self>) -> Option<Room> {
-        self.limit.reserve().then(|| Room(self.clone()))
-    }
-
-    fn release(&self) {
-        if self.limit.release() {
-            self.tell_news();
-        }
+        self.limit.reserve().then(|| Room { places: self.clone(), is_given_back: false })
     }
 
     /// Has all cores that accept ask the system again. All, since the one that left connections waiting may be held by a
@@ -245,19 +239,33 @@ impl Seat {
 }
 
 /// Room for one connection.
-pub(super) struct Room(Arc<Places>);
+pub(super) struct Room {
+    places: Arc<Places>,
+    is_given_back: bool,
+}
 
 impl Room {
     /// Uses it on the core with the fewest connections of those that can take one; at the same count on `this`.
     pub(super) fn place(self, this: usize, now: Instant) -> Place {
-        let seat = self.0.take_one(this, Some(now));
+        let seat = self.places.take_one(this, Some(now));
         Place { room: self, seat }
+    }
+
+    /// Gives it back, as there is no connection to use it for. True if somebody has found no room meanwhile: then whoever
+    /// gives it back is to ask the system once more. To tell that one instead would have him look, and by that keep the
+    /// next from finding room, and so on while nobody comes.
+    #[must_use = "somebody may have left a connection waiting for want of this room"]
+    pub(super) fn give_back(mut self) -> bool {
+        self.is_given_back = true;
+        self.places.limit.release()
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.0.release();
+        if !self.is_given_back && self.places.limit.release() {
+            self.places.tell_news();
+        }
     }
 }
 
@@ -275,11 +283,11 @@ impl Place {
     /// Leaves the core for another, which may be `this`.
     pub(super) fn find_anew(&mut self, this: usize, now: Instant) {
         self.leave();
-        self.seat = self.room.0.take_one(this, Some(now));
+        self.seat = self.room.places.take_one(this, Some(now));
     }
 
     fn leave(&self) {
-        self.room.0.seats[self.seat].open.fetch_sub(1, Ordering::Relaxed);
+        self.room.places.seats[self.seat].open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

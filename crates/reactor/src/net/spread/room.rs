@@ -4,6 +4,7 @@
 //! ```text
 //!   who accepts:  reserve ──► yes / no, and then it waits until there is news
 //!   who closes:   release ──► "nobody waits" / "tell them": the news, and a ring for each
+//!   who found nobody to accept: release ──► "nobody waits" / looks again by himself, instead
 //! ```
 //!
 //! That nobody waits while there is room, and that there are never more than may be, is checked by a model of the memory
@@ -174,6 +175,32 @@ mod tests {
     fn nor_do_several() {
         all_come_in(1, 3, Some(2));
         all_come_in(2, 3, Some(2));
+    }
+
+    /// Looks for the only guest as a core does that hears of somebody, and again if it kept another from finding room.
+    fn look(limit: &Limit<ModelledCount, ModelledFlag>, has_guest: &ModelledFlag) {
+        while limit.reserve() {
+            if Flag::swap(has_guest, false) || !limit.release() {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn who_looks_in_vain_keeps_nobody_from_a_guest() {
+        model(Some(3), || {
+            let limit = Arc::new(Limit::<ModelledCount, ModelledFlag>::new(1));
+            let has_guest = Arc::new(ModelledFlag::new(false));
+            let core = {
+                let (limit, has_guest) = (limit.clone(), has_guest.clone());
+                thread::spawn(move || look(&limit, &has_guest))
+            };
+            // This core alone is told of the guest.
+            Flag::store(&*has_guest, true);
+            look(&limit, &has_guest);
+            core.join().unwrap();
+            assert!(!Flag::load(&*has_guest), "nobody has let it in");
+        });
     }
 
     #[test]

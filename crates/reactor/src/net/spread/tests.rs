@@ -32,7 +32,11 @@ struct Backlog {
     guests: Arc<Mutex<VecDeque<Guest>>>,
     /// Whether no file is left for another clone of the socket.
     is_without_files: Arc<AtomicBool>,
+    /// What happens elsewhere while a core learns that there is nobody.
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
 }
+
+type Meanwhile = Box<dyn FnOnce() + Send>;
 
 #[derive(Clone, Copy)]
 enum Guest {
@@ -73,10 +77,15 @@ impl Spread for Played {
     fn deregister(_socket: &mut Backlog, _driver: &dyn Driver) {}
 
     fn accept(socket: &Backlog) -> io::Result<(Guest, ())> {
-        match socket.guests.lock().unwrap().pop_front() {
+        let guest = socket.guests.lock().unwrap().pop_front();
+        match guest {
             Some(NotAccepted(error)) => Err(io::Error::from_raw_os_error(error)),
             Some(guest) => Ok((guest, ())),
-            None => Err(io::ErrorKind::WouldBlock.into()),
+            None => {
+                let meanwhile = socket.meanwhile.lock().unwrap().take();
+                meanwhile.into_iter().for_each(|happens| happens());
+                Err(io::ErrorKind::WouldBlock.into())
+            }
         }
     }
 
@@ -356,4 +365,26 @@ fn what_waits_on_a_core_that_is_stuck_is_placed_anew_also_if_whoever_accepted_it
         settle().await;
         assert!(stage.try_accept(2).is_some());
     });
+}
+
+#[test]
+fn who_looks_in_vain_where_the_last_room_is_looks_for_those_that_found_none() {
+    // With one who comes for whom there was no room, and without.
+    for guests in [1, 0] {
+        stage(2, 1, async |stage| {
+            let (places, others) = (stage.shared.places.clone(), stage.backlog.guests.clone());
+            *stage.backlog.meanwhile.lock().unwrap() = Some(Box::new(move || {
+                // The other core has heard of somebody, and the first has the room.
+                others.lock().unwrap().extend(vec![Well; guests]);
+                assert!(places.reserve().is_none());
+            }));
+            settle().await;
+            stage.hears(0);
+            assert!(stage.backlog.meanwhile.lock().unwrap().is_none(), "it has looked");
+            assert_eq!(stage.waiting(), 0);
+            assert_eq!(core::current().inbox.unread.get(), 0, "no core is rung");
+            assert_eq!(stage.listener(0).connections().open(), guests);
+            assert_eq!(stage.try_accept(0).is_some(), guests == 1);
+        });
+    }
 }
