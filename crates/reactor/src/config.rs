@@ -51,6 +51,9 @@ pub struct Config {
     /// more, by a thread that all reactors of the process share, and again when it is ten times as long.
     /// A machine that gives the thread no time for so long looks the same.
     /// [`CoreStats`](crate::inspect::CoreStats) counts them. Only on drivers whose time passes by itself.
+    ///
+    /// A [spread listener](crate::net::SpreadListener) passes over a core that has been in one turn for 10 ms, whatever this
+    /// says; but without the watch nobody looks whether all cores that accept are held.
     pub held_max: Option<Duration>,
     /// Told by the watchdog's thread of a poll that holds its core: the core cannot tell its own hook. By default a line
     /// on stderr, unless a subscriber of tracing has it, as for [`on_notice`](Self::on_notice). That thread knows only the

@@ -12,6 +12,10 @@
 //!
 //! It goes by what it has seen itself: a poll held the core at least from the first look to the last. So it needs no
 //! clock of the core's, and reports nothing of a core that merely is busy.
+//!
+//! The limit is each reactor's own, [`Config::held_max`](crate::Config::held_max): the reactor leaves it in its inbox when
+//! it begins ([`Watch::begin`]), and each [`Look`] brings it along. It is for telling a person. Whether a core gets new
+//! connections is decided elsewhere and ten times sooner, by `STUCK_AFTER` of `net::spread::places`.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

@@ -59,6 +59,10 @@
 //! another thread, go the deadline and the trace; users' values stay on their core, as they need not be `Send`. To a
 //! thread that does [blocking](crate::blocking()) work goes nothing.
 //!
+//! All of this is decided in one place, `Context::inherited` in `value`, and for what goes to another thread next to it, in
+//! `Departing`; a key says by its constructor what it wants. `spawn` asks there, and `task::in_context` only puts the answer
+//! around each poll of the task.
+//!
 //! What is handed over to another task is polled there, outside of the scope that it came from: a body that streams is
 //! its connection's.
 //!

@@ -17,6 +17,10 @@ use crate::time::Instant;
 
 /// A core that has been in one turn for so long is stuck. A turn of 256 polls takes a millisecond or less, and whoever
 /// holds the core ten times as long makes its connections wait; a new client should not be among them.
+///
+/// It is not the limit of the watchdog ([`Config::held_max`](crate::Config::held_max), 100 ms), by which a person is told:
+/// to place a connection elsewhere harms nobody if the core turns out to be well, so it may be done sooner; and what a
+/// program calls too long for a task says nothing of how long a new client should wait.
 pub(super) const STUCK_AFTER: Duration = Duration::from_millis(10);
 
 /// So many cores accept from the system, if there are so many. One that is stuck is passed over by the kernel, and replaced
