@@ -47,6 +47,16 @@ pub enum Target {
 /// The look-up runs off the core, on a thread that may block: on the system's driver 32 at once, and 1,024 more wait.
 /// They are other threads than those of [`blocking`](fn@crate::blocking), so a resolver that hangs stops only look-ups.
 ///
+/// ```
+/// use ekiden_reactor::net::lookup_host;
+///
+/// # ekiden_reactor::run(async {
+/// let addrs = lookup_host("localhost:80").await?;
+/// assert!(addrs.iter().all(|addr| addr.ip().is_loopback() && addr.port() == 80));
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+///
 /// # Errors
 ///
 /// Text without a port is [`InvalidInput`](io::ErrorKind::InvalidInput), naming the text; a name that is unknown, or

@@ -317,6 +317,23 @@ impl UdpSocket {
 /// ([`Unsupported`](io::ErrorKind::Unsupported)).
 impl UdpSocket {
     /// Whether it may send to broadcast addresses. Off by default: such a send is refused, as it is seldom meant.
+    ///
+    /// ```
+    /// use ekiden_reactor::net::UdpSocket;
+    ///
+    /// # ekiden_reactor::run(async {
+    /// let listener = UdpSocket::bind("0.0.0.0:0").await?;
+    /// // All on this machine's loopback; all on a network are at its own address, or at 255.255.255.255.
+    /// let all = ([127, 255, 255, 255], listener.local_addr()?.port()).into();
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:0").await?;
+    /// assert!(socket.send_to(b"who is there?", all).await.is_err());
+    /// socket.set_broadcast(true)?;
+    /// socket.send_to(b"who is there?", all).await?;
+    /// assert_eq!(listener.recv(&mut [0; 64]).await?, 13);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
         self.socket.seldom().set_broadcast(broadcast)
     }
@@ -334,6 +351,23 @@ impl UdpSocket {
     /// Hears what is sent to a group, on the interface that has this address; `UNSPECIFIED` lets the system choose.
     ///
     /// It must be bound to the group's port, and on Linux to the group's address or to none.
+    ///
+    /// ```
+    /// use ekiden_reactor::net::UdpSocket;
+    /// use std::net::Ipv4Addr;
+    ///
+    /// # ekiden_reactor::run(async {
+    /// let (group, loopback) = (Ipv4Addr::new(239, 1, 2, 3), Ipv4Addr::LOCALHOST);
+    /// let member = UdpSocket::bind("0.0.0.0:0").await?;
+    /// member.join_multicast_v4(group, loopback)?;
+    ///
+    /// let sender = UdpSocket::bind("127.0.0.1:0").await?;
+    /// sender.set_multicast_interface_v4(loopback)?;
+    /// sender.send_to(b"news", (group, member.local_addr()?.port()).into()).await?;
+    /// assert_eq!(member.recv(&mut [0; 64]).await?, 4);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     pub fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
         self.socket.seldom().join_multicast_v4(group, interface)
     }

@@ -23,6 +23,20 @@ use crate::waiters::{Key, Waiters};
 ///
 /// The program may end while a read waits; the thread that waits ends with it. Until something comes, though, that thread
 /// holds the lock of [`std::io::stdin`].
+///
+/// ```
+/// use ekiden_reactor::{stdio::stdin, timeout};
+/// use std::time::Duration;
+///
+/// # ekiden_reactor::run(async {
+/// let mut line = [0; 512];
+/// match timeout(Duration::from_millis(10), stdin().read(&mut line)).await {
+///     Ok(read) => println!("{} bytes were typed", read?),
+///     Err(_elapsed) => println!("nobody answers; what is typed later is kept for the next read"),
+/// }
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
 pub fn stdin() -> Input {
     Input(())
 }
