@@ -29,6 +29,7 @@ mod files;
 mod stdio;
 mod open_files;
 mod cancelling;
+mod allocations;
 mod notices;
 mod inspecting;
 mod watching;
