@@ -201,16 +201,16 @@ impl Body {
     /// The body is, or says that it will be, longer than `bytes_max`: a server answers that with 413. And
     /// whatever [`chunk`](Self::chunk) fails with.
     pub async fn collect(mut self, bytes_max: usize) -> Result<Bytes, Error> {
-        let too_large = || Error::too_large(self.role(), "collecting a body", bytes_max as u64);
+        let role = self.role();
+        let too_large = || Error::too_large(role, "collecting a body", bytes_max as u64);
         if self.size_hint().lower() > bytes_max as u64 {
             return Err(too_large());
         }
-        let role_error = too_large();
         let mut all = Collected::default();
         while let Some(chunk) = self.chunk().await {
             let chunk = chunk?;
             if chunk.len() > bytes_max - all.len() {
-                return Err(role_error);
+                return Err(too_large());
             }
             all.push(chunk);
         }

@@ -8,6 +8,7 @@ mod world;
 
 mod script;
 
+mod allocations;
 mod answers;
 mod bodies;
 mod endings;
