@@ -24,6 +24,8 @@ pub(crate) struct StandIn {
     stage: Stage,
     /// What each name stands for.
     pub(crate) addrs: Option<Vec<SocketAddr>>,
+    /// Where look-ups are left, which the test then answers.
+    pub(crate) lookups: Option<Rc<RefCell<Vec<LookupDone>>>>,
     pub(crate) tcp_connect: Option<Box<TcpConnect>>,
     pub(crate) udp: Option<Box<dyn Fn() -> UdpSocket>>,
     pub(crate) unix_listener: Option<Box<dyn Fn() -> UnixListener>>,
@@ -66,6 +68,7 @@ impl StandIn {
             hand,
             stage,
             addrs: None,
+            lookups: None,
             tcp_connect: None,
             udp: None,
             unix_listener: None,
@@ -165,9 +168,10 @@ impl Driver for StandIn {
     }
 
     fn lookup(&self, host: String, port: u16, done: LookupDone) {
-        match &self.addrs {
-            Some(addrs) => done(Ok(addrs.clone())),
-            None => self.hand.lookup(host, port, done),
+        match (&self.lookups, &self.addrs) {
+            (Some(lookups), _) => lookups.borrow_mut().push(done),
+            (None, Some(addrs)) => done(Ok(addrs.clone())),
+            (None, None) => self.hand.lookup(host, port, done),
         }
     }
 

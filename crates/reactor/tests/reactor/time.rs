@@ -265,3 +265,16 @@ fn a_clock_set_by_hand_stays_at_its_end() {
         assert_eq!(clock.now(), end);
     });
 }
+
+#[test]
+fn a_wait_for_a_tick_that_is_dropped_loses_none() {
+    by_hand(async |clock| {
+        let mut beat = interval(10 * MS);
+        assert!(beat.tick().now_or_never().is_some(), "the first is at once");
+        for n in 1..=3 {
+            assert!(beat.tick().now_or_never().is_none());
+            clock.pass(10 * MS).await;
+            assert_eq!(beat.tick().now_or_never(), Some(Instant::ORIGIN + n * 10 * MS));
+        }
+    });
+}

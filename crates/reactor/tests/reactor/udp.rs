@@ -4,15 +4,16 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use ekiden_reactor::driver::{self, OtherUdpSocket, UdpOptions};
 use ekiden_reactor::net::UdpSocket;
 use ekiden_reactor::{Task, Tick, run, schedule, spawn, yield_now};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, poll};
 
-use crate::stand_in::{self, StandIn};
+use crate::stand_in::{self, Stage, StandIn};
 
 async fn on_loopback() -> UdpSocket {
     UdpSocket::bind("127.0.0.1:0").await.unwrap()
@@ -202,18 +203,23 @@ fn options_hold_in_both_families() {
 
 /// A socket that takes two datagrams, then is full until it is told to go on; what it took comes back.
 #[derive(Debug, Default)]
-struct Narrow(Mutex<VecDeque<Vec<u8>>>);
+struct Narrow {
+    sent: Mutex<VecDeque<Vec<u8>>>,
+    /// Those with whom it was connected.
+    peers: Mutex<Vec<SocketAddr>>,
+}
 
 #[derive(Debug)]
 struct End(Arc<Narrow>);
 
 impl OtherUdpSocket for End {
-    fn connect(&self, _addr: SocketAddr) -> io::Result<()> {
+    fn connect(&self, addr: SocketAddr) -> io::Result<()> {
+        self.0.peers.lock().unwrap().push(addr);
         Ok(())
     }
 
     fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let datagram = self.0.0.lock().unwrap().pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+        let datagram = self.0.sent.lock().unwrap().pop_front().ok_or(io::ErrorKind::WouldBlock)?;
         let n = datagram.len().min(buf.len());
         buf[..n].copy_from_slice(&datagram[..n]);
         Ok(n)
@@ -228,7 +234,7 @@ impl OtherUdpSocket for End {
     }
 
     fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        let mut queue = self.0.0.lock().unwrap();
+        let mut queue = self.0.sent.lock().unwrap();
         if queue.len() == 2 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -256,10 +262,7 @@ fn nowhere() -> SocketAddr {
 #[test]
 fn who_finds_no_room_waits_for_it() {
     let queue = Arc::new(Narrow::default());
-    let end = queue.clone();
-    let mut world = StandIn::new();
-    world.udp = Some(Box::new(move || driver::UdpSocket::Other(Box::new(End(end.clone())))));
-    stand_in::run(world, async move |stage| {
+    stand_in::run(world_of(&queue), async move |stage| {
         let socket = Rc::new(UdpSocket::bind(nowhere()).await.unwrap());
         let sender = spawn({
             let socket = socket.clone();
@@ -270,7 +273,7 @@ fn who_finds_no_room_waits_for_it() {
             }
         });
         stage.settle().await;
-        assert!(!sender.is_finished() && queue.0.lock().unwrap().len() == 2);
+        assert!(!sender.is_finished() && queue.sent.lock().unwrap().len() == 2);
         let mut buf = [9; 3];
         assert!(
             socket.recv(&mut buf).now_or_never().is_none(),
@@ -284,4 +287,62 @@ fn who_finds_no_room_waits_for_it() {
         // What a world does not say is an error, and no panic.
         assert_eq!(socket.set_broadcast(true).unwrap_err().kind(), io::ErrorKind::Unsupported);
     });
+}
+
+#[test]
+fn a_send_that_is_dropped_has_sent_nothing() {
+    async fn check(stage: &Stage, queue: &Narrow, send: impl AsyncFn(&'static [u8]) -> io::Result<usize>) {
+        for sent in [b"1", b"2"] {
+            send(sent).await.unwrap();
+        }
+        // One is given up while there is no room, one when there is, and one is asked once more before that.
+        assert!(send(b"lost").now_or_never().is_none());
+        let mut waits = [&b"3"[..], b"lost"].map(|text| Box::pin(send(text)));
+        for wait in &mut waits {
+            assert!(poll!(wait).is_pending());
+        }
+        let [mut impatient, late] = waits;
+        queue.sent.lock().unwrap().clear();
+        stage.tell(false, true);
+        stage.settle().await;
+        drop(late);
+        if poll!(&mut impatient).is_pending() {
+            drop(impatient);
+            send(b"3").await.unwrap();
+        }
+        assert_eq!(std::mem::take(&mut *queue.sent.lock().unwrap()), [b"3"]);
+    }
+    let queue = Arc::new(Narrow::default());
+    stand_in::run(world_of(&queue), async move |stage| {
+        let socket = UdpSocket::bind(nowhere()).await.unwrap();
+        check(&stage, &queue, async |buf| socket.send(buf).await).await;
+        check(&stage, &queue, async |buf| socket.send_to(buf, nowhere()).await).await;
+    });
+}
+
+#[test]
+fn to_connect_that_is_dropped_has_connected_nobody() {
+    let socket = Arc::new(Narrow::default());
+    let (mut world, lookups) = (world_of(&socket), Rc::default());
+    world.lookups = Some(Rc::clone(&lookups));
+    stand_in::run(world, async move |stage| {
+        let here = UdpSocket::bind(nowhere()).await.unwrap();
+        assert!(here.connect("there:53").now_or_never().is_none());
+        let (mut kept, addrs) = (pin!(here.connect("there:53")), ["10.0.0.2:53", "10.0.0.3:53"]);
+        assert!(poll!(&mut kept).is_pending());
+        // Also when the name is found.
+        for (lookup, addr) in lookups.take().into_iter().zip(addrs) {
+            lookup(Ok(vec![addr.parse().unwrap()]));
+            stage.settle().await;
+        }
+        assert!(socket.peers.lock().unwrap().is_empty());
+        kept.await.unwrap();
+        assert_eq!(*socket.peers.lock().unwrap(), [addrs[1].parse().unwrap()]);
+    });
+}
+
+fn world_of(socket: &Arc<Narrow>) -> StandIn {
+    let (mut world, end) = (StandIn::new(), socket.clone());
+    world.udp = Some(Box::new(move || driver::UdpSocket::Other(Box::new(End(end.clone())))));
+    world
 }
