@@ -293,6 +293,7 @@ mod tests {
     use super::*;
     use crate::body::Body;
     use crate::body::tests::read;
+    use std::pin::pin;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
@@ -314,7 +315,7 @@ mod tests {
 
     /// Plays a schedule and tells what the reader sees at each "read", as `body::tests::read` tells it.
     ///
-    /// Words: `read`, `end`, `end:name` (with a trailer), `fail`, `gone` (the feed is dropped), `+text` (push).
+    /// Words: `read`, `chunk` (waits for one, and gives up at once), `end`, `end:name` (with a trailer), `fail`, `gone` (the feed is dropped), `+text` (push).
     fn check(length: Option<u64>, schedule: &str, told: &[&str]) {
         let (feed, mut body) = Body::incoming(Role::Client, length);
         let mut feed = Some(feed);
@@ -323,6 +324,14 @@ mod tests {
             let hand = feed.as_ref();
             match word {
                 "read" => seen.push(read(&mut body)),
+                "chunk" => {
+                    seen.push(match pin!(body.chunk()).poll(&mut Context::from_waker(Waker::noop())) {
+                        Poll::Pending => "~".to_owned(),
+                        Poll::Ready(None) => ".".to_owned(),
+                        Poll::Ready(Some(Err(_))) => "!".to_owned(),
+                        Poll::Ready(Some(Ok(chunk))) => String::from_utf8_lossy(&chunk).into_owned(),
+                    })
+                }
                 "gone" => feed = None,
                 "end" => hand.expect("fed").end(None),
                 "fail" => hand.expect("fed").fail(Error::closed(Role::Client, "testing")),
@@ -347,6 +356,16 @@ mod tests {
         check(None, "read +one read +two +three end read", &["~", "one ~", "8:two 5:three 0:.end"]);
         check(None, "end read", &["0:.end"]);
         check(None, "+one end:etag read", &["3:one 0:(etag) 0:.end"]);
+    }
+
+    #[test]
+    fn a_wait_for_a_chunk_that_is_given_up_loses_nothing() {
+        check(
+            None,
+            "chunk chunk +one chunk +two +three chunk chunk chunk end:etag chunk chunk",
+            &["~", "~", "one", "two", "three", "~", ".", "."],
+        );
+        check(None, "chunk +one fail chunk chunk chunk", &["~", "one", "!", "."]);
     }
 
     #[test]

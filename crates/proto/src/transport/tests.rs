@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::pin::pin;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
@@ -29,7 +30,8 @@ fn play(script: &str, cx: &mut Context<'_>) -> String {
             "end" => wire.end(),
             "reset" => wire.reset(),
             "room" => wire.set_room(what.parse().unwrap()),
-            "next" => log.push(match transport.poll_next(cx) {
+            // Each future is given up when it has been polled once.
+            "next" => log.push(match pin!(transport.next()).poll(cx) {
                 Poll::Ready(Some(Ok(line))) => line,
                 Poll::Ready(Some(Err(error))) => format!("! {error}"),
                 Poll::Ready(None) => "none".to_owned(),
@@ -41,7 +43,12 @@ fn play(script: &str, cx: &mut Context<'_>) -> String {
                 Ok(()) => format!("{} queued", transport.queued_bytes()),
                 Err(error) => format!("! {error}"),
             }),
-            "flush" => log.push(outcome(transport.poll_flush(cx))),
+            "flush" => log.push(outcome(pin!(transport.flush()).poll(cx))),
+            "send" => log.push(match pin!(transport.send(what)).poll(cx) {
+                Poll::Ready(Ok(())) => "ok".to_owned(),
+                Poll::Ready(Err(error)) => format!("! {error}"),
+                Poll::Pending => "wait".to_owned(),
+            }),
             _ => panic!("no such step: {step}"),
         }
         let waits = log.last().is_some_and(|last| last == "wait");
@@ -143,6 +150,31 @@ fn a_full_queue_waits_for_the_peer() {
 fn what_cannot_be_encoded_leaves_the_queue_as_it_was() {
     check("queue a, queue bad, flush", "2 queued, ! a line with a line break in it, ok, out a/");
     check("queue bad, flush", "! a line with a line break in it, ok");
+}
+
+#[test]
+fn a_flush_that_is_given_up_loses_nothing() {
+    check(
+        "room 1, queue a, queue bb, flush, flush, room 2, flush, room 9, flush, flush",
+        "2 queued, 5 queued, wait, out a, wait, wait, out /b, ok, out b/, ok",
+    );
+}
+
+#[test]
+fn a_send_that_is_given_up_is_unsent_or_leaves_whole() {
+    check("room 1, send a, room 9, flush, flush", "wait, out a, ok, out /, ok");
+    check(
+        "room 0, queue a, queue b, send c, room 9, flush, flush",
+        "2 queued, 4 queued, wait, ok, out a/b/, ok",
+    );
+}
+
+#[test]
+fn a_wait_for_a_frame_that_is_given_up_loses_nothing() {
+    check(
+        "next, next, in a, next, in a, next, in a/b, next, next, in /, next",
+        "wait, wait, wait, wait, aaa, wait, b",
+    );
 }
 
 #[test]
