@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use proptest::prelude::*;
 
-use super::mpsc::{Receiver, Sender, channel};
+use super::mpsc::{Receiver, Sender, Sink, channel};
 use super::{OneCore, Sharing, Threads};
 use crate::channel::{Closed, SendError, TrySendError};
 use crate::woken::Woken;
@@ -26,6 +26,8 @@ struct Play<F: Sharing + 'static> {
     count: Rc<()>,
     sender: Option<Sender<Value, F>>,
     sends: BTreeMap<char, Send>,
+    /// Sinks, and whether each has said that it is ready.
+    sinks: BTreeMap<char, (Sink<Value, F>, bool)>,
     receiver: Option<Receiver<Value, F>>,
 }
 
@@ -34,7 +36,15 @@ impl<F: Sharing + 'static> Play<F> {
         let (woken, (sender, receiver)) = (Woken::default(), channel(max));
         let wakers = ('a'..='z').map(|name| (name, woken.waker(name as usize))).collect();
         let (sender, receiver) = (Some(sender), Some(receiver));
-        Self { woken, wakers, count: Rc::new(()), sender, sends: BTreeMap::new(), receiver }
+        Self {
+            woken,
+            wakers,
+            count: Rc::new(()),
+            sender,
+            sends: BTreeMap::new(),
+            sinks: BTreeMap::new(),
+            receiver,
+        }
     }
 
     /// Does what the word says, and answers what came of it and who was woken.
@@ -85,6 +95,7 @@ impl<F: Sharing + 'static> Play<F> {
                 self.sends.remove(&char::from(*name));
                 String::new()
             }
+            (_, [name @ (b'x' | b'y'), act]) => self.act_on_sink(char::from(*name), *act),
             ("leave", _) => {
                 self.sender = None;
                 String::new()
@@ -117,6 +128,43 @@ impl<F: Sharing + 'static> Play<F> {
                 String::new()
             }
             other => panic!("what is {other:?}?"),
+        }
+    }
+}
+
+impl<F: Sharing + 'static> Play<F> {
+    /// Asks a sink whether it is ready (`?`), which makes it; gives it a value if it said so (`+`); closes it (`!`), or
+    /// drops it (`-`). To flush one is nothing.
+    fn act_on_sink(&mut self, name: char, act: u8) -> String {
+        if let (b'?', Some(sender), None) = (act, &self.sender, self.sinks.get(&name)) {
+            self.sinks.insert(name, (Sink::new(sender.clone()), false));
+        }
+        let Some((sink, is_ready)) = self.sinks.get_mut(&name) else { return String::new() };
+        match act {
+            b'?' => {
+                let asked = sink.poll_ready(&mut Context::from_waker(&self.wakers[&name]));
+                *is_ready = asked == Poll::Ready(Ok(()));
+                match asked {
+                    Poll::Ready(Ok(())) => format!("{name} ready"),
+                    Poll::Ready(Err(Closed)) => format!("{name} closed"),
+                    Poll::Pending => String::new(),
+                }
+            }
+            b'+' if std::mem::take(is_ready) => match sink.send((name, self.count.clone())) {
+                Ok(()) => format!("{name} sent"),
+                Err(Closed) => format!("{name} closed"),
+            },
+            b'+' => String::new(),
+            b'!' => {
+                sink.close();
+                *is_ready = false;
+                String::new()
+            }
+            b'-' => {
+                self.sinks.remove(&name);
+                String::new()
+            }
+            other => panic!("what is {name}{}?", char::from(other)),
         }
     }
 }
@@ -167,6 +215,29 @@ fn a_send_that_is_dropped_in_its_turn_passes_it_on() {
 fn a_receive_that_is_dropped_takes_nothing_and_is_not_woken() {
     check(1, "recv-, a, recv-", "a sent, got a");
     check(1, "recv, recv-, a, recv", "a sent, got a");
+}
+
+#[test]
+fn a_sink_that_is_ready_holds_a_place() {
+    check(1, "x?, try, a, x+, recv, a", "x ready, t full, x sent, got x !a, a sent");
+    check(1, "a, x?, b, recv, b, x?, x+, recv", "a sent, got a !x, x ready, x sent, got x !b");
+    check(2, "x?, x?, a, b, x+", "x ready, x ready, a sent, x sent");
+}
+
+#[test]
+fn a_sink_that_goes_gives_its_place_to_the_next() {
+    check(1, "x?, a, x!, a, x?", "x ready, !a, a sent, x closed");
+    check(1, "x?, y?, x-, y?, y+", "x ready, !y, y ready, y sent");
+    check(1, "a, x?, b, recv, x-, b", "a sent, got a !x, !b, b sent");
+    check(1, "a, x?, b, x!, recv, b", "a sent, got a !b, b sent");
+}
+
+#[test]
+fn a_sink_is_a_sender_until_it_is_closed() {
+    check(1, "x?, leave, recv, x+, recv, recv, x!, recv", "x ready, x sent !r, got x, !r, end");
+    check(1, "x?, close, x?, x+", "x ready, x closed");
+    check(1, "x?, go, x+, x?", "x ready, x closed, x closed");
+    check(1, "a, x?, go, x?", "a sent, !x, x closed");
 }
 
 #[test]
@@ -321,20 +392,32 @@ struct Model {
     places: Vec<(char, bool)>,
     /// Sends that have begun and not ended: each has a sender of its own.
     sends: Vec<char>,
+    /// How far each sink is that was made.
+    sinks: BTreeMap<char, Place>,
     has_sender: bool,
     has_receiver: bool,
     is_closed: bool,
     receiver_waits: Option<char>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// None is reserved; one may be waited for.
+    None,
+    Reserved,
+    /// The sink was closed.
+    Closed,
+}
+
 impl Model {
     fn new(max: usize) -> Self {
-        let (items, places, sends) = Default::default();
+        let (items, places, sends, sinks) = Default::default();
         Self {
             max,
             items,
             places,
             sends,
+            sinks,
             has_sender: true,
             has_receiver: true,
             is_closed: false,
@@ -343,7 +426,9 @@ impl Model {
     }
 
     fn has_place(&self) -> bool {
-        self.items.len() + self.places.iter().filter(|(_, is_promised)| *is_promised).count() < self.max
+        let promised = self.places.iter().filter(|(_, is_promised)| *is_promised).count();
+        let reserved = self.sinks.values().filter(|place| **place == Place::Reserved).count();
+        self.items.len() + promised + reserved < self.max
     }
 
     fn promise(&mut self) -> String {
@@ -369,7 +454,54 @@ impl Model {
 
     /// After a sender has gone.
     fn end(&mut self) -> String {
-        if self.has_sender || !self.sends.is_empty() { String::new() } else { self.wake_receiver() }
+        if self.has_any_sender() { String::new() } else { self.wake_receiver() }
+    }
+
+    fn has_any_sender(&self) -> bool {
+        let has_sink = self.sinks.values().any(|place| *place != Place::Closed);
+        self.has_sender || !self.sends.is_empty() || has_sink
+    }
+
+    fn act_on_sink(&mut self, name: char, act: u8) -> String {
+        if act == b'?' && self.has_sender {
+            self.sinks.entry(name).or_insert(Place::None);
+        }
+        let Some(&place) = self.sinks.get(&name) else { return String::new() };
+        match (act, place) {
+            (b'?', Place::Closed) => format!("{name} closed"),
+            (b'?', _) if self.is_closed => {
+                self.sinks.insert(name, Place::None);
+                format!("{name} closed")
+            }
+            (b'?', Place::Reserved) => format!("{name} ready"),
+            (b'?', Place::None) => {
+                let wait = self.places.iter().find(|wait| wait.0 == name).copied();
+                match wait {
+                    Some((_, false)) => return String::new(),
+                    None if !self.has_place() => {
+                        self.places.push((name, false));
+                        return String::new();
+                    }
+                    Some((_, true)) | None => {}
+                }
+                self.places.retain(|wait| wait.0 != name);
+                self.sinks.insert(name, Place::Reserved);
+                format!("{name} ready")
+            }
+            (b'+', Place::Reserved) => {
+                self.sinks.insert(name, Place::None);
+                if self.is_closed { format!("{name} closed") } else { self.push(name) }
+            }
+            (b'!' | b'-', _) => {
+                self.places.retain(|wait| wait.0 != name);
+                self.sinks.insert(name, Place::Closed);
+                if act == b'-' {
+                    self.sinks.remove(&name);
+                }
+                if place == Place::Closed { String::new() } else { self.promise() + &self.end() }
+            }
+            _ => String::new(),
+        }
     }
 
     fn close(&mut self) -> String {
@@ -420,6 +552,7 @@ impl Model {
                 self.places.retain(|place| place.0 != name);
                 self.promise() + &self.end()
             }
+            (_, [name @ (b'x' | b'y'), act]) => self.act_on_sink(char::from(*name), *act),
             ("leave", _) if !self.has_sender => String::new(),
             ("leave", _) => {
                 self.has_sender = false;
@@ -430,7 +563,7 @@ impl Model {
                 if let Some(name) = self.items.pop_front() {
                     return format!("got {name}") + &self.promise();
                 }
-                if self.is_closed || (!self.has_sender && self.sends.is_empty()) {
+                if self.is_closed || !self.has_any_sender() {
                     return "end".into();
                 }
                 match word {
@@ -472,6 +605,8 @@ fn word() -> impl Strategy<Value = &'static str> {
         6 => select(vec!["a", "b", "c", "d"]),
         3 => select(vec!["-a", "-b", "-c", "-d"]),
         3 => select(vec!["t", "try"]),
+        6 => select(vec!["x?", "x?", "x+", "y?", "y?", "y+"]),
+        1 => select(vec!["x!", "x-", "y!", "y-"]),
         9 => select(vec!["recv", "recv", "recv-", "try_recv", "tick_recv"]),
         1 => select(vec!["leave", "leave", "close", "go"]),
     ]
