@@ -52,6 +52,23 @@ pub(crate) struct Maker {
 }
 
 impl Letters {
+    /// Where to write; `None` when the reactor has ended.
+    fn open(&mut self) -> Option<&mut Self> {
+        (!self.closed).then_some(self)
+    }
+
+    /// Takes what is there.
+    fn take(&mut self) -> Self {
+        let closed = self.closed;
+        mem::replace(self, Self { closed, ..Self::default() })
+    }
+
+    /// Takes what is there, and nothing is written any more.
+    fn close(&mut self) -> Self {
+        self.closed = true;
+        self.take()
+    }
+
     /// Drops them, each whatever the others do: what a maker has with it is anybody's, and may panic when it is dropped.
     /// That is told as a panic of the maker would be.
     pub(crate) fn forget(self) {
@@ -99,8 +116,8 @@ impl Inbox {
     /// A foreign thread wakes a task. Forgotten when the reactor has ended, as the task then has too.
     pub(crate) fn wake(&self, task: TaskId) {
         let mut letters = self.lock();
-        if !letters.closed {
-            letters.wakes.push(task);
+        if let Some(open) = letters.open() {
+            open.wakes.push(task);
             self.post(letters);
         }
     }
@@ -108,10 +125,8 @@ impl Inbox {
     /// A foreign thread sends what makes a task; given back when the reactor has ended.
     pub(crate) fn send(&self, maker: Maker) -> Result<(), Maker> {
         let mut letters = self.lock();
-        if letters.closed {
-            return Err(maker);
-        }
-        letters.makers.push(maker);
+        let Some(open) = letters.open() else { return Err(maker) };
+        open.makers.push(maker);
         self.post(letters);
         Ok(())
     }
@@ -119,8 +134,8 @@ impl Inbox {
     /// Another core left something for a source. Forgotten when the reactor has ended, as the source then has too.
     pub(crate) fn make_ready(&self, source: Token) {
         let mut letters = self.lock();
-        if !letters.closed {
-            letters.ready.push(source);
+        if let Some(open) = letters.open() {
+            open.ready.push(source);
             self.post(letters);
         }
     }
@@ -128,10 +143,8 @@ impl Inbox {
     /// Another core's loop has failed, by this panic. Given back when the reactor has ended.
     pub(crate) fn fail(&self, payload: Box<dyn Any + Send>) -> Result<(), Box<dyn Any + Send>> {
         let mut letters = self.lock();
-        if letters.closed || letters.fault.is_some() {
-            return Err(payload);
-        }
-        letters.fault = Some(payload);
+        let Some(open) = letters.open().filter(|open| open.fault.is_none()) else { return Err(payload) };
+        open.fault = Some(payload);
         self.post(letters);
         Ok(())
     }
@@ -143,9 +156,8 @@ impl Inbox {
         }
         self.presence.bell.answer();
         let mut letters = self.lock();
-        let closed = letters.closed;
         self.unread.set(0);
-        Some(mem::replace(&mut *letters, Letters { closed, ..Letters::default() }))
+        Some(letters.take())
     }
 
     /// Whether there is a letter.
@@ -187,9 +199,8 @@ impl Inbox {
     /// [forgotten](Letters::forget).
     pub(crate) fn close(&self) -> Letters {
         let mut letters = self.lock();
-        letters.closed = true;
         self.unread.set(0);
-        mem::replace(&mut *letters, Letters { closed: true, ..Letters::default() })
+        letters.close()
     }
 
     /// A letter was written.
@@ -221,6 +232,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::bell::Bell;
     use crate::driver::hand::Hand;
     use crate::{Config, CoreId, Reactor, channel, spawn, spawn_on, yield_now};
 
@@ -242,6 +254,41 @@ mod tests {
             assert_eq!(LOCKS.get(), 0);
             spawn_on(CoreId::current(), || async {}).await.unwrap();
             assert_eq!(LOCKS.get(), 2, "to write a letter, and to read it");
+        });
+    }
+
+    /// The lock and the bell are a model's, what is done under the one and when the other is rung is as above.
+    #[test]
+    fn a_maker_is_run_or_comes_back_whenever_the_reactor_ends() {
+        use crate::atomics::modelled::model;
+        model(Some(3), || {
+            let letters = loom::sync::Arc::new(loom::sync::Mutex::new(Letters::default()));
+            let bell = loom::sync::Arc::new(Bell::<loom::sync::atomic::AtomicBool>::new());
+            let run = Arc::new(AtomicUsize::new(0));
+            let writers = [(); 2].map(|()| {
+                let (letters, bell, run) = (letters.clone(), bell.clone(), run.clone());
+                loom::thread::spawn(move || {
+                    let make = Box::new(move || {
+                        run.fetch_add(1, Ordering::Relaxed);
+                    });
+                    let mut letters = letters.lock().unwrap();
+                    let Some(open) = letters.open() else { return 1 };
+                    open.makers.push(Maker { make, place: Location::caller() });
+                    drop(letters);
+                    let _nobody_sleeps = bell.ring();
+                    0
+                })
+            });
+            // A turn, and the end.
+            if bell.has_rung() {
+                bell.answer();
+                let taken = letters.lock().unwrap().take();
+                taken.makers.into_iter().for_each(|maker| (maker.make)());
+            }
+            let forgotten = letters.lock().unwrap().close().makers.len();
+            let given_back: usize = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
+            assert_eq!(run.load(Ordering::Relaxed) + forgotten + given_back, 2);
+            assert!(letters.lock().unwrap().makers.is_empty(), "nobody would ever see it");
         });
     }
 
