@@ -78,6 +78,20 @@
 //! To swap a context is a few stores, and to narrow a deadline allocates nothing. A trace is one allocation, a user's
 //! value two or three. To read the deadline is to load a word, and a user's value is found by an index.
 //!
+//! A program that never uses it pays for a look, at each spawn, whether there is anything to inherit; and what Ekiden's own
+//! limits narrow of the deadline. In instructions of user space, an operation:
+//!
+//! | scenario | with contexts | without | share |
+//! |---|---:|---:|---:|
+//! | `echo`, in memory | 1,194 | 1,195 | none |
+//! | `echo_system`, over loopback | 2,290 | 2,292 | none |
+//! | `http`, a server that limits each call | 7,454 | 7,444 | 0.1 % |
+//! | `spawn_join_one`, to spawn and join a task | 1,087 | 1,081 | 0.6 % |
+//!
+//! Measured with callgrind by the scenarios of `bench/guard`, none of which uses a context, as they are and with `narrow`,
+//! `deadline` and the look of `spawn` taken out of `current`; on x86-64 in November 2026. A difference of two or three is
+//! how the compiler lays code out.
+//!
 //! In reading order: `value` is a [`Context`], `current` the one that is in effect, `scope` how it comes to be,
 //! `limit` a deadline that is kept, `key` are users' values, `trace` whose work it is.
 
