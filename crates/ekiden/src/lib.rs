@@ -257,12 +257,12 @@ pub use ekiden_http as http;
 
 pub use ekiden_middleware::{ConcurrencyLimit, MiddlewareExt, Timeout};
 pub use ekiden_reactor::{
-    Blocking, BlockingError, ChildError, Config, CoreId, Elapsed, FileLimit, Handle, Instant, Interval,
-    JoinError, JoinHandle, Latch, OnLostPanic, Reactor, RemoteHandle, Runtime, Signal, Signals, Sleep,
-    Source, Task, TaskGroup, Tick, blocking, buffer, channel, context, cores, driver, entropy, fs, inspect,
-    interval, is_shutting_down, net, notice, on_every_core, process, request_shutdown, run, schedule,
-    shutdown, signals, sleep, sleep_until, spawn, spawn_named, spawn_on, stdio, sync, timeout, timeout_at,
-    wall_clock, yield_now,
+    AbortHandle, Blocking, BlockingError, ChildError, Config, CoreId, Elapsed, FileLimit, Handle, Instant,
+    Interval, JoinError, JoinHandle, Latch, OnLostPanic, Reactor, RemoteHandle, Runtime, Signal, Signals,
+    Sleep, Source, Task, TaskGroup, Tick, blocking, buffer, channel, context, cores, driver, entropy, fs,
+    inspect, interval, is_shutting_down, net, notice, on_every_core, process, request_shutdown, run,
+    schedule, shutdown, signals, sleep, sleep_until, spawn, spawn_named, spawn_on, stdio, sync, timeout,
+    timeout_at, wall_clock, yield_now,
 };
 pub use ekiden_service::{
     Begun, BoxService, Expired, Failure, Fault, Refused, Service, ServiceExt, ServiceFn, Status, service_fn,

@@ -213,7 +213,8 @@ pub use runtime::{CoreId, CoreIds, CoreSeat, FileLimit, NewCore, Runtime, cores,
 pub use shutdown::{Shutdown, is_shutting_down, request_shutdown, shutdown};
 pub use signals::{Signals, signals};
 pub use task::{
-    ChildError, JoinError, JoinHandle, Task, TaskGroup, Tick, schedule, spawn, spawn_named, yield_now,
+    AbortHandle, ChildError, JoinError, JoinHandle, Task, TaskGroup, Tick, schedule, spawn, spawn_named,
+    yield_now,
 };
 pub use time::{
     Elapsed, Instant, Interval, Sleep, interval, sleep, sleep_until, timeout, timeout_at, wall_clock,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use ekiden_reactor::{Instant, JoinHandle, Latch, notice, spawn_named};
+use ekiden_reactor::{AbortHandle, Instant, Latch, notice, spawn_named};
 
 use super::drain::Drain;
 use super::handle::{Drained, Serving};
@@ -16,8 +16,9 @@ use crate::slots::Slots;
 
 /// A server's connections, and how far its end has come.
 pub(super) struct State {
-    /// The tasks of the open connections; `None` for the moment before a task is there.
-    connections: RefCell<Slots<Option<JoinHandle<()>>>>,
+    /// What ends the tasks of the open connections; `None` for the moment before a task is there. Nobody waits for their
+    /// results, so a panic of one is the operator's to know.
+    connections: RefCell<Slots<Option<AbortHandle>>>,
     /// The accepting task, when it waits for a connection to close or for a deadline to be set.
     waiting: Cell<Option<Waker>>,
     pub(super) drain: Drain,
@@ -142,7 +143,7 @@ impl Open {
     pub(super) fn start<F: Future<Output = ()> + 'static>(self, connection: impl FnOnce(Self) -> F) {
         let (state, place) = (self.state.clone(), self.place());
         let task = spawn_named("connection", connection(self));
-        *state.connections.borrow_mut().get_mut(place) = Some(task);
+        *state.connections.borrow_mut().get_mut(place) = Some(task.abort_handle());
     }
 
     /// It came to its own end.
@@ -165,12 +166,10 @@ impl Drop for Open {
     fn drop(&mut self) {
         let how = if self.has_ended { "has ended" } else { "is dropped before its end" };
         notice::debug("connection", format_args!("{self} {how}"));
-        let task = self.state.connections.borrow_mut().remove(self.place());
+        self.state.connections.borrow_mut().remove(self.place());
         if !self.has_ended && !self.state.is_aborting.get() {
             self.state.count_panic();
         }
-        // With the handle gone, a panic of the connection is the operator's to know.
-        drop(task);
         self.state.wake();
     }
 }

@@ -81,14 +81,8 @@ impl<F: Future, R: Report<F::Output>> Underway<F, R> {
 impl<F: Future, R: Report<F::Output>> Run for Underway<F, R> {
     fn run(mut self: Pin<&mut Self>, cx: &mut Context<'_>, origin: OriginId) -> bool {
         let mut this = self.as_mut().project();
-        if let Some(outcome) = this.outcome {
-            if outcome.is_aborted() {
-                self.cancel(origin);
-                return true;
-            }
-            if !outcome.is_awaited() {
-                *this.outcome = None;
-            }
+        if this.outcome.as_ref().is_some_and(|outcome| !outcome.is_awaited()) {
+            *this.outcome = None;
         }
         let Some(future) = this.future.as_mut().as_pin_mut() else { return true };
         // The future is not used again after a panic, so nobody sees what it left half done in itself; what it

@@ -27,11 +27,20 @@ pub struct JoinHandle<T> {
     entry: Rc<Entry>,
 }
 
+/// Ends a task, and neither waits for it nor keeps its result: from [`JoinHandle::abort_handle`].
+///
+/// Dropping it does nothing. With the [`JoinHandle`] gone, the task is detached all the same.
+#[derive(Clone)]
+pub struct AbortHandle {
+    entry: Rc<Entry>,
+    /// Of the task: its entry may be another's later.
+    number: u32,
+}
+
 /// What becomes of a task, from its job to its handle.
 pub(crate) struct Outcome<T> {
     state: RefCell<State<T>>,
     joiner: Cell<Option<Waker>>,
-    is_aborted: Cell<bool>,
     /// Told of a result for which nobody waits.
     report: fn(&T, OriginId),
     origin: OriginId,
@@ -52,9 +61,26 @@ impl<T> JoinHandle<T> {
     /// aborted. Nothing happens if the task has ended already.
     pub fn abort(&self) {
         if !self.is_finished() {
-            self.outcome.is_aborted.set(true);
-            self.entry.waker.wake_by_ref();
+            self.entry.abort();
         }
+    }
+
+    /// A handle that can only end the task, for whoever does not wait for its result.
+    ///
+    /// ```
+    /// use ekiden_reactor::{run, spawn};
+    ///
+    /// run(async {
+    ///     let forever = spawn(std::future::pending::<()>());
+    ///     let end = forever.abort_handle();
+    ///     end.abort();
+    ///     assert!(forever.await.unwrap_err().is_aborted());
+    ///     assert!(end.is_finished());
+    /// });
+    /// ```
+    #[must_use]
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle { number: self.entry.account.number(), entry: self.entry.clone() }
     }
 
     /// Whether the task has ended.
@@ -118,19 +144,36 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
+impl AbortHandle {
+    /// Ends the task: its future is dropped at the reactor's next turn. Nothing happens if it has ended already.
+    pub fn abort(&self) {
+        if !self.is_finished() {
+            self.entry.abort();
+        }
+    }
+
+    /// Whether the task has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.entry.has_ended() || self.entry.account.number() != self.number
+    }
+}
+
+impl fmt::Debug for AbortHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortHandle").field("is_finished", &self.is_finished()).finish_non_exhaustive()
+    }
+}
+
 impl<T> Outcome<T> {
     pub(super) fn new(origin: OriginId, report: fn(&T, OriginId)) -> Self {
-        let (state, joiner, is_aborted) = (RefCell::new(State::Pending), Cell::new(None), Cell::new(false));
-        Self { state, joiner, is_aborted, report, origin }
+        let (state, joiner) = (RefCell::new(State::Pending), Cell::new(None));
+        Self { state, joiner, report, origin }
     }
 
     /// Whether there is still a handle. To be asked by the job, which is the other who has this.
     pub(super) fn is_awaited(self: &Rc<Self>) -> bool {
         Rc::strong_count(self) > 1
-    }
-
-    pub(super) fn is_aborted(&self) -> bool {
-        self.is_aborted.get()
     }
 
     /// The task has ended.

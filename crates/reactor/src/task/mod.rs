@@ -34,7 +34,7 @@ use crate::core;
 
 pub use budget::{REQUEST_COST, poll_proceed};
 pub use group::{ChildError, TaskGroup};
-pub use join::JoinHandle;
+pub use join::{AbortHandle, JoinHandle};
 pub use join_error::JoinError;
 pub use tick::{Task, Tick};
 

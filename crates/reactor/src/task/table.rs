@@ -57,6 +57,9 @@ pub(crate) struct Entry {
     /// Kept apart from `waker` to see whether anybody else holds one.
     shared: Arc<TaskWaker>,
     queued: Cell<Queued>,
+    /// It is to be dropped instead of being polled again.
+    is_aborted: Cell<bool>,
+    has_ended: Cell<bool>,
     pub(crate) account: Account,
     /// Elsewhere while it runs, and `None` when it has ended.
     job: Cell<Option<Job>>,
@@ -143,6 +146,8 @@ impl TaskTable {
             _ => Rc::new(Entry::new(self.next_id(slot), self.home, self.inbox.clone())),
         };
         entry.job.set(Some(job));
+        entry.is_aborted.set(false);
+        entry.has_ended.set(false);
         entry.account.open(self.birth(origin));
         vacant.insert(entry.clone());
         entry
@@ -254,8 +259,13 @@ impl TaskTable {
     /// Runs a task until it waits or ends.
     pub(crate) fn run(&self, core: &Core, entry: Rc<Entry>) {
         let Some(mut job) = entry.job.take() else { return };
-        let origin = entry.account.origin();
-        let (entry, ended) = self.turn_of(core, entry, |cx| job.as_mut().run(cx, origin));
+        let (origin, is_aborted) = (entry.account.origin(), entry.is_aborted.get());
+        let (entry, ended) = self.turn_of(core, entry, |cx| {
+            if is_aborted {
+                job.as_mut().cancel(origin);
+            }
+            is_aborted || job.as_mut().run(cx, origin)
+        });
         if ended {
             self.remove(&entry, job);
         } else {
@@ -329,6 +339,7 @@ impl TaskTable {
     }
 
     fn remove(&self, entry: &Rc<Entry>, job: Job) {
+        entry.has_ended.set(true);
         self.entries.borrow_mut().try_remove(entry.id().slot as usize);
         drop(job);
         // A waker that is still somewhere, or a wake-up that is still queued, must never reach the next task here.
@@ -350,6 +361,7 @@ impl TaskTable {
                 return;
             }
             for (_, entry) in entries {
+                entry.has_ended.set(true);
                 if let Some(mut job) = entry.job.take() {
                     job.as_mut().cancel(entry.account.origin());
                 }
@@ -443,6 +455,8 @@ impl Entry {
             waker: Waker::from(shared.clone()),
             shared,
             queued: Cell::new(Queued::No),
+            is_aborted: Cell::new(false),
+            has_ended: Cell::new(false),
             account: Account::default(),
             job: Cell::default(),
         }
@@ -450,6 +464,18 @@ impl Entry {
 
     pub(crate) fn is_main(&self) -> bool {
         self.id().slot == MAIN
+    }
+
+    /// Ends its task, unless that has ended: its future is dropped in the next turn.
+    pub(super) fn abort(&self) {
+        if !self.has_ended.get() {
+            self.is_aborted.set(true);
+            self.waker.wake_by_ref();
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.get()
     }
 
     fn id(&self) -> TaskId {

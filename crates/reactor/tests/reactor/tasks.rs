@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use ekiden_reactor::driver::hand::Hand;
-use ekiden_reactor::{Config, Reactor, inspect, run, spawn, yield_now};
+use ekiden_reactor::{AbortHandle, Config, Reactor, channel, inspect, run, spawn, yield_now};
 use futures_util::FutureExt as _;
 
 /// Sets a flag when it is dropped.
@@ -121,6 +121,46 @@ fn a_handle_kept_beyond_the_end_never_aborts_the_task_that_got_the_place() {
         first.abort();
         yield_now().await;
         assert_eq!(second.await.unwrap(), "whole");
+    });
+}
+
+#[test]
+fn an_abort_handle_ends_its_task_and_no_other() {
+    run(async {
+        let first = spawn(async {}).abort_handle();
+        yield_now().await;
+        assert!(first.is_finished());
+        let dropped = Rc::new(Cell::new(false));
+        let guard = Dropped(dropped.clone());
+        let second = spawn(async move {
+            let _guard = guard;
+            pending::<()>().await;
+        })
+        .abort_handle();
+        first.abort();
+        yield_now().await;
+        yield_now().await;
+        assert!(!second.is_finished() && !dropped.get(), "although it has the other's place");
+        second.clone().abort();
+        yield_now().await;
+        assert!(second.is_finished() && dropped.get());
+        second.abort();
+    });
+}
+
+#[test]
+fn a_task_may_abort_itself() {
+    run(async {
+        let (sender, receiver) = channel::oneshot::channel();
+        let task = spawn(async move {
+            let own: AbortHandle = receiver.await.unwrap();
+            own.abort();
+            assert!(!own.is_finished());
+            yield_now().await;
+            unreachable!("it was to be dropped");
+        });
+        drop(sender.send(task.abort_handle()));
+        assert!(task.await.unwrap_err().is_aborted());
     });
 }
 
