@@ -195,8 +195,11 @@ const TARGETS: &[Target] = &[
         case: "two threads",
         measure: Against("ekiden", "one thread", CpuMicros),
         at_most: 1.05,
-        why: "not explained yet: server and load share two cores here, but tokio's second thread costs 1.06 by the same \
-              measure",
+        why: "the second reactor costs nothing by itself, but sleeping does: on another machine of two cores the CPU of a \
+              request was 2.2 µs and 2.9 µs for each time that a thread slept, by one line for one reactor and for two. \
+              The load takes one of the cores in a closed loop. A single reactor is hardly ever done with it: it sleeps 0.02 \
+              times a request and takes 40 events in a turn. Of two each has time, and they sleep 0.10 times, 0.17 if they do \
+              not spin before. Asked at the same pace, 25,000 to 100,000 times a second, two took 0.93 to 1.07 of what one did",
     },
     Target {
         what: "hello built from nothing: time against axum's",

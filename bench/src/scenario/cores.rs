@@ -15,12 +15,13 @@ use crate::rounds::Rounds;
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     name: "cores",
-    about: "Echo of 64 B by one thread and by two, over 64 connections, with server and load on whatever cores the kernel \
-            gives them: on a machine with two cores the load takes from the server, so look at the CPU of a request. \
-            *Busiest* is the share of the busiest thread in what all used of the processor. Then two threads, loaded \
-            unevenly: of 64 connections every fourth asks for 200 µs of work in each request, at a pace that keeps a core \
-            busy to four fifths, and the latency is that of the others. Connections were opened one after the other, so \
-            to runtimes that place them by turns and leave them there the heavy ones are all on one core.",
+    about: "Echo of 64 B by one thread and by two, over 64 connections, with the server on whatever cores the kernel gives it \
+            and the load on the second: on a machine with two cores the load takes from the server, so look at the CPU of \
+            a request, which is more for a server that has time to sleep. *Busiest* is the share of the busiest thread in \
+            what all used of the processor. Then two threads, loaded unevenly: of 64 connections every fourth asks for \
+            200 µs of work in each request, at a pace that keeps a core busy to four fifths, and the latency is that of \
+            the others. Connections were opened one after the other, so to runtimes that place them by turns and leave \
+            them there the heavy ones are all on one core.",
     kinds: &["echo", "cores"],
     programs: &[],
     run,
