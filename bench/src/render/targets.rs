@@ -96,7 +96,7 @@ const TARGETS: &[Target] = &[
         measure: Of("ekiden", Bytes),
         at_most: 450.0,
         why: "in safe code a task takes 340 without anything in it (its place and account, its waker, its future's box and \
-              its result), a source 140, a place at the server 64; the rest is the future of the echo, 152, of which \
+              its result), a source 140, a place at the server 56; the rest is the future of the echo, 152, of which \
               40 are the stream, 24 the codec and 40 the frame that it waits to send",
     },
     Target {

@@ -97,6 +97,13 @@ mod tests {
         }
     }
 
+    /// A server has one for each connection, a client of pipelines for each call.
+    #[test]
+    fn a_place_is_a_word_more_than_a_handle_of_a_task() {
+        let place = size_of::<Slot<Option<ekiden_reactor::AbortHandle>>>();
+        assert!(place <= 24, "{place}");
+    }
+
     proptest! {
         #[test]
         fn what_is_put_in_is_there_until_it_is_removed(

@@ -77,7 +77,7 @@ impl Config {
     ///
     /// # Memory
     ///
-    /// Besides its task and its socket, an idle connection holds its future, and 64 bytes here. An async function keeps
+    /// Besides its task and its socket, an idle connection holds its future, and 56 bytes here. An async function keeps
     /// its arguments for as long as it runs, beside whatever it makes of them. Where idle connections are many, make a
     /// [`Transport`](crate::Transport) of the stream in a plain function that returns an `async move` block around it:
     /// then the stream is kept once.
