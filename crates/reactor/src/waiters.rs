@@ -190,7 +190,6 @@ impl Waiters {
     }
 
     /// Ends a keyed wait and says how far it had come. Drop the waker when nothing is borrowed.
-    #[inline]
     #[must_use = "one that was chosen passes it on; dropping a waker can come back to whoever holds this"]
     pub(crate) fn remove(&mut self, key: Key) -> (Progress, Option<Waker>) {
         if self.first.key == key.0.get() { self.first.end_keyed() } else { self.remove_of_more(key) }
