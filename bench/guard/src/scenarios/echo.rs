@@ -6,7 +6,7 @@ use ekiden::net::{TcpListener, TcpStream};
 use ekiden::proto::server;
 use ekiden::spawn;
 
-use crate::world;
+use crate::world::{self, slow};
 
 const MESSAGE: [u8; 64] = [b'e'; 64];
 
@@ -31,7 +31,7 @@ pub(super) fn in_memory(count: u64) {
 
 /// On the system's driver: what the selector and the sockets cost is in it.
 pub(super) fn over_loopback(count: u64) {
-    let bounced: io::Result<()> = ekiden::run(async {
+    let bounced: io::Result<()> = slow::run(async {
         let listener = TcpListener::bind(([127, 0, 0, 1], 0)).await?;
         let stream = TcpStream::connect(listener.local_addr()?).await?;
         let (accepted, _) = listener.accept().await?;

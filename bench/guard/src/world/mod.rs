@@ -8,9 +8,11 @@
 //! ```
 //!
 //! What is counted is the production code down to the driver; the driver's own instructions, which are few, stand in
-//! for those of the system's. It makes no system call.
+//! for those of the system's. It makes no system call. Where the system's are to be counted, the world is the system on a
+//! `slow` clock.
 
 mod wire;
+pub(crate) mod slow;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
