@@ -173,7 +173,7 @@ impl<T: 'static> TaskGroup<T> {
     ///
     /// Dropping the future loses nothing: the results are in the group until all are there.
     pub async fn join_all(&mut self) -> Vec<Result<T, JoinError>> {
-        poll_fn(|cx| self.poll_all_ended(cx, |_| false)).await;
+        self.await_all_ended(|_| false).await;
         self.results.drain(..).map(|outcome| outcome.result).collect()
     }
 
@@ -215,24 +215,26 @@ impl<T: 'static> TaskGroup<T> {
         }
     }
 
-    /// Waits until no child runs, and keeps the results. A failure aborts the others.
-    fn poll_all_ended(
-        &mut self,
-        cx: &mut Context<'_>,
-        is_failure: fn(&Result<T, JoinError>) -> bool,
-    ) -> Poll<()> {
-        if self.results.iter().any(|outcome| is_failure(&outcome.result)) {
+    /// Waits until no child runs, and keeps the results. The first failure aborts the others, who then fail too; so each
+    /// child is looked at once, also where there are very many.
+    async fn await_all_ended(&mut self, is_failure: fn(&Result<T, JoinError>) -> bool) {
+        let mut has_failed = self.results.iter().any(|outcome| is_failure(&outcome.result));
+        if has_failed {
             self.abort();
         }
-        while !self.children.is_empty() {
-            ready!(poll_budget(cx));
-            let outcome = ready!(self.poll_ended(Some(cx.waker())));
-            if is_failure(&outcome.result) {
-                self.abort();
+        poll_fn(|cx| {
+            while !self.children.is_empty() {
+                ready!(poll_budget(cx));
+                let outcome = ready!(self.poll_ended(Some(cx.waker())));
+                if !has_failed && is_failure(&outcome.result) {
+                    has_failed = true;
+                    self.abort();
+                }
+                self.results.push_back(outcome);
             }
-            self.results.push_back(outcome);
-        }
-        Poll::Ready(())
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// The result of a child that has ended, out of its handle.
@@ -284,7 +286,7 @@ impl<T: 'static, E: 'static> TaskGroup<Result<T, E>> {
     /// The first failure. Those that came after it are dropped, and of the panics among them the operator is told;
     /// who wants them all takes them by [`join_next`](Self::join_next).
     pub async fn try_join_all(&mut self) -> Result<Vec<T>, ChildError<E>> {
-        poll_fn(|cx| self.poll_all_ended(cx, |result| !matches!(result, Ok(Ok(_))))).await;
+        self.await_all_ended(|result| !matches!(result, Ok(Ok(_)))).await;
         let mut values = Vec::with_capacity(self.results.len());
         while let Some(outcome) = self.results.pop_front() {
             let error = match outcome.result {
@@ -432,5 +434,54 @@ impl Drop for Ended {
         if let Some(owner) = owner {
             owner.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{run, spawn, yield_now};
+
+    thread_local!(static LOOKS: Cell<usize> = const { Cell::new(0) });
+
+    fn is_failure(result: &Result<u32, JoinError>) -> bool {
+        LOOKS.set(LOOKS.get() + 1);
+        result.is_err()
+    }
+
+    /// How often the results of a hundred children are looked at, who end one by one, the first so many of them well.
+    fn looks(well: u32) -> usize {
+        LOOKS.set(0);
+        run(async {
+            let mut group = TaskGroup::new(100);
+            for number in 0..100 {
+                let child = async move {
+                    for _ in 0..number {
+                        yield_now().await;
+                    }
+                    assert!(number < well, "a child of the test panics");
+                    number
+                };
+                group.spawn(child).await.unwrap();
+            }
+            spawn(async move {
+                group.await_all_ended(is_failure).await;
+                assert_eq!(
+                    group.join_all().await.iter().filter(|result| result.is_ok()).count(),
+                    well as usize
+                );
+            })
+            .await
+            .unwrap();
+        });
+        LOOKS.get()
+    }
+
+    #[test]
+    fn each_result_is_looked_at_once_and_none_after_a_failure() {
+        assert_eq!(looks(100), 100);
+        assert_eq!(looks(5), 6);
     }
 }
