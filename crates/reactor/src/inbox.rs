@@ -122,6 +122,11 @@ impl Inbox {
         }
     }
 
+    /// Whether a foreign thread has woken a task, and the reactor has not heard of it.
+    pub(crate) fn has_woken(&self, task: TaskId) -> bool {
+        self.lock().wakes.contains(&task)
+    }
+
     /// A foreign thread sends what makes a task; given back when the reactor has ended.
     pub(crate) fn send(&self, maker: Maker) -> Result<(), Maker> {
         let mut letters = self.lock();

@@ -106,19 +106,20 @@ pub(super) fn list(core: &Core) -> Vec<TaskInfo> {
     let mut tasks = Vec::with_capacity(core.tasks.len() + 1);
     let (mut by_waker, mut by_number, mut joins) = (HashMap::new(), HashMap::new(), Vec::new());
     core.tasks.each(|entry, is_running| {
-        let state = match () {
-            () if is_running => TaskState::Running,
-            () if entry.is_queued() => TaskState::Ready,
-            () if entry.is_expected() => TaskState::Waiting,
-            () => TaskState::Stuck,
+        let (statement, turn_began) = (entry.account.statement(), core.turn_began.get().as_nanos());
+        let (state, since) = match () {
+            () if is_running => (TaskState::Running, turn_began),
+            () if entry.is_queued() => (TaskState::Ready, statement.since),
+            () if entry.is_expected() => (TaskState::Waiting, statement.since),
+            () if core.tasks.is_woken_from_elsewhere(entry) => (TaskState::Ready, turn_began),
+            () => (TaskState::Stuck, statement.since),
         };
-        let statement = entry.account.statement();
         by_waker.insert(entry.waker_data(), tasks.len());
         by_number.insert(statement.birth.number, tasks.len());
         if let Some(joiner) = entry.joiner_data() {
             joins.push((joiner, tasks.len()));
         }
-        tasks.push(TaskInfo::new(core, now, &statement, state));
+        tasks.push(TaskInfo::new(core, now, &statement, (state, since)));
     });
     let find =
         |waker: *const (), number: u32| by_waker.get(&waker).or_else(|| by_number.get(&number)).copied();
@@ -171,13 +172,11 @@ pub(super) fn list(core: &Core) -> Vec<TaskInfo> {
 }
 
 impl TaskInfo {
-    fn new(core: &Core, now: u64, statement: &Statement, state: TaskState) -> Self {
+    fn new(core: &Core, now: u64, statement: &Statement, (state, since): (TaskState, u64)) -> Self {
         let Statement { birth, polls, untimed_polls, timed_nanos, doubt_nanos, longest, .. } = *statement;
         let timing = &core.timing;
         let estimate = timing.estimate(untimed_polls);
         let longest_untimed = if untimed_polls > 0 { timing.longest_untimed() } else { 0 };
-        let since =
-            if state == TaskState::Running { core.turn_began.get().as_nanos() } else { statement.since };
         Self {
             id: birth.number,
             spawned: birth.origin.known().into(),

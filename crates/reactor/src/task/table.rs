@@ -434,13 +434,19 @@ impl TaskTable {
         notice(Level::Warning, "shutdown", text);
     }
 
+    /// Whether a task that [nobody is expected](Entry::is_expected) to wake was woken by another thread a moment ago: then
+    /// the waker is gone, and the word of it has not been read. To be asked after that, so that no word is missed.
+    pub(crate) fn is_woken_from_elsewhere(&self, entry: &Entry) -> bool {
+        self.inbox.has_woken(entry.id())
+    }
+
     /// A tick of the running task said that it waits, and had asked nothing that was not ready.
     ///
     /// Something that it asked before may still hold its waker. If nothing does, it will never run again.
     pub(super) fn report_idle_tick(&self) {
         let running = self.running.borrow();
         let Some(entry) = running.as_ref() else { return };
-        if !entry.is_main() && !entry.is_expected() {
+        if !entry.is_main() && !entry.is_expected() && !self.is_woken_from_elsewhere(entry) {
             let origin = entry.account.origin().known();
             let says = "says that it waits for something, and asked nothing: it never ends";
             notice(Level::Error, "task", format_args!("{origin}, {says}"));

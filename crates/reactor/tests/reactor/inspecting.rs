@@ -361,6 +361,21 @@ fn a_task_that_nobody_can_wake_is_stuck() {
 }
 
 #[test]
+fn a_task_that_another_thread_has_just_woken_is_ready_and_not_stuck() {
+    run(async {
+        let (sender, receiver) = sync::oneshot::channel::<()>();
+        let told = spawn_named("told", receiver);
+        yield_now().await;
+        assert_eq!(task("told").state, TaskState::Waiting);
+        // The waker has been used up, and this core has not read of it.
+        thread::scope(|scope| scope.spawn(move || sender.send(())).join()).unwrap().unwrap();
+        let listed = task("told");
+        assert_eq!((listed.state, listed.since), (TaskState::Ready, Duration::ZERO));
+        told.await.unwrap().unwrap();
+    });
+}
+
+#[test]
 fn a_task_has_a_parent_an_age_and_a_place() {
     let (hand, clock) = Hand::new().unwrap();
     Reactor::with_driver(Config::default(), hand).run(async {

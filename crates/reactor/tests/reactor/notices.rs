@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::future::pending;
 use std::io;
 use std::rc::Rc;
+use std::thread;
 use std::time::Duration;
 
 use ekiden_reactor::{
     Config, Reactor, Sleep, Task, Tick, inspect, request_shutdown, run, schedule, sleep, spawn, spawn_named,
-    yield_now,
+    sync, yield_now,
 };
 
 /// Runs a test and returns the notices that it caused, each without the place.
@@ -104,6 +105,30 @@ fn a_tick_that_waits_for_what_it_asked_before_is_not_told() {
         drop(schedule(Patient(sleep(Duration::from_secs(60)), false)));
         yield_now().await;
         yield_now().await;
+    });
+    assert_eq!(told, [""; 0]);
+}
+
+#[test]
+fn a_tick_that_another_thread_wakes_meanwhile_is_not_told() {
+    /// Asks the first time; the second time the answer comes while it looks elsewhere.
+    struct Distracted(Option<sync::oneshot::Sender<()>>, sync::oneshot::Receiver<()>, u32);
+    impl Task for Distracted {
+        fn tick(&mut self) -> io::Result<Tick> {
+            self.2 += 1;
+            if self.2 == 2
+                && let Some(sender) = self.0.take()
+            {
+                thread::scope(|scope| scope.spawn(move || sender.send(())).join()).unwrap().unwrap();
+                return Ok(Tick::WouldBlock);
+            }
+            let answer = self.1.try_recv().map_err(io::Error::other)?;
+            Ok(answer.map_or(Tick::Yield, |()| Tick::Final))
+        }
+    }
+    let told = notices(async || {
+        let (sender, receiver) = sync::oneshot::channel();
+        schedule(Distracted(Some(sender), receiver, 0)).await.unwrap().unwrap();
     });
     assert_eq!(told, [""; 0]);
 }
