@@ -5,6 +5,7 @@
 //! lives and dies on the thread of its reactor.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -63,6 +64,15 @@ impl Letters {
         mem::replace(self, Self { closed, ..Self::default() })
     }
 
+    /// Keeps one of each, in the order in which they came first, and makes room for as many again: so a core that is held
+    /// while others wake its tasks again and again costs no more memory than it has tasks.
+    #[cold]
+    fn forget_repeated_wakes(&mut self) {
+        let mut seen = HashSet::with_capacity(self.wakes.len());
+        self.wakes.retain(|task| seen.insert(*task));
+        self.wakes.reserve(self.wakes.len());
+    }
+
     /// Takes what is there, and nothing is written any more.
     fn close(&mut self) -> Self {
         self.closed = true;
@@ -117,6 +127,9 @@ impl Inbox {
     pub(crate) fn wake(&self, task: TaskId) {
         let mut letters = self.lock();
         if let Some(open) = letters.open() {
+            if open.wakes.len() >= WAKES_MANY && open.wakes.len() == open.wakes.capacity() {
+                open.forget_repeated_wakes();
+            }
             open.wakes.push(task);
             self.post(letters);
         }
@@ -140,7 +153,10 @@ impl Inbox {
     pub(crate) fn make_ready(&self, source: Token) {
         let mut letters = self.lock();
         if let Some(open) = letters.open() {
-            open.ready.push(source);
+            // There are as many as this core has listeners that are spread, which is few.
+            if !open.ready.contains(&source) {
+                open.ready.push(source);
+            }
             self.post(letters);
         }
     }
@@ -225,6 +241,9 @@ impl Inbox {
     }
 }
 
+/// From here on it is looked for wakes that were written twice, whenever there is no room for more.
+const WAKES_MANY: usize = 1024;
+
 #[cfg(test)]
 thread_local! {
     /// How often this thread has taken the lock of an inbox.
@@ -295,6 +314,22 @@ mod tests {
             assert_eq!(run.load(Ordering::Relaxed) + forgotten + given_back, 2);
             assert!(letters.lock().unwrap().makers.is_empty(), "nobody would ever see it");
         });
+    }
+
+    #[test]
+    fn a_core_that_is_held_remembers_of_each_task_once_that_it_was_woken() {
+        let inbox = Inbox::new(ReactorId::new(), Arc::new(Counted::default()));
+        let tasks: Vec<TaskId> = (0..3000).map(TaskId::numbered).collect();
+        for round in 0..100 {
+            let task = |index: usize| tasks[(index * 7 + round) % tasks.len()];
+            (0..tasks.len()).for_each(|index| inbox.wake(task(index)));
+        }
+        (0..1000).for_each(|_| inbox.make_ready(Token(1)));
+        let Letters { wakes, ready, .. } = inbox.take().unwrap();
+        assert_eq!(ready, [Token(1)]);
+        assert!(tasks.iter().all(|task| wakes.contains(task)), "none is lost");
+        assert_eq!(wakes[..2], [tasks[0], tasks[7]], "they are in order");
+        assert!(wakes.capacity() <= 4 * tasks.len(), "{}", wakes.capacity());
     }
 
     #[derive(Default)]

@@ -78,10 +78,18 @@ enum Queued {
 }
 
 /// A task's place in its reactor's table, and which of the tasks that had this place it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TaskId {
     slot: u32,
     generation: u32,
+}
+
+#[cfg(test)]
+impl TaskId {
+    /// One of no table.
+    pub(crate) fn numbered(slot: u32) -> Self {
+        Self { slot, generation: 0 }
+    }
 }
 
 /// What a task's waker carries: ids.
