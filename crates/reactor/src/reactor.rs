@@ -468,6 +468,7 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.core.running.set(false);
+        self.core.tasks.handle_run_ended();
         self.core.inbox.announce_out();
         events::debug("core", format_args!("{} has ended what it was to run", self.core.runtime.id));
     }

@@ -162,7 +162,8 @@ impl TaskTable {
     }
 
     fn birth(&self, origin: OriginId) -> Birth {
-        let number = self.spawned.get().wrapping_add(1);
+        // Zero is nobody's number.
+        let number = self.spawned.get().wrapping_add(1).max(1);
         self.spawned.set(number);
         let running = self.running.borrow();
         let (parent, parent_origin) = match &*running {
@@ -313,6 +314,13 @@ impl TaskTable {
             self.time(core, &entry);
         }
         (entry, result)
+    }
+
+    /// The reactor is run no more: if that is by a panic of its future, the poll of that has ended too.
+    pub(crate) fn handle_run_ended(&self) {
+        if self.running.take().is_some() {
+            self.inbox.pulse.end_poll();
+        }
     }
 
     /// Times the poll that has ended. If nobody runs after it, the end of the turn's work will be its end, and the clock
@@ -534,3 +542,21 @@ const NAMED_MAX: usize = 5;
 
 /// How often the end of a reactor drops tasks that were spawned by dropping tasks.
 const CLEAR_ROUNDS_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::{self, TaskState};
+    use crate::{run, spawn};
+
+    #[test]
+    fn after_the_last_number_comes_the_first_and_none_is_nobodys() {
+        run(async {
+            core::with(|core| core.tasks.spawned.set(u32::MAX - 1));
+            let tasks = [spawn(std::future::pending::<()>()), spawn(std::future::pending())];
+            let listed = inspect::tasks().into_iter().filter(|task| task.state == TaskState::Ready);
+            assert_eq!(listed.map(|task| task.id).collect::<Vec<_>>(), [u32::MAX, 1]);
+            drop(tasks);
+        });
+    }
+}

@@ -1,6 +1,7 @@
 //! What can be seen of a reactor from outside, and from inside.
 
 use std::future::{pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::mpsc;
@@ -102,6 +103,15 @@ fn a_reactor_that_nobody_runs_is_out_and_one_that_has_ended_is_gone() {
     assert!(is_listed());
     drop(reactor);
     assert!(!is_listed());
+}
+
+#[test]
+fn a_reactor_whose_future_panicked_runs_nothing() {
+    let reactor = Reactor::new(Config::default()).unwrap();
+    let handle = reactor.handle();
+    let run = || reactor.run(async { panic!("the future of the test panics") });
+    catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+    assert_eq!((handle.stats().state, handle.stats().running), (CoreState::Out, None));
 }
 
 #[test]
