@@ -17,7 +17,8 @@ use ekiden_reactor::{Instant, JoinHandle, Latch};
 ///
 /// # Errors
 ///
-/// The future fails if the listener failed for good; the connections that were open have been drained then too.
+/// The future fails if the listener failed for good, or panicked; the connections that were open have been drained then
+/// too.
 ///
 /// # Cancel safety
 ///

@@ -1,7 +1,9 @@
 //! A server's life: it accepts until it drains, then waits for what is owed.
 
+use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
@@ -39,7 +41,11 @@ where
             if shutdown.as_mut().is_some_and(|shutdown| Pin::new(shutdown).poll(cx).is_ready()) {
                 return Poll::Ready(Ok(()));
             }
-            accepting.as_mut().poll(cx).map(Err)
+            // A listener may be anybody's code, and its panic is no reason to forget the connections.
+            match catch_unwind(AssertUnwindSafe(|| accepting.as_mut().poll(cx))) {
+                Ok(polled) => polled.map(|error| Err(Failure::Error(error))),
+                Err(payload) => Poll::Ready(Err(Failure::Panic(payload))),
+            }
         })
         .await
     };
@@ -51,7 +57,17 @@ where
     let drained = drain(&state).await;
     state.drained.set(drained);
     state.ended.open();
-    accepted.map(|()| drained)
+    match accepted {
+        Ok(()) => Ok(drained),
+        Err(Failure::Error(error)) => Err(error),
+        Err(Failure::Panic(payload)) => resume_unwind(payload),
+    }
+}
+
+/// Why there will be no connection any more.
+enum Failure {
+    Error(io::Error),
+    Panic(Box<dyn Any + Send>),
 }
 
 /// Waits for the connections to finish, but not beyond the deadline.

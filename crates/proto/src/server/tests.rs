@@ -11,6 +11,7 @@ use ekiden_reactor::context::Context;
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::net::{TcpListener, TcpStream};
 use ekiden_reactor::{Instant, Latch, Reactor, request_shutdown, spawn, yield_now};
+use futures_util::FutureExt as _;
 use futures_util::io::Cursor;
 
 use super::{Config, Drain, Drained, KeptSeat, Listener, Seat, Server};
@@ -33,8 +34,8 @@ async fn settle() {
     }
 }
 
-/// Answers each accept with the next word: `ok` connects, a number is an error of the system's, and at the end of
-/// the script nobody comes any more.
+/// Answers each accept with the next word: `ok` connects, `panic` does so, a number is an error of the system's, and at the
+/// end of the script nobody comes any more.
 #[derive(Clone, Default)]
 struct Script {
     words: Rc<RefCell<VecDeque<&'static str>>>,
@@ -59,6 +60,7 @@ impl Listener for Script {
                 self.accepts.set(self.accepts.get() + 1);
                 Ok((Cursor::default(), "peer"))
             }
+            Some("panic") => panic!("the listener of the test panics"),
             Some(number) => Err(io::Error::from_raw_os_error(number.parse().unwrap())),
         }
     }
@@ -89,6 +91,22 @@ fn a_shortage_of_files_is_told_waited_out_and_told_to_be_over() {
     assert_eq!(told.len(), 2);
     assert!(told[0].starts_with("warning: accept: cannot accept connections, will try again: "), "{told:?}");
     assert_eq!(told[1], "info: accept: connections are accepted again");
+}
+
+#[test]
+fn a_listener_that_panics_ends_its_server_in_order() {
+    let told = by_hand(async |_clock| {
+        let script = Script::new("ok ok panic");
+        let mut server = Config::default().serve(script, async |_, _, seat| seat.drain().begun().await);
+        settle().await;
+        assert_eq!(server.connections(), 0);
+        assert_eq!(
+            server.drain(Duration::from_secs(1)).now_or_never().map(|drained| drained.finished),
+            Some(2)
+        );
+        assert!((&mut server).await.unwrap_err().to_string().contains("the listener of the test panics"));
+    });
+    assert_eq!(told, [""; 0], "who has the handle was told");
 }
 
 #[test]
