@@ -49,7 +49,7 @@ pub struct Config {
     ///
     /// 100 ms: no poll that is well takes so long, and a user who waits notices. It is told between this and a quarter
     /// more, by a thread that all reactors of the process share, and again when it is ten times as long.
-    /// A machine that gives the thread no time for so long looks the same.
+    /// A machine that gives the core's thread no time for so long looks the same; a process that was stopped does not.
     /// [`CoreStats`](crate::inspect::CoreStats) counts them. Only on drivers whose time passes by itself.
     ///
     /// A [spread listener](crate::net::SpreadListener) passes over a core that has been in one turn for 10 ms, whatever this

@@ -52,6 +52,8 @@ pub(crate) struct Watchdog {
     cores: Vec<Seen>,
     /// Whether anything ran at the last look, or since the one before.
     any_ran: bool,
+    /// When the last look was, and how soon the next one should have been; `None` if there was no hurry.
+    last: Option<(Duration, Duration)>,
 }
 
 /// A core at a look.
@@ -116,7 +118,7 @@ impl Watch {
 impl Watchdog {
     /// It is `now`, and this is what the cores publish. Answers who is held for longer than the limit.
     pub(crate) fn look(&mut self, now: Duration, cores: &[Look]) -> Vec<Held> {
-        let (mut next, mut held) = (Vec::with_capacity(cores.len()), Vec::new());
+        let (mut next, mut held, stopped) = (Vec::with_capacity(cores.len()), Vec::new(), self.stopped(now));
         self.any_ran = false;
         for look in cores {
             let Beat { life, polls, turns, poll_of, .. } = look.beat;
@@ -125,7 +127,8 @@ impl Watchdog {
             let new = Seen { reactor: look.reactor, polls, turns, ran, first: now, tell_at: look.held_max };
             let same = before.filter(|seen| (seen.polls, seen.turns) == (polls, turns));
             self.any_ran |= ran || (before.is_some() && same.is_none());
-            let mut seen = *same.filter(|seen| ran && seen.ran).unwrap_or(&new);
+            let goes_on = same.filter(|seen| ran && seen.ran);
+            let mut seen = goes_on.map_or(new, |seen| Seen { first: seen.first + stopped, ..*seen });
             let time = now.saturating_sub(seen.first);
             if ran && time >= look.held_max {
                 let tells = time >= seen.tell_at;
@@ -138,7 +141,16 @@ impl Watchdog {
             next.push(seen);
         }
         self.cores = next;
+        self.last = self.next_look(cores).map(|wait| (now, wait));
         held
+    }
+
+    /// For how long this thread had no time itself, if that was longer than it meant to wait: the process was stopped, or
+    /// the machine was. Then the cores have not run either, as far as anybody knows.
+    fn stopped(&self, now: Duration) -> Duration {
+        let Some((last, wait)) = self.last else { return Duration::ZERO };
+        let late = now.saturating_sub(last + wait);
+        if late > wait { late } else { Duration::ZERO }
     }
 
     /// How long to wait until the next look; `None` when nothing runs, and then until a core does.
@@ -242,6 +254,34 @@ mod tests {
         check("----", "..--", "____");
         check("..77.", ".....", "__   ");
         check("77...", ".....", "   __");
+    }
+
+    #[test]
+    fn while_the_process_is_stopped_nobody_holds_a_core() {
+        let mut watchdog = Watchdog::default();
+        let mut looks_at = |millis: u64| {
+            let beat = Beat {
+                life: Life::Running,
+                turn_began: Instant::ORIGIN,
+                polls: 7,
+                turns: 7,
+                poll_of: OriginId::NONE,
+            };
+            let look = Look { reactor: ReactorId(1), beat, held_max: Duration::from_millis(100) };
+            let held = watchdog.look(Duration::from_millis(millis), &[look]);
+            held.first().map(|held| held.time.as_millis())
+        };
+        // A look comes late, as on a busy machine, and one an hour late: of that only what it meant to wait counts.
+        for (millis, held) in [
+            (0, None),
+            (25, None),
+            (70, None),
+            (3_600_000, None),
+            (3_600_025, Some(120)),
+            (3_600_050, Some(145)),
+        ] {
+            assert_eq!(looks_at(millis), held, "at {millis} ms");
+        }
     }
 
     #[test]
