@@ -89,7 +89,7 @@ impl<T> Blocking<T> {
     /// If the result was given before.
     pub fn try_join(&mut self) -> Result<Option<T>, BlockingError> {
         match &mut self.0 {
-            State::Running(receiver) => match receiver.try_recv() {
+            State::Running(receiver) => match waits::try_as(Asked::Blocking, || receiver.try_recv()) {
                 Ok(None) => Ok(None),
                 Ok(Some(result)) => self.end(result).map(Some),
                 // The pool drops a job only when it ends, before the job has begun.

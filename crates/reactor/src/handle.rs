@@ -159,7 +159,7 @@ impl<T> RemoteHandle<T> {
     ///
     /// As when it is awaited: the task panicked or was aborted.
     pub fn try_join(&mut self) -> Result<Option<T>, JoinError> {
-        match self.receiver.try_recv() {
+        match waits::try_as(Asked::Remote, || self.receiver.try_recv()) {
             Ok(result) => result.transpose(),
             Err(_closed) => Err(JoinError::aborted()),
         }

@@ -157,7 +157,14 @@ pub(super) fn list(core: &Core) -> Vec<TaskInfo> {
     core.tasks.each(|entry, _| {
         let notes = entry.account.statement().notes;
         for (asked, between_threads) in notes.all() {
-            if asked != Asked::Listed && !(asked == Asked::Join && joining[index]) {
+            let is_told = match asked {
+                Asked::Listed => true,
+                Asked::Join => joining[index],
+                // One that is not found may be over, so it is told of only where nothing else is known.
+                Asked::Timer => !waits[index].is_empty(),
+                _ => false,
+            };
+            if !is_told {
                 waits[index].push(Wait::noted(asked, between_threads, notes.are_earlier()));
             }
         }

@@ -124,6 +124,7 @@ impl<T: 'static> TaskGroup<T> {
             if let Some(waker) = tick_waker() {
                 let replaced = self.ends.borrow_mut().owner.register(&waker);
                 drop(replaced);
+                waits::note(Asked::Group);
             }
             return Err(future);
         }

@@ -40,6 +40,8 @@ pub(crate) enum Asked {
     Blocking,
     Lookup,
     Input,
+    /// A timer is in the core's table too, but not whose it is when something within the task waits for it.
+    Timer,
 }
 
 /// The notes of one poll: the last seven, the latest first.
@@ -72,6 +74,17 @@ pub(crate) fn poll_as<T>(asked: Asked, poll: impl FnOnce() -> Poll<T>) -> Poll<T
         note(asked);
     }
     polled
+}
+
+/// The same for what a tick asks: one note in place of those that it leaves, if it leaves any.
+pub(crate) fn try_as<T>(asked: Asked, ask: impl FnOnce() -> T) -> T {
+    let before = NOTES.get();
+    let answer = ask();
+    if NOTES.get() != before {
+        NOTES.set(before);
+        note(asked);
+    }
+    answer
 }
 
 /// A poll begins.
@@ -136,12 +149,13 @@ impl Asked {
             Self::Blocking => "blocking job",
             Self::Lookup => "name look-up",
             Self::Input => "standard input",
+            Self::Timer => "timer",
         }
     }
 }
 
 /// By their numbers, from one.
-const ASKED: [Asked; 21] = [
+const ASKED: [Asked; 22] = [
     Asked::Listed,
     Asked::OneshotRecv,
     Asked::OneshotClosed,
@@ -163,6 +177,7 @@ const ASKED: [Asked; 21] = [
     Asked::Blocking,
     Asked::Lookup,
     Asked::Input,
+    Asked::Timer,
 ];
 
 const BETWEEN_THREADS: u8 = 0x80;

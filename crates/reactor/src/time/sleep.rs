@@ -97,7 +97,7 @@ impl Sleep {
             && timers.borrow_mut().try_push_out(key, deadline.as_nanos(), waker)
         {
             self.deadline = deadline;
-            waits::note(Asked::Listed);
+            waits::note(Asked::Timer);
             return Poll::Pending;
         }
         self.reset(deadline);
@@ -130,7 +130,7 @@ impl Sleep {
             Answer::Fired => Poll::Ready(()),
             Answer::Waiting { replaced } => {
                 drop(replaced);
-                waits::note(Asked::Listed);
+                waits::note(Asked::Timer);
                 Poll::Pending
             }
         }

@@ -1,6 +1,7 @@
 //! What can be seen of a reactor from outside, and from inside.
 
 use std::future::{pending, poll_fn};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -16,8 +17,8 @@ use ekiden_reactor::driver::hand::Hand;
 use ekiden_reactor::inspect::{self, CoreState, Dump, PoolStats, TaskInfo, TaskState};
 use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use ekiden_reactor::{
-    Config, Handle, Instant, Latch, Reactor, Signal, TaskGroup, blocking, channel, notice::Notice, shutdown,
-    signals, sleep, spawn, spawn_named, sync, yield_now,
+    Config, Handle, Instant, Latch, Reactor, Signal, Task, TaskGroup, Tick, blocking, channel,
+    notice::Notice, schedule, shutdown, signals, sleep, spawn, spawn_named, sync, yield_now,
 };
 
 /// Runs a test on a clock set by hand, which stands still but for what the test does.
@@ -328,6 +329,67 @@ fn a_socket_that_is_used_by_something_within_a_task_is_still_the_tasks() {
             within.next().await
         };
         assert_eq!(waits_of(many).await, [format!("recv udp {addr}")]);
+    });
+}
+
+#[test]
+fn a_timer_within_something_within_a_task_is_still_the_tasks() {
+    run(async {
+        let timers =
+            || (1..3).map(|seconds| sleep(Duration::from_secs(seconds))).collect::<FuturesUnordered<_>>();
+        let within = waits_of(async move { timers().next().await }).await;
+        // What is within is polled anew only when it is woken.
+        assert_eq!(within, ["timer (asked before its last poll)"]);
+        // A timer that was asked and is no more is not told of.
+        let (_sender, receiver) = channel::oneshot::channel::<()>();
+        let over = async move {
+            assert!(
+                poll_fn(|cx| Poll::Ready(pin!(sleep(Duration::from_secs(1))).poll(cx))).await.is_pending()
+            );
+            receiver.await
+        };
+        assert_eq!(waits_of(over).await, ["oneshot recv"]);
+    });
+}
+
+/// Ticks by a function, which says whether it waits.
+struct Asks<F>(F);
+
+impl<F: FnMut() -> bool> Task for Asks<F> {
+    fn tick(&mut self) -> io::Result<Tick> {
+        Ok(if (self.0)() { Tick::WouldBlock } else { Tick::Final })
+    }
+}
+
+/// What a task waits for that ticks so, once it has.
+async fn waits_of_tick(waits: impl FnMut() -> bool + 'static) -> Vec<String> {
+    let ticks = schedule(Asks(waits));
+    yield_now().await;
+    let last = inspect::tasks().into_iter().max_by_key(|task| task.id).unwrap();
+    assert_eq!(last.state, TaskState::Waiting);
+    ticks.abort();
+    assert!(ticks.await.is_err_and(|error| error.is_aborted()), "it waits");
+    last.waits.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_task_that_ticks_shows_what_a_future_does() {
+    let reactor = Reactor::new(Config::default()).unwrap();
+    reactor.run(async {
+        let (release, released) = mpsc::channel::<()>();
+        let mut job = blocking(move || released.recv().is_ok());
+        assert_eq!(waits_of_tick(move || job.try_join().unwrap().is_none()).await, ["blocking job"]);
+        drop(release);
+        let mut remote = Handle::current().spawn(pending::<()>);
+        yield_now().await;
+        let waits = waits_of_tick(move || remote.try_join().unwrap().is_none()).await;
+        assert_eq!(waits, ["join of a remote task"]);
+        let mut full = TaskGroup::new(1);
+        assert!(full.try_spawn(pending::<()>()).is_ok());
+        assert_eq!(waits_of_tick(move || full.try_spawn(pending()).is_err()).await, ["group join"]);
+        let mut sleep = sleep(Duration::from_secs(100));
+        let waits = waits_of_tick(move || sleep.try_elapsed().unwrap().is_none()).await;
+        assert!(waits.len() == 1 && waits[0].starts_with("timer in 1.6"), "{waits:?}");
     });
 }
 
