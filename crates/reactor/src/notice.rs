@@ -5,12 +5,12 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::core;
+use crate::driver::os::stderr;
 use crate::events;
 use crate::time::Instant;
 
@@ -164,8 +164,7 @@ pub(crate) fn by_default(notice: &Notice<'_>) {
 
 /// A line on stderr.
 fn to_stderr(notice: &Notice<'_>) {
-    // Not `eprintln!`, which panics: a full disk behind stderr must not end what serves.
-    drop(io::stderr().write_all(format!("{notice}\n").as_bytes()));
+    stderr::tell(&format!("{notice}\n"));
 }
 
 impl Notice<'_> {

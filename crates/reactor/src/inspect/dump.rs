@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -12,13 +11,13 @@ use super::stats::{CoreState, CoreStats, Spawned};
 use super::tasks::{TaskInfo, TaskState, list};
 use super::units::Brief;
 use crate::core;
-use crate::driver::os::watching;
+use crate::driver::os::{stderr, watching};
 use crate::inbox::{Inbox, Maker};
 use crate::pulse;
 
 /// Prints on stderr what every reactor of the process does; as `SIGQUIT` does by default.
 ///
-/// From any thread. Each core is asked for its tasks and has a quarter of a second to answer; of one that does not, the
+/// From any thread, also while another holds the lock of [`std::io::stderr`]. Each core is asked for its tasks and has a quarter of a second to answer; of one that does not, the
 /// task is named that holds it, and for how long. On a core's own thread that core answers at once, and waits for the
 /// others so long at most.
 ///
@@ -28,8 +27,7 @@ use crate::pulse;
 /// });
 /// ```
 pub fn dump() {
-    // Not `eprintln!`, which panics: a full disk behind stderr must not end what serves.
-    drop(io::stderr().write_all(Dump::take().to_string().as_bytes()));
+    stderr::tell(&Dump::take().to_string());
 }
 
 /// What every reactor of the process does, at one moment. Its text is a table of 80 columns, the worst first.

@@ -11,9 +11,11 @@ use std::thread;
 use std::time::Duration;
 
 use ekiden_reactor::driver::hand::Hand;
-use ekiden_reactor::inspect::{CoreDump, CoreState, Dump};
+use ekiden_reactor::inspect::{self, CoreDump, CoreState, Dump};
+use ekiden_reactor::notice::Level;
 use ekiden_reactor::{
-    Config, Handle, Latch, OnLostPanic, Reactor, Signal, signals, sleep, spawn, spawn_named, yield_now,
+    Config, Handle, Latch, OnLostPanic, Reactor, Signal, notice, signals, sleep, spawn, spawn_named,
+    yield_now,
 };
 
 use crate::own_process;
@@ -118,6 +120,23 @@ fn the_dump_prints_while_a_core_is_held_and_says_by_whom() {
         let said = words.join(" ");
         assert!(said.contains("HELD for ") && said.contains(" by holder, spawned at crates/"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    });
+}
+
+#[test]
+fn the_operator_is_told_while_whoever_holds_the_core_holds_standard_error() {
+    let (tell, told) = mpsc::channel();
+    let locked = std::io::stderr().lock();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let reactor = Reactor::new(Config::default()).unwrap();
+            reactor.run(async { notice(Level::Info, "test", format_args!("it is told")) });
+            inspect::dump();
+            tell.send(()).unwrap();
+        });
+        let in_time = told.recv_timeout(PATIENCE);
+        drop(locked);
+        in_time.unwrap();
     });
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In reading order: the sockets are in `tcp`, `udp` and `unix`, with what can be set of them in
 //! `options`, and `transfer` moves the bytes of connections; any other thing that mio can poll is a [`Source`]; `signals` come by a pipe; the ends of child processes
-//! are told by files of theirs, in `process`; a `pool` has threads for what blocks, `open_files` have a limit, `threads`
+//! are told by files of theirs, in `process`; a `pool` has threads for what blocks, `open_files` have a limit, `stderr` is where the operator is told by default, `threads`
 //! are those of the cores, with `pinning`, and a listener may be `shared` by them; `watching` is the watchdog's.
 
 mod tcp;
@@ -19,6 +19,7 @@ mod signals;
 mod process;
 mod pool;
 pub(crate) mod open_files;
+pub(crate) mod stderr;
 pub(crate) mod watching;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod shared;
