@@ -24,6 +24,7 @@ use crate::runtime::{CoreId, Membership, Runtime};
 use crate::task::{JoinError, budget};
 use crate::time::Instant;
 use crate::timing::Turn;
+use crate::waiters::wake_each;
 
 /// Runs a future on this thread, on the system's driver, until it is ready.
 ///
@@ -395,9 +396,7 @@ impl Core {
             .advance(self.turn_began.get().as_nanos(), TIMERS_PER_TURN, |waker| due.push(waker));
         self.inbox.pulse.counters.timers_fired.add(due.len() as u64);
         // Only now, as a waker may do anything, such as dropping another timer.
-        for waker in due.drain(..) {
-            waker.wake();
-        }
+        wake_each(due.drain(..));
         self.due.set(due);
     }
 }

@@ -15,7 +15,9 @@
 //! task table finds a task that waits for nothing.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 /// The place of the only one who can wait.
@@ -305,8 +307,8 @@ impl More {
     }
 
     #[cold]
-    fn wake(self) {
-        self.entries.into_iter().filter_map(|entry| entry.waker).for_each(Waker::wake);
+    fn wake_with(self, first: Option<Waker>) {
+        wake_each(first.into_iter().chain(self.entries.into_iter().filter_map(|entry| entry.waker)));
     }
 
     /// One more entry has become free.
@@ -361,12 +363,31 @@ impl Taken {
     /// Wakes them all. To be called when nothing is borrowed.
     #[inline]
     pub(crate) fn wake(self) {
-        let more = self.more;
-        if let Some(first) = self.first {
-            first.wake();
+        match (self.first, self.more) {
+            (first, Some(more)) => more.wake_with(first),
+            (Some(first), None) => first.wake(),
+            (None, None) => {}
         }
-        if let Some(more) = more {
-            more.wake();
+    }
+}
+
+/// Wakes them one after the other, also if waking one of them panics: that goes on to the caller when the others are awake.
+pub(crate) fn wake_each(wakers: impl Iterator<Item = Waker>) {
+    let mut left = Left(wakers);
+    for waker in left.0.by_ref() {
+        waker.wake();
+    }
+}
+
+/// Those that are left when one has panicked.
+struct Left<I: Iterator<Item = Waker>>(I);
+
+impl<I: Iterator<Item = Waker>> Drop for Left<I> {
+    fn drop(&mut self) {
+        for waker in self.0.by_ref() {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                mem::forget(payload); // its drop may panic in turn
+            }
         }
     }
 }
@@ -548,6 +569,27 @@ mod tests {
         assert_eq!(woken.take(), [0]);
         assert_eq!(woken.wakers(), 0);
         drop(kept);
+    }
+
+    #[test]
+    fn one_who_panics_when_woken_keeps_nobody_else_asleep() {
+        struct Bad;
+        impl std::task::Wake for Bad {
+            fn wake(self: std::sync::Arc<Self>) {
+                panic!("a waker of the test panics");
+            }
+        }
+        let bad = || Waker::from(std::sync::Arc::new(Bad));
+        for at in 0..4 {
+            let (mut waiters, woken) = (Waiters::default(), Woken::default());
+            for number in 0..4 {
+                waiters.register(&if number == at || number == 3 { bad() } else { woken.waker(number) });
+            }
+            let taken = waiters.take_all();
+            assert!(catch_unwind(AssertUnwindSafe(|| taken.wake())).is_err());
+            let others: Vec<usize> = (0..3).filter(|number| *number != at).collect();
+            assert_eq!(woken.take(), others, "{at} panicked");
+        }
     }
 
     #[test]

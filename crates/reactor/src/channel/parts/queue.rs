@@ -20,7 +20,7 @@ use std::task::Waker;
 
 use super::Step;
 use crate::channel::{Closed, SendError, TrySendError};
-use crate::waiters::{Key, Progress, Taken, Waiter, Waiters};
+use crate::waiters::{Key, Progress, Taken, Waiter, Waiters, wake_each};
 
 pub(crate) struct Queue<T> {
     items: VecDeque<T>,
@@ -260,10 +260,10 @@ impl Turns {
     }
 
     pub(super) fn wake(self) {
-        if let Some(first) = self.first {
-            first.wake();
+        match self.first {
+            Some(first) if self.more.is_empty() => first.wake(),
+            first => wake_each(first.into_iter().chain(self.more)),
         }
-        self.more.into_iter().for_each(Waker::wake);
     }
 }
 
