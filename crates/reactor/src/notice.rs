@@ -29,7 +29,8 @@ pub struct Notice<'a> {
     ///   program that was asked to end did so;
     /// - `core` (`runtime` of this crate): a core cannot begin, or its loop fails;
     /// - `files` (`runtime` of this crate): the limit of open files was raised, or cannot be;
-    /// - `accept` (`net::Setbacks`, and `server` of ekiden-proto): connections wait for files, or for others to close;
+    /// - `accept` (`net::Setbacks`, and `server` of ekiden-proto): connections wait for files, or for others to close; a
+    ///   listener has failed for good;
     /// - `drain` (`server` of ekiden-proto): connections had not finished in time;
     /// - `pipeline` (`pipeline` of ekiden-proto): what a service did ended a connection;
     /// - `http` (`server` of ekiden-http): a service failed or panicked, or its response cannot be sent.

@@ -49,6 +49,14 @@ where
         })
         .await
     };
+    if let Err(Failure::Error(error)) = &accepted {
+        // Whoever has the handle is given the error at the end of the drain, if anybody has it.
+        notice(
+            Level::Error,
+            "accept",
+            format_args!("the listener has failed for good, and its server ends: {error}"),
+        );
+    }
     // Closed before the wait, so that whoever comes now is told at once to go elsewhere.
     drop(listener);
     if state.deadline().is_none() {

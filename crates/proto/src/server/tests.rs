@@ -110,6 +110,16 @@ fn a_listener_that_panics_ends_its_server_in_order() {
 }
 
 #[test]
+fn a_listener_that_fails_for_good_is_told_also_where_nobody_waits_for_its_server() {
+    let told = by_hand(async |_clock| {
+        drop(Config::default().serve(Script::new("ok 9"), async |_, _, seat| seat.drain().begun().await));
+        settle().await;
+    });
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("error: accept: the listener has failed for good"), "{told:?}");
+}
+
+#[test]
 fn a_pause_is_never_longer_than_a_second() {
     by_hand(async |clock| {
         let script = Script::new(Box::leak((EMFILE.repeat(30) + "ok").into_boxed_str()));
