@@ -20,6 +20,15 @@ const END: &str = ">>";
 
 /// Runs the test once more as a process that does `inside`, while `outside` holds its input; what it wrote.
 fn check(test: &str, inside: impl AsyncFnOnce(), outside: impl FnOnce(std::process::ChildStdin)) -> String {
+    check_with(test, inside, |input, _| outside(input))
+}
+
+/// The same, where `outside` also hears what the process says on its standard error.
+fn check_with(
+    test: &str,
+    inside: impl AsyncFnOnce(),
+    outside: impl FnOnce(std::process::ChildStdin, &mut std::process::ChildStderr),
+) -> String {
     if is_inside() {
         run(async {
             stdout().write_all(MARK.as_bytes()).await.unwrap();
@@ -30,7 +39,7 @@ fn check(test: &str, inside: impl AsyncFnOnce(), outside: impl FnOnce(std::proce
     }
     let mut child =
         command(test).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    outside(child.stdin.take().unwrap());
+    outside(child.stdin.take().unwrap(), child.stderr.as_mut().unwrap());
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
@@ -73,7 +82,7 @@ fn a_read_that_waits_keeps_the_program_from_nothing() {
 
 #[test]
 fn a_read_that_is_dropped_loses_no_byte() {
-    let said = check(
+    let said = check_with(
         "stdio::a_read_that_is_dropped_loses_no_byte",
         async || {
             let input = stdin();
@@ -86,7 +95,15 @@ fn a_read_that_is_dropped_loses_no_byte() {
                 stdout().write_all(&buf[..n]).await.unwrap();
             }
         },
-        |mut input| input.write_all(b"hello").unwrap(),
+        |mut input, told| {
+            // Not before, or a read may be given up too late.
+            let (mut heard, mut byte) = (Vec::new(), [0]);
+            while !heard.ends_with(b"ready\n") {
+                told.read_exact(&mut byte).expect("it says that it is ready");
+                heard.extend(byte);
+            }
+            input.write_all(b"hello").unwrap();
+        },
     );
     assert!(is_inside() || said == "hello");
 }
