@@ -259,11 +259,19 @@ impl Turns {
         }
     }
 
+    #[inline]
     pub(super) fn wake(self) {
-        match self.first {
-            Some(first) if self.more.is_empty() => first.wake(),
-            first => wake_each(first.into_iter().chain(self.more)),
+        let Self { first, more } = self;
+        if !more.is_empty() {
+            Self::wake_all(first, more);
+        } else if let Some(first) = first {
+            first.wake();
         }
+    }
+
+    #[cold]
+    fn wake_all(first: Option<Waker>, more: Vec<Waker>) {
+        wake_each(first.into_iter().chain(more));
     }
 }
 
