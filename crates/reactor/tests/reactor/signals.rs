@@ -2,15 +2,19 @@
 //! and what listeners see, told by a driver that stands in.
 
 use std::cell::RefCell;
+use std::fs;
 use std::future::{pending, poll_fn};
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
+use ekiden_reactor::inspect;
+use ekiden_reactor::stdio::{stdin, stdout};
 use ekiden_reactor::{
     Signal, Signals, Task, Tick, is_shutting_down, run, schedule, shutdown, signals, spawn, timeout,
 };
@@ -21,6 +25,9 @@ use crate::stand_in::{self, StandIn};
 
 /// How long a process waits for the signal that is to end it. Only one that is not ended waits for so long.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
+
+/// How often a process is stopped.
+const STOPS: u64 = 10;
 
 /// Returns when the signal is on its way: it may be another thread that takes it.
 pub(crate) fn signal_self(name: &str) {
@@ -262,4 +269,62 @@ fn a_listener_keeps_the_shutdown_from_its_signals_only() {
         stage.settle().await;
         assert!(is_shutting_down());
     });
+}
+
+#[test]
+fn a_core_that_sleeps_is_not_woken_by_a_process_that_is_stopped_and_goes_on() {
+    let test = "signals::a_core_that_sleeps_is_not_woken_by_a_process_that_is_stopped_and_goes_on";
+    if own_process::is_inside() {
+        return run(async {
+            let wakeups = || inspect::stats().iter().map(|core| core.wakeups).sum::<u64>();
+            stdout().write_all(b"<sleeps>").await.unwrap();
+            let before = wakeups();
+            stdin().read(&mut [0]).await.unwrap();
+            let told = format!("<{} wakeups>", wakeups() - before);
+            stdout().write_all(told.as_bytes()).await.unwrap();
+        });
+    }
+    let command = &mut own_process::command(test);
+    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (id, mut said) = (process.id(), process.stdout.take().unwrap());
+    let mut heard = String::new();
+    let mut hear = |until: &str| {
+        while !heard.ends_with(until) {
+            let mut byte = [0];
+            said.read_exact(&mut byte).unwrap();
+            heard.push(byte[0].into());
+        }
+        heard.clone()
+    };
+    hear("<sleeps>");
+    for _ in 0..STOPS {
+        all_threads_are(id, 'S');
+        signal(id, "STOP");
+        all_threads_are(id, 'T');
+        signal(id, "CONT");
+    }
+    all_threads_are(id, 'S');
+    process.stdin.take().unwrap().write_all(b"!").unwrap();
+    let heard = hear("wakeups>");
+    assert!(process.wait().unwrap().success());
+    let wakeups = heard.rsplit_once('<').unwrap().1.split_once(' ').unwrap().0;
+    assert!(wakeups.parse::<u64>().unwrap() < STOPS, "{heard}");
+}
+
+/// Waits until every thread of a process is in a state: `S` if it sleeps, `T` if it is stopped.
+fn all_threads_are(process: u32, state: char) {
+    let state = format!(") {state} ");
+    loop {
+        let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("it has not ended");
+        let mut stats = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("stat")).unwrap());
+        if stats.all(|stat| stat.contains(&state)) {
+            return;
+        }
+        thread::yield_now();
+    }
+}
+
+fn signal(process: u32, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
+    assert!(sent.unwrap().success());
 }

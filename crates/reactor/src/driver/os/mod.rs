@@ -204,17 +204,23 @@ struct Selector {
     events: mio::Events,
 }
 
+/// What became of asking for events.
+enum Asked {
+    Answered,
+    /// A signal's handler ran, or the process was stopped.
+    Interrupted,
+}
+
 impl Selector {
     /// Asks once, waiting for so long. Inlined where nothing is waited for, as there the conversion of the time is nothing.
     #[inline(always)]
-    fn ask(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    fn ask(&mut self, timeout: Option<Duration>) -> io::Result<Asked> {
         match self.poll.poll(&mut self.events, timeout) {
-            // A signal's handler ran; what it did shows in the next turn.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 self.events.clear();
-                Ok(())
+                Ok(Asked::Interrupted)
             }
-            asked => asked,
+            asked => asked.map(|()| Asked::Answered),
         }
     }
 }
@@ -252,8 +258,15 @@ impl Driver for Os {
             Some(until) => {
                 selector.ask(Some(until.duration_since(park.now.unwrap_or_else(|| self.now()))))?
             }
-            None => selector.ask(None)?,
-        }
+            // Where no time is up, an interruption is no reason to wake: who stops a process and lets it go on, or looks into
+            // it, has nothing to tell. What a signal's handler did, it told by a pipe.
+            None => loop {
+                match selector.ask(None)? {
+                    Asked::Interrupted => {}
+                    answered @ Asked::Answered => break answered,
+                }
+            },
+        };
         for event in selector.events.iter() {
             match event.token() {
                 UNPARK => {}
