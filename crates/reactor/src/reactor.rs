@@ -207,6 +207,15 @@ impl Core {
         }
     }
 
+    /// Drops all tasks, seen by the watchdog as when they run: whoever holds the end of a program is to be found, too.
+    fn end_tasks(&self) {
+        self.begin_turn(self.driver.now());
+        self.inbox.announce_run();
+        self.wake_watchdog();
+        self.tasks.clear();
+        self.inbox.announce_out();
+    }
+
     /// Says that it sleeps no more, if it did. Not before the new turn has begun: who sees a core that runs must not take the
     /// last turn for this one.
     #[inline]
@@ -427,7 +436,7 @@ impl Drop for Reactor {
         if self.core.shutdown.has_begun() {
             self.core.tasks.report_left();
         }
-        self.core.tasks.clear();
+        self.core.end_tasks();
         self.core.abandon_orphans();
         pulse::remove(&self.core.inbox);
         for join in others {

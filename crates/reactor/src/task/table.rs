@@ -379,7 +379,10 @@ impl TaskTable {
             for (_, entry) in entries {
                 entry.has_ended.set(true);
                 if let Some(mut job) = entry.job.take() {
-                    job.as_mut().cancel(entry.account.origin());
+                    let origin = entry.account.origin();
+                    self.inbox.pulse.begin_poll(origin);
+                    job.as_mut().cancel(origin);
+                    self.inbox.pulse.end_poll();
                 }
             }
         }

@@ -87,6 +87,34 @@ fn a_task_that_holds_its_core_is_told_while_it_does() {
 }
 
 #[test]
+fn a_task_that_holds_the_end_of_its_reactor_is_told_while_it_does() {
+    struct Holds(Receiver<()>);
+    impl Drop for Holds {
+        fn drop(&mut self) {
+            let _ = self.0.recv(); // whether it was released or the test has failed
+        }
+    }
+    let ((release, released), (tell, told)) = (mpsc::channel(), mpsc::channel());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut config = Config::default();
+            config.on_held = Arc::new(move |notice| tell.send(notice.to_string()).unwrap());
+            let holds = Holds(released);
+            Reactor::new(config).unwrap().run(async {
+                drop(spawn_named("holder", async move {
+                    let _holds = holds;
+                    pending::<()>().await;
+                }));
+                yield_now().await;
+            });
+        });
+        let release = release; // dropped when the test fails, too
+        while !told.recv_timeout(PATIENCE).unwrap().starts_with("warning: watchdog: holder, spawned at ") {}
+        drop(release);
+    });
+}
+
+#[test]
 fn a_core_that_begins_while_the_watchdog_looks_seldom_is_watched_as_closely_as_it_wants() {
     // Among other tests' cores the watchdog would look often.
     let test =
