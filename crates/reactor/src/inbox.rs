@@ -18,7 +18,7 @@ use crate::task::{JoinError, Origin, TaskId, message_of};
 use crate::vigil::Presence;
 use crate::watchdog::Watch;
 
-/// What other threads have said and the reactor has not read yet.
+/// How other threads speak to a reactor, and what they may see of it.
 pub(crate) struct Inbox {
     pub(crate) reactor: ReactorId,
     letters: Mutex<Letters>,
@@ -34,6 +34,7 @@ pub(crate) struct Inbox {
     pub(crate) pools: OnceLock<PoolGauges>,
 }
 
+/// What other threads have said and the reactor has not read yet.
 #[derive(Default)]
 pub(crate) struct Letters {
     pub(crate) wakes: Vec<TaskId>,

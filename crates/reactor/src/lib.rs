@@ -145,9 +145,11 @@
 //!
 //! In reading order:
 //!
-//! - `reactor` is the loop, `config` how it behaves, `core` what everything on it shares, `inbox` how other threads speak to it, by a `bell` of `atomics` and a
-//!   `handle`, `pulse` what they see of it without asking, `spin` whether it looks around for a moment before it sleeps,
-//!   `timing` how long polls take, `watchdog` whether one of them holds its core, and `vigil` when somebody looks at all; `runtime` has the cores of a program, each of which is such a reactor;
+//! - `reactor` is the loop, `config` how it behaves, `core` what everything on it shares;
+//! - other threads: `inbox` is how they speak to it, by a `handle`, with a `bell` that wakes it and a `vigil` that says when
+//!   somebody looks at it, both made of `atomics`; `pulse` is what they see of it without asking;
+//! - `spin` is whether it looks around for a moment before it sleeps, `timing` how long polls take, `watchdog` whether one of
+//!   them holds its core; `runtime` has the cores of a program, each of which is such a reactor;
 //! - [`task`] is what it runs, [`context`] what goes with it through all that it calls;
 //! - sources: `interest` is what one is ready for, `about` what it is, `registration` how it is used, `waiters` are
 //!   those who wait for it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such

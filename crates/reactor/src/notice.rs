@@ -27,9 +27,10 @@ pub struct Notice<'a> {
     /// - `watchdog` (`watchdog` of this crate, to [`Config::on_held`](crate::Config::on_held)): a task holds its core;
     /// - `shutdown` (`shutdown` of this crate, and `reactor`): signals cannot be watched for; tasks had not ended when a
     ///   program that was asked to end did so;
-    /// - `core` (`runtime` of this crate): a core cannot begin, or its loop fails;
+    /// - `core` (`runtime` and `inbox` of this crate, and the system's driver): a core cannot begin or be pinned, or its loop
+    ///   fails; what was sent to one that has ended panicked;
     /// - `files` (`runtime` of this crate): the limit of open files was raised, or cannot be;
-    /// - `accept` (`net::Setbacks`, and `server` of ekiden-proto): connections wait for files, or for others to close; a
+    /// - `accept` (`net` of this crate, and `server` of ekiden-proto): connections wait for files, or for others to close; a
     ///   listener has failed for good;
     /// - `drain` (`server` of ekiden-proto): connections had not finished in time;
     /// - `pipeline` (`pipeline` of ekiden-proto): what a service did ended a connection;

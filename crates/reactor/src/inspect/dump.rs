@@ -17,9 +17,9 @@ use crate::pulse;
 
 /// Prints on stderr what every reactor of the process does; as `SIGQUIT` does by default.
 ///
-/// From any thread, also while another holds the lock of [`std::io::stderr`]. Each core is asked for its tasks and has a quarter of a second to answer; of one that does not, the
-/// task is named that holds it, and for how long. On a core's own thread that core answers at once, and waits for the
-/// others so long at most.
+/// From any thread, also while another holds the lock of [`std::io::stderr`]. Each core is asked for its tasks and has a
+/// quarter of a second to answer; of one that does not, the task is named that holds it, and for how long. On a core's own
+/// thread that core answers at once, and waits for the others so long at most.
 ///
 /// ```
 /// ekiden_reactor::run(async {
@@ -146,7 +146,8 @@ impl fmt::Display for Dump {
 }
 
 /// ```text
-/// reactor 1: parked · busy 37 % · 4,812 turns · 12 tasks · 5 timers · 9 sources
+/// reactor 1: parked · busy 37 % · turns 4812 · polls 5117 · tasks 12 · timers 5
+///   sources 9
 ///     id state      since    polls      busy   longest  name, place
 ///     12 waiting     31 s     4812    ~1.2 s    ≤10 ms  clerk, src/office.rs:7
 ///          read tcp 10.0.0.7:5432 · timer in 4 s

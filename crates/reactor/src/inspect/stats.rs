@@ -69,9 +69,9 @@ pub struct CoreStats {
     pub held: u64,
     /// For how long the worst of them did, as far as the watchdog has seen.
     pub held_worst: Duration,
-    /// Time spent on turns; without looking around before a sleep, and sleep.
+    /// Time spent on turns: all of it but what is `idle`.
     pub busy: Duration,
-    /// Time spent on looking around and sleep.
+    /// Time spent on looking around before a sleep, and on sleep.
     pub idle: Duration,
     /// Tasks that were ready when this turn began.
     pub ready: u64,
@@ -79,7 +79,7 @@ pub struct CoreStats {
     pub tasks: u64,
     /// Timers that were set when the last turn ended.
     pub timers: u64,
-    /// Sockets and other sources that were registered when the last turn ended.
+    /// Sockets and other sources that are registered.
     pub sources: u64,
     /// TCP connections and Unix streams that there are.
     pub connections: u64,

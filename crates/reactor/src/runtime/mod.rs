@@ -8,8 +8,9 @@
 //! ```
 //!
 //! A [`Runtime`] says how many; `run` runs the main future on core 0, the thread that calls. The other cores begin when
-//! somebody first asks for them, so that a small program has one thread. How a core begins is the driver's to say
-//! ([`Driver::start_core`]): a thread, or a place in a world made up for a test. This module starts no thread itself.
+//! somebody first asks for them, so that a small program has one thread for its tasks, and the watchdog's beside it. How a
+//! core begins is the driver's to say ([`Driver::start_core`]): a thread, or a place in a world made up for a test. This
+//! module starts no thread itself.
 //!
 //! In reading order: [`CoreId`] names a core, `cores` is what they all share, `seat` is what a driver is given to begin
 //! one, `file_limit` what is arranged before.

@@ -8,10 +8,10 @@
 //!   run queue ───┘          wake puts the entry here, unless it is there already
 //! ```
 //!
-//! In reading order: `table` knows all tasks and which are ready, `job` is one future, `in_context` one
-//! that begins with a context, `join` is how its end is waited for and `join_error` what a panic leaves, `origin` where it comes from, `tick` makes a future of a task that ticks, `budget` keeps
-//! one task from using the whole turn, `account` is kept of how often and how long it ran, `waits` of what it asked for,
-//! `group` owns children.
+//! In reading order: `table` knows all tasks and which are ready, `job` is one future, `in_context` one that begins with a
+//! context, `join` is how its end is waited for and `join_error` what a panic leaves, `origin` where it comes from, `tick`
+//! makes a future of a task that ticks, `budget` keeps one task from using the whole turn, `account` counts how often and how
+//! long it ran, `waits` notes what it asked for, `group` owns children.
 
 pub(crate) mod table;
 pub(crate) mod job;

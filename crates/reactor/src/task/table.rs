@@ -512,7 +512,7 @@ impl Entry {
         self.queued.get() != Queued::No
     }
 
-    /// What is the address of in whatever holds its waker; see [`Waker::data`].
+    /// The data of its waker, by which whoever holds one is known; see [`Waker::data`].
     pub(crate) fn waker_data(&self) -> *const () {
         self.waker.data()
     }

@@ -1,10 +1,10 @@
 //! A listener whose connections go to all cores of the runtime: each to the core that has the fewest of them open.
 //!
 //! ```text
-//!   core 0:  SpreadListener ── accepts ──► place: who has the fewest, and is not stuck?
-//!               ▲                               │              │
-//!               └── it itself ──────────────────┘              │ its queue, and a letter
-//!   core 1:  SpreadListener ◄─────────────────────────────────-┘
+//!   core 0:  its door ── accepts ──► place: who has the fewest, and is not stuck?
+//!                                         │              │
+//!            SpreadListener ◄── it itself ┘              │ its queue, and a letter
+//!   core 1:  SpreadListener ◄────────────────────────────┘
 //! ```
 //!
 //! What was accepted belongs to no reactor until it is taken up on its core, so it may travel. A connection that waits in
