@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::core::ReactorId;
 use crate::driver::{Token, Unpark};
 use crate::notice::{Level, notice};
-use crate::pulse::{Counter, Life, PoolGauges, Pulse};
+use crate::pulse::{Counter, PoolGauges, Pulse};
 use crate::task::{JoinError, Origin, TaskId, message_of};
-use crate::vigil::Presence;
+use crate::vigil::{Life, Presence};
 use crate::watchdog::Watch;
 
 /// How other threads speak to a reactor, and what they may see of it.

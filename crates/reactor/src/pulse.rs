@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::inbox::Inbox;
 use crate::task::OriginId;
 use crate::time::Instant;
+use crate::vigil::Life;
 
 /// What one core publishes. On cache lines of its own: what other threads write lies elsewhere.
 #[repr(align(128))]
@@ -87,16 +88,6 @@ impl Counter {
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
-}
-
-/// What a core is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
-    /// Nobody runs it.
-    Out,
-    Running,
-    /// It sleeps in its driver, or is about to.
-    Parked,
 }
 
 /// A pulse as it was when somebody looked. Its parts are read one after the other, so at the seam of two polls they may

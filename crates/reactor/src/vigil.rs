@@ -17,7 +17,16 @@ use std::sync::atomic::AtomicBool;
 
 use crate::atomics::Flag;
 use crate::bell::Bell;
-use crate::pulse::Life;
+
+/// What a core is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Nobody runs it.
+    Out,
+    Running,
+    /// It sleeps in its driver, or is about to.
+    Parked,
+}
 
 /// What a core announces of itself, to whoever looks at it from another thread.
 #[derive(Debug)]

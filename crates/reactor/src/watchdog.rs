@@ -23,8 +23,9 @@ use std::time::Duration;
 
 use crate::core::ReactorId;
 use crate::notice::{self, Level, Notice};
-use crate::pulse::{Beat, Counter, Life};
+use crate::pulse::{Beat, Counter};
 use crate::task::OriginId;
+use crate::vigil::Life;
 
 /// What the watchdog knows of one reactor, in its inbox.
 #[derive(Default)]

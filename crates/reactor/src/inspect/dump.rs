@@ -14,6 +14,7 @@ use crate::core;
 use crate::driver::os::{stderr, watching};
 use crate::inbox::{Inbox, Maker};
 use crate::pulse;
+use crate::vigil::Life;
 
 /// Prints on stderr what every reactor of the process does; as `SIGQUIT` does by default.
 ///
@@ -100,7 +101,7 @@ impl Dump {
 /// Asks a reactor for its tasks, by a letter; false if nobody would read it.
 fn ask(reactor: &Arc<Inbox>, tell: &mpsc::Sender<(core::ReactorId, Vec<TaskInfo>)>) -> bool {
     // In a world made up for a test nothing goes on while we wait.
-    if !reactor.watch.is_real() || reactor.life() == pulse::Life::Out {
+    if !reactor.watch.is_real() || reactor.life() == Life::Out {
         return false;
     }
     let tell = tell.clone();

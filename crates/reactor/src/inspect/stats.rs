@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::handle::Handle;
 use crate::inbox::Inbox;
-use crate::pulse::{self, Life, PoolGauge};
+use crate::pulse::{self, PoolGauge};
 use crate::task::Origin;
 use crate::time::Instant;
+use crate::vigil::Life;
 
 /// The counters of every reactor of this process that has not ended, in the order in which they were made.
 ///

@@ -57,25 +57,17 @@ impl Accepting {
             match one() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                    let pause = self.with_setbacks(|setbacks| setbacks.handle_error(error))?;
+                    let pause = Setbacks::among(&self.setbacks, |setbacks| setbacks.handle_error(error))?;
                     if !pause.is_zero() {
                         self.pause.begin(&self.registration, pause);
                         return Err(io::ErrorKind::WouldBlock.into());
                     }
                 }
                 accepted_or_none => {
-                    self.with_setbacks(Setbacks::handle_success);
+                    Setbacks::among(&self.setbacks, Setbacks::handle_success);
                     return accepted_or_none;
                 }
             }
         }
-    }
-
-    /// They are not borrowed while they tell the operator, which runs a user's function.
-    fn with_setbacks<R>(&self, f: impl FnOnce(&mut Setbacks) -> R) -> R {
-        let mut setbacks = self.setbacks.take();
-        let result = f(&mut setbacks);
-        self.setbacks.set(setbacks);
-        result
     }
 }

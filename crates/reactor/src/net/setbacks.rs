@@ -2,6 +2,7 @@
 //!
 //! It tells the operator, and says how long to wait; it waits for nothing itself.
 
+use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
@@ -45,6 +46,14 @@ pub struct Setbacks {
 }
 
 impl Setbacks {
+    /// Tells those of a listener. They are not borrowed meanwhile, as they may tell the operator, which runs a user's function.
+    pub(super) fn among<R>(place: &Cell<Self>, tell: impl FnOnce(&mut Self) -> R) -> R {
+        let mut setbacks = place.take();
+        let result = tell(&mut setbacks);
+        place.set(setbacks);
+        result
+    }
+
     /// Accepting works: there was a connection, or none to be had.
     pub fn handle_success(&mut self) {
         if self.is_told {

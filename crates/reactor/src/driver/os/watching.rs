@@ -17,9 +17,9 @@ use super::signals::{QuitBell, Reason};
 use crate::inbox::Inbox;
 use crate::inspect::{self, Spawned};
 use crate::net::relieve;
-use crate::pulse::{self, Life};
+use crate::pulse;
 use crate::time::Instant;
-use crate::vigil::Vigil;
+use crate::vigil::{Life, Vigil};
 use crate::watchdog::{Look, Watchdog};
 
 /// Whether the thread looks from time to time.

@@ -299,10 +299,12 @@ impl<L: Spread> SpreadListener<L> {
         let Accepted { socket, peer, place } = accepted;
         match L::take_up(socket, &peer) {
             Ok(stream) => {
-                self.with_setbacks(Setbacks::handle_success);
+                Setbacks::among(&self.setbacks, Setbacks::handle_success);
                 Ok(Some((Placed::new(stream, place), peer)))
             }
-            Err(error) => self.with_setbacks(|setbacks| setbacks.handle_error(error)).map(|_pause| None),
+            Err(error) => {
+                Setbacks::among(&self.setbacks, |setbacks| setbacks.handle_error(error)).map(|_pause| None)
+            }
         }
     }
 
@@ -313,20 +315,12 @@ impl<L: Spread> SpreadListener<L> {
             match Door::open(&self.shared, self.seat, self.registration.token()) {
                 Ok(door) => drop(self.door.replace(Some(door))),
                 Err(error) => {
-                    let pause = self.with_setbacks(|setbacks| setbacks.handle_error(error))?;
+                    let pause = Setbacks::among(&self.setbacks, |setbacks| setbacks.handle_error(error))?;
                     self.pause.begin(&self.registration, pause);
                 }
             }
         }
         Ok(self.door.borrow().clone())
-    }
-
-    /// They are not borrowed while they tell the operator, which runs a user's function.
-    fn with_setbacks<R>(&self, f: impl FnOnce(&mut Setbacks) -> R) -> R {
-        let mut setbacks = self.setbacks.take();
-        let result = f(&mut setbacks);
-        self.setbacks.set(setbacks);
-        result
     }
 }
 
