@@ -12,9 +12,13 @@ use futures_util::poll;
 
 /// Makes the parts and does the work some times, so that all that grows has grown; and then, to do it again allocates nothing.
 fn check<T>(make: impl AsyncFnOnce() -> T, work: impl AsyncFn(&T)) {
+    check_on(&Reactor::new(config()).unwrap(), make, work);
+}
+
+fn config() -> Config {
     let mut config = Config::default();
     config.dump_on_quit = false; // which allocates when the first reactor of the process begins to run
-    check_on(&Reactor::new(config).unwrap(), make, work);
+    config
 }
 
 fn check_on<T>(reactor: &Reactor, make: impl AsyncFnOnce() -> T, work: impl AsyncFn(&T)) {
@@ -100,7 +104,7 @@ fn a_timer_that_is_set_and_cancelled_allocates_nothing() {
 #[test]
 fn a_timer_that_fires_allocates_nothing() {
     let (hand, clock) = Hand::new().unwrap();
-    let reactor = Reactor::with_driver(Config::default(), hand);
+    let reactor = Reactor::with_driver(config(), hand);
     check_on(
         &reactor,
         async || clock,
