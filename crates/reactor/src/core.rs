@@ -69,6 +69,8 @@ pub(crate) struct Core {
     pub(crate) claims: Claims,
     /// Whether the turn that follows the park that goes on has begun.
     pub(crate) has_begun: Cell<bool>,
+    /// The reactor is gone: whoever waits for something of it waits for ever.
+    pub(crate) has_ended: Cell<bool>,
     /// How many polls there had been when this turn began.
     pub(crate) polls_before: Cell<u64>,
 }
@@ -136,6 +138,7 @@ impl Core {
             timing: Timing::default(),
             claims: Claims::default(),
             has_begun: Cell::new(false),
+            has_ended: Cell::new(false),
             polls_before: Cell::new(0),
         })
     }

@@ -20,6 +20,8 @@ use crate::vigil::Life;
 #[derive(Debug, Default)]
 pub(crate) struct Pulse {
     pub(crate) turn_began: Counter,
+    /// When the core began to rest before the sleep that goes on, or the last one.
+    pub(crate) rest_began: Counter,
     /// How many polls have begun, which is the number of the one that goes on.
     pub(crate) polls: Counter,
     /// Whose poll goes on; [`OriginId::NONE`] between two polls.

@@ -32,6 +32,9 @@ use crate::waiters::wake_each;
 /// others begin when they are asked for, by [`spawn_on`](crate::spawn_on) and those that use it. Tasks that are left at the
 /// end are dropped. [`Reactor`] is for those who need a handle or a driver of their own.
 ///
+/// What is opened in one `run` (sockets, timers) is no good in the next: to wait for it there is an error, or panics. A `run`
+/// within another is a world of its own, and while it runs the outer one stands still.
+///
 /// # Panics
 ///
 /// If the system gives no selector or takes it away, or if the future panics.
@@ -295,9 +298,10 @@ impl Core {
         // A second reading of the turn, besides that of its end, since time goes by in between: it is what tells work from
         // rest, and a driver that waits for a timer needs it. To sleep takes a hundred times as long.
         let now = now.unwrap_or_else(|| self.driver.now());
-        if self.rest_began.get().is_none() {
-            self.rest_began.set(Some(now));
-        }
+        let rest_began = self.rest_began.get().unwrap_or(now);
+        self.rest_began.set(Some(rest_began));
+        self.inbox.pulse.rest_began.set(rest_began.as_nanos());
+        self.inbox.pulse.counters.ready.set(0);
         let park =
             if self.inbox.announce_park() { Park::until(self.next_deadline()).at(now) } else { Park::look() };
         let parked = self.ask(park);
@@ -437,6 +441,7 @@ impl Drop for Reactor {
             self.core.tasks.report_left();
         }
         self.core.end_tasks();
+        self.core.has_ended.set(true);
         self.core.abandon_orphans();
         pulse::remove(&self.core.inbox);
         for join in others {

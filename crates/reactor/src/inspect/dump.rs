@@ -2,19 +2,17 @@
 
 use std::cmp::Reverse;
 use std::fmt::{self, Write as _};
-use std::panic::Location;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use super::round::{Round, TASKS_MAX};
 use super::stats::{CoreState, CoreStats, Spawned};
-use super::tasks::{TaskInfo, TaskState, list};
+use super::tasks::{Listing, TaskInfo, TaskState, worst};
 use super::units::Brief;
 use crate::core;
 use crate::driver::os::{stderr, watching};
-use crate::inbox::{Inbox, Maker};
+use crate::inbox::Inbox;
 use crate::pulse;
-use crate::vigil::Life;
 
 /// Prints on stderr what every reactor of the process does; as `SIGQUIT` does by default.
 ///
@@ -57,7 +55,12 @@ pub struct CoreDump {
     pub stats: CoreStats,
     /// Its tasks, the worst first: those whose longest poll took long; those that were woken and wait for their turn;
     /// those that nothing can wake; then those that have waited longest. `None` if it did not answer.
+    ///
+    /// A thousand at most, and of more than a hundred thousand only so many are looked at, since the core stands still
+    /// meanwhile.
     pub tasks: Option<Vec<TaskInfo>>,
+    /// How many more it has.
+    pub more: usize,
     /// For how long the turn has gone on in which it does not answer.
     pub held: Option<Duration>,
 }
@@ -69,22 +72,13 @@ impl Dump {
         let reactors = pulse::reactors();
         // Before they are asked, which wakes those that are parked.
         let stats: Vec<CoreStats> = reactors.iter().map(|reactor| CoreStats::of(reactor)).collect();
-        let (tell, told) = mpsc::channel();
-        let here = core::try_with(|core| core.id);
-        let asked =
-            reactors.iter().filter(|reactor| Some(reactor.reactor) != here && ask(reactor, &tell)).count();
-        drop(tell);
-        let mut answers = Vec::new();
-        if let Some(answer) = core::try_with(|core| (core.id, list(core))) {
-            answers.push(answer);
-        }
-        let until = watching::now() + PATIENCE;
-        while answers.len() < asked + usize::from(here.is_some()) {
-            match told.recv_timeout(until - watching::now()) {
-                Ok(answer) => answers.push(answer),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-            }
-        }
+        let here = core::try_with(|core| (core.id, Arc::new(worst(core, TASKS_MAX))));
+        let round = Round::begin(here.clone());
+        let is_here = |reactor: &Inbox| here.as_ref().is_some_and(|(id, _)| *id == reactor.reactor);
+        let others = reactors.iter().filter(|reactor| !is_here(reactor));
+        let asked = others.filter(|reactor| round.ask(reactor)).map(|reactor| reactor.reactor).collect();
+        let mut answers = round.wait_for(asked);
+        answers.extend(here);
         let mut cores: Vec<CoreDump> = reactors
             .iter()
             .zip(stats)
@@ -98,45 +92,14 @@ impl Dump {
     }
 }
 
-/// Asks a reactor for its tasks, by a letter; false if nobody would read it.
-fn ask(reactor: &Arc<Inbox>, tell: &mpsc::Sender<(core::ReactorId, Vec<TaskInfo>)>) -> bool {
-    // In a world made up for a test nothing goes on while we wait.
-    if !reactor.watch.is_real() || reactor.life() == Life::Out {
-        return false;
-    }
-    let tell = tell.clone();
-    let make = Box::new(move || {
-        if let Some(answer) = core::try_with(|core| (core.id, list(core))) {
-            // Nobody waits any more when sending fails.
-            drop(tell.send(answer));
-        }
-    });
-    reactor.send(Maker { make, place: Location::caller() }).is_ok()
-}
-
 impl CoreDump {
-    fn new(reactor: &Inbox, before: CoreStats, tasks: Option<Vec<TaskInfo>>) -> Self {
+    fn new(reactor: &Inbox, before: CoreStats, listing: Option<Arc<Listing>>) -> Self {
         let now = CoreStats::of(reactor);
-        let is_held = tasks.is_none() && now.state == CoreState::Running && reactor.watch.is_real();
+        let is_held = listing.is_none() && now.state == CoreState::Running && reactor.watch.is_real();
         let held = is_held.then(|| watching::now() - now.turn_began);
         let stats = if is_held { now } else { before };
-        let tasks = tasks.map(|mut tasks| {
-            tasks.sort_by_key(badness);
-            tasks
-        });
-        Self { stats, tasks, held }
-    }
-}
-
-/// The less the worse.
-fn badness(task: &TaskInfo) -> (u8, Reverse<Duration>) {
-    let ran_long = task.longest_poll >= LONG_POLL && task.longest_poll_is_exact;
-    match task.state {
-        _ if ran_long => (0, Reverse(task.longest_poll)),
-        TaskState::Ready if task.since >= LONG_READY => (1, Reverse(task.since)),
-        TaskState::Stuck => (2, Reverse(task.since)),
-        TaskState::Waiting => (3, Reverse(task.since)),
-        TaskState::Ready | TaskState::Running => (4, Reverse(task.since)),
+        let (tasks, more) = listing.map(Arc::unwrap_or_clone).map(|all| (all.tasks, all.more)).unzip();
+        Self { stats, tasks, more: more.unwrap_or(0), held }
     }
 }
 
@@ -170,9 +133,8 @@ impl fmt::Display for CoreDump {
             None => writeln!(f, "  it did not answer"),
             Some(tasks) => {
                 writeln!(f, "{HEAD}")?;
-                tasks.iter().take(TASKS_MAX).try_for_each(|task| write_task(f, task))?;
-                let more = tasks.len().saturating_sub(TASKS_MAX);
-                if more > 0 { writeln!(f, "  and {more} more") } else { Ok(()) }
+                tasks.iter().try_for_each(|task| write_task(f, task))?;
+                if self.more > 0 { writeln!(f, "  and {} more", self.more) } else { Ok(()) }
             }
         }
     }
@@ -311,15 +273,3 @@ const INDENT: &str = "         ";
 
 /// Less than this says nothing of a place.
 const SHORTEST_PLACE: usize = 12;
-
-/// A core that is well answers within a turn of its loop, which is a millisecond.
-const PATIENCE: Duration = Duration::from_millis(250);
-
-/// From here on a poll is worth being at the top.
-const LONG_POLL: Duration = Duration::from_millis(10);
-
-/// So long a task that was woken waits only where others take too long.
-const LONG_READY: Duration = Duration::from_millis(10);
-
-/// Of one core. More than anybody reads; the worst are the first.
-const TASKS_MAX: usize = 1_000;

@@ -4,9 +4,10 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::driver::os::watching;
 use crate::handle::Handle;
 use crate::inbox::Inbox;
-use crate::pulse::{self, PoolGauge};
+use crate::pulse::{self, Beat, PoolGauge};
 use crate::task::Origin;
 use crate::time::Instant;
 use crate::vigil::Life;
@@ -40,8 +41,8 @@ impl Handle {
 
 /// What a core has done, and has.
 ///
-/// What goes up only is exact as of the moment of reading, the turn that goes on included, but for the times: these are
-/// added up when a turn ends.
+/// What goes up only is exact as of the moment of reading, the turn that goes on included. The times are so on the system's
+/// driver; elsewhere they are added up when a turn ends.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CoreStats {
@@ -74,7 +75,7 @@ pub struct CoreStats {
     pub busy: Duration,
     /// Time spent on looking around before a sleep, and on sleep.
     pub idle: Duration,
-    /// Tasks that were ready when this turn began.
+    /// Tasks that were ready when this turn began; none while the core sleeps.
     pub ready: u64,
     /// Tasks that had not ended when the last turn did.
     pub tasks: u64,
@@ -128,7 +129,16 @@ pub struct Spawned {
 
 impl CoreStats {
     pub(super) fn of(reactor: &Inbox) -> Self {
-        let (beat, counters) = (reactor.beat(), &reactor.pulse.counters);
+        let (mut beat, counters) = (reactor.beat(), &reactor.pulse.counters);
+        let mut times = Times::of(reactor, &beat);
+        // A turn may end between two of these looks, and then its time would count twice.
+        for _ in 0..LOOKS_MAX {
+            let again = reactor.beat();
+            if again.turns == beat.turns {
+                break;
+            }
+            (beat, times) = (again, Times::of(reactor, &again));
+        }
         Self {
             reactor: reactor.reactor.0,
             state: beat.life.into(),
@@ -142,8 +152,8 @@ impl CoreStats {
             panics: counters.panics.get(),
             held: reactor.watch.held.get(),
             held_worst: Duration::from_nanos(reactor.watch.worst_nanos.get()),
-            busy: Duration::from_nanos(counters.busy_nanos.get()),
-            idle: Duration::from_nanos(counters.idle_nanos.get()),
+            busy: Duration::from_nanos(times.busy),
+            idle: Duration::from_nanos(times.idle),
             ready: counters.ready.get(),
             tasks: counters.tasks.get(),
             timers: counters.timers.get(),
@@ -156,7 +166,7 @@ impl CoreStats {
     }
 
     /// Which part of its time the core was busy, from 0 to 1, between an earlier reading and this one; `None` if no
-    /// turn has ended in between.
+    /// time has gone by, which on a driver that is not the system's may be said of a turn that has not ended.
     #[must_use]
     pub fn busy_share_since(&self, earlier: &Self) -> Option<f64> {
         let (busy, idle) = (self.busy.saturating_sub(earlier.busy), self.idle.saturating_sub(earlier.idle));
@@ -164,6 +174,29 @@ impl CoreStats {
         (all > 0.0).then(|| busy.as_secs_f64() / all)
     }
 }
+
+/// How long a core has worked and rested, in nanoseconds.
+struct Times {
+    busy: u64,
+    idle: u64,
+}
+
+impl Times {
+    /// With the turn that goes on, if it is known what time it is.
+    fn of(reactor: &Inbox, beat: &Beat) -> Self {
+        let pulse = &reactor.pulse;
+        let (busy, idle) = (pulse.counters.busy_nanos.get(), pulse.counters.idle_nanos.get());
+        if !reactor.watch.is_real() || beat.life == Life::Out {
+            return Self { busy, idle };
+        }
+        let (began, now) = (beat.turn_began.as_nanos(), watching::now().as_nanos());
+        let rests_since = if beat.life == Life::Parked { pulse.rest_began.get().max(began) } else { now };
+        Self { busy: busy + rests_since.saturating_sub(began), idle: idle + now.saturating_sub(rests_since) }
+    }
+}
+
+/// A core with short turns may end one during each look; then the last one has to do.
+const LOOKS_MAX: usize = 8;
 
 impl From<&PoolGauge> for PoolStats {
     fn from(pool: &PoolGauge) -> Self {

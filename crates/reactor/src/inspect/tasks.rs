@@ -3,13 +3,16 @@
 //! It is made when it is asked for. Who waits for sockets and timers is in the core's own tables, so it is looked up
 //! there and matched by the address in the waker; what else a task waits for it has noted in its last poll.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
 use super::stats::Spawned;
 use super::waits::{HeldBy, Wait};
 use crate::core::{self, Core};
 use crate::task::account::Statement;
+use crate::task::table::Entry;
 use crate::task::waits::Asked;
 
 /// Every task of the reactor that runs on this thread, the future that it was asked to run included.
@@ -101,28 +104,64 @@ pub enum TaskState {
     Waiting,
 }
 
+/// Tasks of a core, and how many more it has.
+#[derive(Clone, Debug)]
+pub(super) struct Listing {
+    pub(super) tasks: Vec<TaskInfo>,
+    pub(super) more: usize,
+}
+
+/// A task as it was found.
+struct Found {
+    waker: *const (),
+    statement: Statement,
+    state: TaskState,
+    since: u64,
+}
+
+/// The less the worse.
+type Badness = (u8, Reverse<Duration>);
+
+/// All tasks.
 pub(super) fn list(core: &Core) -> Vec<TaskInfo> {
+    let mut found = Vec::with_capacity(core.tasks.len() + 1);
+    core.tasks.each(|entry, is_running| found.push(Found::new(core, entry, is_running)));
+    describe(core, core.driver.now().as_nanos(), found, usize::MAX)
+}
+
+/// The worst tasks, so many at most, in that order. Of very many the first are looked at, so that whoever asks is no worse
+/// for the core than what he looks for.
+pub(super) fn worst(core: &Core, max: usize) -> Listing {
     let now = core.driver.now().as_nanos();
-    let mut tasks = Vec::with_capacity(core.tasks.len() + 1);
-    let (mut by_waker, mut by_number, mut joins) = (HashMap::new(), HashMap::new(), Vec::new());
+    let (mut ranked, mut count) = (Vec::new(), 0);
     core.tasks.each(|entry, is_running| {
-        let (statement, turn_began) = (entry.account.statement(), core.turn_began.get().as_nanos());
-        let (state, since) = match () {
-            () if is_running => (TaskState::Running, turn_began),
-            () if entry.is_queued() => (TaskState::Ready, statement.since),
-            () if entry.is_expected() => (TaskState::Waiting, statement.since),
-            () if core.tasks.is_woken_from_elsewhere(entry) => (TaskState::Ready, turn_began),
-            () => (TaskState::Stuck, statement.since),
-        };
-        by_waker.insert(entry.waker_data(), tasks.len());
-        by_number.insert(statement.birth.number, tasks.len());
-        if let Some(joiner) = entry.joiner_data() {
-            joins.push((joiner, tasks.len()));
+        if count < LOOKED_AT_MAX {
+            let found = Found::new(core, entry, is_running);
+            ranked.push((found.badness(core, now), found));
         }
-        tasks.push(TaskInfo::new(core, now, &statement, (state, since)));
+        count += 1;
     });
+    if ranked.len() > max {
+        ranked.select_nth_unstable_by_key(max, |(badness, _)| *badness);
+        ranked.truncate(max);
+    }
+    ranked.sort_by_key(|(badness, _)| *badness);
+    let found: Vec<Found> = ranked.into_iter().map(|(_, found)| found).collect();
+    let more = count - found.len();
+    Listing { tasks: describe(core, now, found, LOOKED_AT_MAX), more }
+}
+
+/// What there is to know of the tasks that were found. Who waits for their ends is looked for among so many.
+fn describe(core: &Core, now: u64, found: Vec<Found>, looked_at_max: usize) -> Vec<TaskInfo> {
+    let mut by_waker: HashMap<*const (), usize, Mixing> = HashMap::default();
+    let mut by_number: HashMap<u32, usize, Mixing> = HashMap::default();
+    for (index, found) in found.iter().enumerate() {
+        by_waker.insert(found.waker, index);
+        by_number.insert(found.statement.birth.number, index);
+    }
     let find =
         |waker: *const (), number: u32| by_waker.get(&waker).or_else(|| by_number.get(&number)).copied();
+    let mut tasks: Vec<TaskInfo> = found.iter().map(|found| TaskInfo::new(core, now, found)).collect();
     let mut waits: Vec<Vec<Wait>> = tasks.iter().map(|_| Vec::new()).collect();
     core.each_source(|source| {
         source.each_waiter(|wanted, waker, number| {
@@ -146,16 +185,18 @@ pub(super) fn list(core: &Core) -> Vec<TaskInfo> {
             waits[index].push(Wait::Held { what: claim.asked.name(), by });
         }
     });
-    let mut joining = vec![false; tasks.len()];
-    for (joiner, child) in joins {
-        if let Some(index) = find(joiner, 0) {
-            joining[index] = true;
-            waits[index].push(Wait::Join { id: tasks[child].id, spawned: Some(tasks[child].spawned) });
-        }
-    }
-    let mut index = 0;
+    let (mut joining, mut left) = (vec![false; tasks.len()], looked_at_max);
     core.tasks.each(|entry, _| {
-        let notes = entry.account.statement().notes;
+        let Some(fewer) = left.checked_sub(1) else { return };
+        left = fewer;
+        if let Some(index) = entry.joiner_data().and_then(|joiner| find(joiner, 0)) {
+            joining[index] = true;
+            let spawned = entry.account.origin().known().into();
+            waits[index].push(Wait::Join { id: entry.account.number(), spawned: Some(spawned) });
+        }
+    });
+    for (index, found) in found.iter().enumerate() {
+        let notes = found.statement.notes;
         for (asked, between_threads) in notes.all() {
             let is_told = match asked {
                 Asked::Listed => true,
@@ -168,8 +209,7 @@ pub(super) fn list(core: &Core) -> Vec<TaskInfo> {
                 waits[index].push(Wait::noted(asked, between_threads, notes.are_earlier()));
             }
         }
-        index += 1;
-    });
+    }
     for (task, waits) in tasks.iter_mut().zip(waits) {
         if task.state == TaskState::Waiting {
             task.waits = waits;
@@ -178,12 +218,48 @@ pub(super) fn list(core: &Core) -> Vec<TaskInfo> {
     tasks
 }
 
+impl Found {
+    fn new(core: &Core, entry: &Entry, is_running: bool) -> Self {
+        let (statement, turn_began) = (entry.account.statement(), core.turn_began.get().as_nanos());
+        let (state, since) = match () {
+            () if is_running => (TaskState::Running, turn_began),
+            () if entry.is_queued() => (TaskState::Ready, statement.since),
+            () if entry.is_expected() => (TaskState::Waiting, statement.since),
+            () if core.tasks.is_woken_from_elsewhere(entry) => (TaskState::Ready, turn_began),
+            () => (TaskState::Stuck, statement.since),
+        };
+        Self { waker: entry.waker_data(), statement, state, since }
+    }
+
+    fn since(&self, now: u64) -> Duration {
+        Duration::from_nanos(now.saturating_sub(self.since))
+    }
+
+    /// Its longest poll, and whether that was timed.
+    fn longest(&self, core: &Core) -> (Duration, bool) {
+        let Statement { untimed_polls, longest, .. } = self.statement;
+        let untimed = if untimed_polls > 0 { core.timing.longest_untimed() } else { 0 };
+        (Duration::from_nanos(longest.nanos().max(untimed)), longest.is_exact() && longest.nanos() >= untimed)
+    }
+
+    fn badness(&self, core: &Core, now: u64) -> Badness {
+        let (since, (longest, is_exact)) = (self.since(now), self.longest(core));
+        match self.state {
+            _ if longest >= LONG_POLL && is_exact => (0, Reverse(longest)),
+            TaskState::Ready if since >= LONG_READY => (1, Reverse(since)),
+            TaskState::Stuck => (2, Reverse(since)),
+            TaskState::Waiting => (3, Reverse(since)),
+            TaskState::Ready | TaskState::Running => (4, Reverse(since)),
+        }
+    }
+}
+
 impl TaskInfo {
-    fn new(core: &Core, now: u64, statement: &Statement, (state, since): (TaskState, u64)) -> Self {
-        let Statement { birth, polls, untimed_polls, timed_nanos, doubt_nanos, longest, .. } = *statement;
+    fn new(core: &Core, now: u64, found: &Found) -> Self {
+        let Statement { birth, polls, untimed_polls, timed_nanos, doubt_nanos, .. } = found.statement;
         let timing = &core.timing;
         let estimate = timing.estimate(untimed_polls);
-        let longest_untimed = if untimed_polls > 0 { timing.longest_untimed() } else { 0 };
+        let (longest_poll, longest_poll_is_exact) = found.longest(core);
         Self {
             id: birth.number,
             spawned: birth.origin.known().into(),
@@ -195,11 +271,50 @@ impl TaskInfo {
             polls,
             busy: Duration::from_nanos(timed_nanos + estimate),
             busy_error: Duration::from_nanos(estimate + doubt_nanos + timing.lost_nanos()),
-            longest_poll: Duration::from_nanos(longest.nanos().max(longest_untimed)),
-            longest_poll_is_exact: longest.is_exact() && longest.nanos() >= longest_untimed,
-            state,
-            since: Duration::from_nanos(now.saturating_sub(since)),
+            longest_poll,
+            longest_poll_is_exact,
+            state: found.state,
+            since: found.since(now),
             waits: Vec::new(),
         }
     }
 }
+
+/// Mixes a number, which is all that is ever looked up here: a table of a million timers is gone through while the core
+/// stands still.
+#[derive(Default)]
+struct Mixer(u64);
+
+type Mixing = BuildHasherDefault<Mixer>;
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4); the upper bits are the better ones.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// From here on a poll is worth being at the top.
+const LONG_POLL: Duration = Duration::from_millis(10);
+
+/// So long a task that was woken waits only where others take too long.
+const LONG_READY: Duration = Duration::from_millis(10);
+
+/// Some tens of milliseconds are what it takes to look at so many.
+const LOOKED_AT_MAX: usize = 100_000;

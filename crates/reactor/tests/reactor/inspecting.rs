@@ -55,6 +55,50 @@ fn a_core_that_is_held_shows_by_whom_to_other_threads() {
 }
 
 #[test]
+fn the_rest_of_a_core_that_sleeps_counts_while_it_sleeps() {
+    let ((tell, told), (release, released)) = (mpsc::channel(), sync::oneshot::channel::<()>());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let reactor = Reactor::new(Config::default()).unwrap();
+            tell.send(reactor.handle()).unwrap();
+            reactor.run(async move { drop(released.await) });
+        });
+        let handle = told.recv().unwrap();
+        let parked = || loop {
+            let stats = handle.stats();
+            if stats.state == CoreState::Parked {
+                return stats;
+            }
+            thread::yield_now();
+        };
+        let before = parked();
+        let after = std::iter::repeat_with(parked).find(|stats| stats.idle > before.idle).unwrap();
+        assert_eq!((after.turns, after.busy, after.ready), (before.turns, before.busy, 0));
+        assert_eq!(after.busy_share_since(&before), Some(0.0));
+        drop(release);
+    });
+}
+
+#[test]
+fn of_very_many_tasks_a_dump_shows_the_worst() {
+    const ALL: usize = 5_000;
+    run(async {
+        for _ in 0..ALL {
+            drop(spawn(pending::<()>()));
+        }
+        let (tell, waits) = channel::oneshot::channel::<()>();
+        drop(spawn_named("waits for a friend", async move { drop(waits.await) }));
+        yield_now().await;
+        let core = Dump::take().cores.into_iter().find(|core| core.stats.tasks >= ALL as u64).unwrap();
+        let tasks = core.tasks.unwrap();
+        assert_eq!(tasks.len() + core.more, ALL + 2, "the main future is one of them");
+        assert!(tasks.len() < ALL / 2, "they are some of them");
+        assert!(tasks.iter().all(|task| task.state == TaskState::Stuck), "which is worse than to wait");
+        drop(tell);
+    });
+}
+
+#[test]
 fn letters_that_a_core_has_not_read_and_jobs_off_the_core_are_counted() {
     let (hand, _clock) = Hand::new().unwrap();
     let reactor = Reactor::with_driver(Config::default(), hand);

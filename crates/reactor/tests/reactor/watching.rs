@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -166,6 +166,34 @@ fn the_operator_is_told_while_whoever_holds_the_core_holds_standard_error() {
         drop(locked);
         in_time.unwrap();
     });
+}
+
+#[test]
+fn two_cores_that_take_a_dump_at_the_same_time_answer_each_other() {
+    let both = Barrier::new(2);
+    let numbers: Vec<u64> = thread::scope(|scope| {
+        let take = || {
+            let reactor = Reactor::new(Config::default()).unwrap();
+            let number = reactor.handle().stats().reactor;
+            let dump = reactor.run(async {
+                yield_now().await;
+                both.wait();
+                let dump = Dump::take();
+                both.wait(); // neither goes on to read the other's letter before both have taken theirs
+                dump
+            });
+            (number, dump)
+        };
+        let taken = [scope.spawn(take), scope.spawn(take)].map(|thread| thread.join().unwrap());
+        for (_, dump) in &taken {
+            for (number, _) in &taken {
+                let core = dump.cores.iter().find(|core| core.stats.reactor == *number).unwrap();
+                assert!(core.tasks.is_some(), "{core}");
+            }
+        }
+        taken.iter().map(|(number, _)| *number).collect()
+    });
+    assert_ne!(numbers[0], numbers[1]);
 }
 
 #[test]
