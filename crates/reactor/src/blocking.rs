@@ -18,9 +18,10 @@ use crate::task::waits::{self, Asked};
 /// Runs a function that blocks on a thread of a pool, and waits for its result.
 ///
 /// The function is handed over at the call, before the future is first polled. On the system's driver 64 run at once,
-/// and 1,024 more wait, in all cores of a runtime; the threads are named `ekiden-blocking`, are started when they are
-/// needed, and end when they have been idle for ten seconds. What may take for ever (a device that may never answer)
-/// keeps its thread for ever: give it a thread of your own.
+/// and 1,024 more wait, in all cores of a runtime. One that no thread has begun yet waits, also if there is a thread for
+/// it: so of a burst on an idle pool 1,024 are taken for certain. The threads are named `ekiden-blocking`, are started
+/// when they are needed, and end when they have been idle for ten seconds. What may take for ever (a device that may
+/// never answer) keeps its thread for ever: give it a thread of your own.
 ///
 /// ```
 /// # ekiden_reactor::run(async {

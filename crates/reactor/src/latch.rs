@@ -2,13 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
-use crate::task::tick_waker;
 use crate::task::waits::{self, Asked};
+use crate::task::{poll_budget, tick_waker};
 use crate::waiters::{Key, Waiters};
 
 /// Opens once; all who wait pass, and from then on nobody waits.
@@ -74,7 +74,12 @@ impl Latch {
     ///
     /// Dropping the future changes nothing.
     pub fn wait(&self) -> impl Future<Output = ()> + Unpin + use<> {
-        self.begin_wait()
+        let mut wait = self.begin_wait();
+        poll_fn(move |cx| {
+            ready!(Pin::new(&mut wait).poll(cx));
+            // Whoever waits again and again for what is open lets the others have their turn.
+            poll_budget(cx)
+        })
     }
 
     pub(crate) fn begin_wait(&self) -> Wait {

@@ -94,10 +94,7 @@ impl Registration {
         }
         match self.try_now(way, operation) {
             Some(result) => Poll::Ready(result),
-            None => {
-                self.interest.register_last(way, cx.waker(), || self.task());
-                Poll::Pending
-            }
+            None => self.wait_last(way, cx.waker()),
         }
     }
 
@@ -130,17 +127,26 @@ impl Registration {
                 }
                 Poll::Ready(result)
             }
-            None => {
-                self.wait(way, wait, cx.waker());
-                Poll::Pending
-            }
+            None => self.wait(way, wait, cx.waker()),
         }
     }
 
     /// Out of line, so that whoever finds the source ready has nothing to do with it.
     #[inline(never)]
-    fn wait(&self, way: Way, wait: &mut Option<Key>, waker: &Waker) {
+    fn wait<T>(&self, way: Way, wait: &mut Option<Key>, waker: &Waker) -> Poll<io::Result<T>> {
+        if self.core.has_ended.get() {
+            return Poll::Ready(Err(ended()));
+        }
         self.interest.wait(way, wait, waker, || self.task());
+        Poll::Pending
+    }
+
+    fn wait_last<T>(&self, way: Way, waker: &Waker) -> Poll<io::Result<T>> {
+        if self.core.has_ended.get() {
+            return Poll::Ready(Err(ended()));
+        }
+        self.interest.register_last(way, waker, || self.task());
+        Poll::Pending
     }
 
     /// Leaves nothing behind of one who was polled.
@@ -161,6 +167,9 @@ impl Registration {
             return Ok(None);
         }
         let result = self.try_now(way, operation);
+        if result.is_none() && self.core.has_ended.get() {
+            return Err(ended());
+        }
         if ticks && result.is_none() {
             with_tick_waker(&self.core, |waker| self.interest.register(way, waker));
             waits::note(Asked::Listed);
@@ -203,6 +212,12 @@ impl Registration {
 fn put_off<T>(cx: &Context<'_>) -> Poll<T> {
     yield_task(cx.waker());
     Poll::Pending
+}
+
+/// Nobody would ever be woken.
+#[cold]
+fn ended() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the reactor on which this was opened has ended")
 }
 
 /// A use has failed: the error, if it is one and not an answer about the source.

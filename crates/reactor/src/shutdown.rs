@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::core::{self, Core};
 use crate::latch::{Latch, Wait};
 use crate::notice::{Level, notice};
-use crate::task::try_poll_if;
 use crate::task::waits::{self, Asked};
+use crate::task::{poll_budget, try_poll_if};
 
 /// Waits until the program is asked to end: by ctrl-c (`SIGINT`), by `SIGTERM`, or by [`request_shutdown`].
 ///
@@ -82,7 +82,10 @@ impl Shutdown {
     /// Whether it has begun; inside a tick, `None` has the task ticked again when it does.
     #[must_use]
     pub fn try_wait(&mut self) -> Option<()> {
-        try_poll_if(self.0.is_over(), |cx| Pin::new(self).poll(cx))
+        if self.0.is_over() {
+            return Some(());
+        }
+        try_poll_if(false, |cx| Pin::new(self).poll(cx))
     }
 }
 
@@ -90,7 +93,9 @@ impl Future for Shutdown {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        waits::poll_as(Asked::Shutdown, || Pin::new(&mut self.0).poll(cx))
+        ready!(waits::poll_as(Asked::Shutdown, || Pin::new(&mut self.0).poll(cx)));
+        // Whoever waits again and again for what has begun lets the others have their turn.
+        poll_budget(cx)
     }
 }
 

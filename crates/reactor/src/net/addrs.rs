@@ -7,6 +7,7 @@ use std::pin::Pin;
 
 use crate::core;
 use crate::sync::oneshot;
+use crate::task::poll_budget;
 use crate::task::waits::{self, Asked};
 
 /// What can be connected or bound to: an address, or a host's name with a port.
@@ -71,7 +72,10 @@ pub enum Target {
 /// If no reactor runs on this thread.
 pub async fn lookup_host(addrs: impl ToAddrs) -> io::Result<Vec<SocketAddr>> {
     match addrs.to_target()? {
-        Target::Addr(addr) => Ok(vec![addr]),
+        Target::Addr(addr) => {
+            poll_fn(|cx| poll_budget(cx)).await;
+            Ok(vec![addr])
+        }
         Target::Name(host, port) => lookup(host, port).await,
     }
 }

@@ -29,6 +29,7 @@ mod unix_datagram;
 mod copy;
 mod spread;
 
+pub use crate::driver::{ConnectOptions, Keepalive, ListenOptions, UdpOptions};
 pub use addrs::{ToAddrs, lookup_host};
 pub use copy::{copy, copy_bidirectional};
 pub use hangup::Hangup;

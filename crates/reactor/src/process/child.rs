@@ -1,6 +1,7 @@
 //! A child process, whose end is a source.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::process::{Command, ExitStatus};
 
@@ -10,6 +11,7 @@ use crate::core;
 use crate::driver::{self, Signal};
 use crate::interest::Way;
 use crate::registration::Registration;
+use crate::task::poll_budget;
 
 /// Starts a command as a child process.
 ///
@@ -29,17 +31,22 @@ use crate::registration::Registration;
 pub fn spawn(command: &mut Command) -> io::Result<Child> {
     let spawned = core::current().driver.spawn(command)?;
     let mut process = spawned.child;
-    let (registration, ()) = Registration::new(|core, token| process.register(&*core.driver, token))?;
+    let registered = Registration::new(|core, token| process.register(&*core.driver, token));
+    let (registration, ()) = registered.inspect_err(|_| {
+        // It was to be a child or nothing. If it cannot be killed it has ended, or there is nobody to tell.
+        let _lives_on = process.kill();
+    })?;
     let id = process.id();
     registration.describe(About::Child(id));
     // It may have ended already.
     registration.assume_ready(Way::Read);
-    // From here on it is waited for, also by an error.
+    // From here on it is waited for, also by an error, by which it is killed.
     let state = State::Running(Running { process, registration });
-    let mut child = Child { stdin: None, stdout: None, stderr: None, state, kills_on_drop: false };
+    let mut child = Child { stdin: None, stdout: None, stderr: None, state, kills_on_drop: true };
     child.stdin = spawned.stdin.map(|pipe| PipeWriter::new(pipe, id)).transpose()?;
     child.stdout = spawned.stdout.map(|pipe| PipeReader::new(pipe, id)).transpose()?;
     child.stderr = spawned.stderr.map(|pipe| PipeReader::new(pipe, id)).transpose()?;
+    child.kills_on_drop = false;
     Ok(child)
 }
 
@@ -93,7 +100,10 @@ impl Child {
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         let status = match &mut self.state {
-            State::Ended { status, .. } => return Ok(*status),
+            State::Ended { status, .. } => {
+                poll_fn(|cx| poll_budget(cx)).await;
+                return Ok(*status);
+            }
             State::Running(Running { process, registration }) => {
                 registration.use_by(Way::Read, 1, || process.try_wait()).await?
             }

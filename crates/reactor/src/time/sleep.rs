@@ -5,12 +5,13 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use super::Instant;
 use super::wheel::{Answer, Key};
 use crate::core::{self, Core};
+use crate::task::poll_budget;
 use crate::task::tick::tick_waker_of;
 use crate::task::waits::{self, Asked};
 
@@ -47,6 +48,8 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 }
 
 /// A future of a moment; see [`sleep`].
+///
+/// It is of the reactor on which it was made: to wait for it when that has ended panics, as nobody would ever be woken.
 ///
 /// It can be [moved](Self::reset), again and again: a time-out that each request pushes out costs a store.
 #[must_use = "a sleep does nothing unless it is awaited"]
@@ -122,7 +125,10 @@ impl Sleep {
             Some(key) => key,
             // In the past, or now: no need for the wheel.
             None if self.deadline <= self.core.turn_began.get() => return Poll::Ready(()),
-            None => *self.timer.insert(timers.insert(self.deadline.as_nanos())),
+            None => {
+                assert!(!self.core.has_ended.get(), "the reactor on which this sleep was made has ended");
+                *self.timer.insert(timers.insert(self.deadline.as_nanos()))
+            }
         };
         let answer = timers.poll(key, waker);
         drop(timers); // before the answer, which may hold a waker that was replaced
@@ -141,7 +147,9 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_elapsed(cx.waker())
+        ready!(self.poll_elapsed(cx.waker()));
+        // Whoever waits again and again for what has passed lets the others have their turn.
+        poll_budget(cx)
     }
 }
 

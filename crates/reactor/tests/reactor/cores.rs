@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use ekiden_reactor::driver::hand::Hand;
+use ekiden_reactor::process::{self, Command};
 use ekiden_reactor::{
     Config, CoreId, Reactor, Runtime, cores, is_shutting_down, on_every_core, request_shutdown, run,
     shutdown, sleep, spawn, spawn_named, spawn_on, sync, yield_now,
@@ -397,6 +398,13 @@ fn pinned_cores_stay_on_a_processor_each_and_what_blocks_does_not() {
         assert!(pinned.iter().all(|processors| processors.parse::<usize>().is_ok()), "{pinned:?}");
         assert_eq!(pinned[0] != pinned[1], before.parse::<usize>().is_err(), "{pinned:?} of {before}");
         assert_eq!(ekiden_reactor::blocking(processors).await.unwrap(), before);
+        let here = processors();
+        let mut grep = Command::new("grep");
+        let status =
+            process::output(grep.args(["Cpus_allowed_list", "/proc/self/status"]), 4096).await.unwrap();
+        let child = String::from_utf8(status.stdout).unwrap();
+        assert_eq!(child.split_whitespace().last(), Some(&*before), "a child may run everywhere");
+        assert_eq!(processors(), here, "and who began it where it did");
     });
     assert_eq!(processors(), before);
 }

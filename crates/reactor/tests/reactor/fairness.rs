@@ -4,15 +4,18 @@
 //! loop. What each source costs of that is its own to say; an accept costs sixteen (`accepting`).
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use ekiden_reactor::channel::{Notify, Semaphore, broadcast, mpsc, watch};
 use ekiden_reactor::driver::hand::Hand;
-use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
-use ekiden_reactor::{Config, Reactor, TaskGroup, run, sleep, spawn, sync, yield_now};
+use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixStream, lookup_host};
+use ekiden_reactor::{
+    Config, Instant, Latch, Reactor, TaskGroup, process, request_shutdown, run, shutdown, sleep, sleep_until,
+    spawn, sync, timeout, yield_now,
+};
 
 /// How often somebody did something.
 #[derive(Clone, Default)]
@@ -207,6 +210,41 @@ fn children_that_have_all_ended() {
             }
         });
         check(joined.await, "children joined");
+    });
+}
+
+/// Each is ready at once, however often it is waited for.
+#[test]
+fn what_has_happened_already() {
+    macro_rules! check_ready {
+        ($what:literal, $make:expr, $wait:expr) => {
+            let made = $make;
+            let waited = most_between_turns(|uses| async move {
+                let mut made = made;
+                // The bound is for the test to fail, and not to hang, when nobody else has a turn.
+                while uses.get() < 10 * ENOUGH {
+                    $wait(&mut made).await;
+                    uses.count();
+                }
+            });
+            check(waited.await, $what);
+        };
+    }
+    run(async {
+        check_ready!("sleep", (), async |_: &mut ()| sleep(Duration::ZERO).await);
+        check_ready!("sleep_until", Instant::now(), async |moment: &mut Instant| sleep_until(*moment).await);
+        check_ready!("timeout", (), async |_: &mut ()| assert!(
+            timeout(Duration::ZERO, pending::<()>()).await.is_err()
+        ));
+        let latch = Latch::new();
+        latch.open();
+        check_ready!("latch", latch, async |latch: &mut Latch| latch.wait().await);
+        check_ready!("lookup_host", (), async |_: &mut ()| drop(lookup_host("127.0.0.1:1").await));
+        let mut child = process::spawn(process::Command::new("true").stdin(process::Stdio::null())).unwrap();
+        child.wait().await.unwrap();
+        check_ready!("child", child, async |child: &mut process::Child| drop(child.wait().await));
+        request_shutdown();
+        check_ready!("shutdown", (), async |_: &mut ()| shutdown().await);
     });
 }
 

@@ -281,6 +281,7 @@ fn what_cannot_be_started_says_why() {
 /// A process that is made up: it ends when the test says so.
 #[derive(Clone, Debug, Default)]
 struct MadeUp {
+    cannot_register: bool,
     token: Rc<Cell<Option<Token>>>,
     status: Rc<Cell<Option<ExitStatus>>>,
     sent: Rc<RefCell<Vec<Option<Signal>>>>,
@@ -289,7 +290,7 @@ struct MadeUp {
 impl OtherChild for MadeUp {
     fn register(&mut self, token: Token) -> io::Result<()> {
         self.token.set(Some(token));
-        Ok(())
+        if self.cannot_register { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(()) }
     }
 
     fn id(&self) -> u32 {
@@ -320,6 +321,15 @@ fn world_of(process: &MadeUp) -> StandIn {
         Spawned { child, stdin: None, stdout: None, stderr: None }
     }));
     world
+}
+
+#[test]
+fn a_process_that_cannot_be_waited_for_is_not_left_running() {
+    let process = MadeUp { cannot_register: true, ..MadeUp::default() };
+    stand_in::run(world_of(&process), async |_| {
+        let error = spawn(&mut Command::new("whatever")).unwrap_err();
+        assert_eq!((error.kind(), &**process.sent.borrow()), (io::ErrorKind::OutOfMemory, &[None][..]));
+    });
 }
 
 #[test]

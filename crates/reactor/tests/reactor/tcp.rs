@@ -19,6 +19,19 @@ async fn pair() -> (TcpStream, TcpStream) {
 }
 
 #[test]
+fn who_waits_for_a_socket_of_a_reactor_that_has_ended_is_told() {
+    let (near, _far) = run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (near, listener.accept().await.unwrap().0)
+    });
+    run(async {
+        let error = near.read(&mut [0; 8]).await.unwrap_err();
+        assert_eq!(error.to_string(), "the reactor on which this was opened has ended");
+    });
+}
+
+#[test]
 fn ten_megabytes_arrive_whole_in_both_directions_at_once() {
     run(async {
         let (client, server) = pair().await;

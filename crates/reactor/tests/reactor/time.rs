@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::{
-    Config, Instant, Interval, Reactor, Task, Tick, interval, schedule, sleep, sleep_until, spawn, timeout,
-    wall_clock, yield_now,
+    Config, Instant, Interval, Reactor, Task, Tick, interval, run, schedule, sleep, sleep_until, spawn,
+    timeout, wall_clock, yield_now,
 };
 use futures_util::{FutureExt, StreamExt};
 
@@ -19,6 +19,13 @@ fn by_hand<F: Future>(test: impl FnOnce(Clock) -> F) -> F::Output {
 }
 
 const MS: Duration = Duration::from_millis(1);
+
+#[test]
+#[should_panic(expected = "the reactor on which this sleep was made has ended")]
+fn a_sleep_of_a_reactor_that_has_ended_does_not_wait_for_ever() {
+    let late = run(std::future::ready(()).map(|()| sleep(Duration::from_secs(3600))));
+    run(late);
+}
 
 #[test]
 fn a_sleep_ends_at_its_moment_and_not_before() {

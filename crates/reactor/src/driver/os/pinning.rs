@@ -50,6 +50,14 @@ pub(super) fn unpin() {
     }
 }
 
+/// Does something on this thread as if nothing was pinned: what is begun by it may run everywhere.
+pub(super) fn everywhere<R>(f: impl FnOnce() -> R) -> R {
+    let Some(everywhere) = EVERYWHERE.get() else { return f() };
+    let _back = sched_getaffinity(None).ok().map(|before| Pinned { before });
+    allow(everywhere);
+    f()
+}
+
 fn allow(before: &CpuSet) {
     // It was allowed before; if the system has changed its mind, the thread stays where it is.
     let _stays = sched_setaffinity(None, before);

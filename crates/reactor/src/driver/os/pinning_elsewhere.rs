@@ -17,5 +17,10 @@ impl Pinned {
     }
 }
 
+/// It does run everywhere.
+pub(super) fn everywhere<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
 /// They are everywhere.
 pub(super) fn unpin() {}

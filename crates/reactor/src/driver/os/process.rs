@@ -19,6 +19,7 @@ use mio::unix::{SourceFd, pipe};
 use rustix::process::{Pid, Signal as Number, kill_process};
 
 use super::super::{Signal, Spawned, Token};
+use super::pinning;
 use crate::driver;
 
 /// A child process of the system.
@@ -63,7 +64,8 @@ impl Unlisted {
 /// Starts a command.
 pub(super) fn spawn(command: &mut Command) -> io::Result<Spawned> {
     reap_the_left();
-    let mut process = command.spawn()?;
+    // It inherits where this thread may run, which is one processor if that is a core's and pinned.
+    let mut process = pinning::everywhere(|| command.spawn())?;
     let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
     // From here on it is waited for, also by an error.
     let end = pidfd(&process).map_or(End::Signal, End::Pidfd);
