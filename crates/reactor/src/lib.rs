@@ -133,13 +133,13 @@
 //!
 //! | what | bytes each |
 //! |---|---:|
-//! | a task that waits, without what is in its future | 350 |
+//! | a task that waits, without its future | 230, and 80 more while somebody has its [`JoinHandle`] |
 //! | a timer that is set, without its [`Sleep`] | 48 |
 //! | a socket that somebody waits for | 140 |
-//! | an idle connection of a framed echo, with its task, its socket and its place at a server | 620 |
+//! | an idle connection of a framed echo, with its task, its socket and its place at a server | 590 to 650 |
 //!
-//! None of them owns a buffer while it waits ([`buffer`]). To wake a task and to run it took 41 ns where all is at hand, and
-//! 700 ns among a million, on the machine of the benchmarks' page.
+//! None of them owns a buffer while it waits ([`buffer`]). To wake a task and to run it took 24 ns among a thousand,
+//! and 370 ns among a million, on the machine of the benchmarks' page.
 //!
 //! # The parts
 //!
