@@ -148,6 +148,12 @@ impl Core {
         Entered { before: CURRENT.replace(Some(self.clone())) }
     }
 
+    /// For who is about to wait for a moment: when the reactor has ended it never comes.
+    #[inline]
+    pub(crate) fn assert_alive(&self) {
+        assert!(!self.has_ended.get(), "the reactor on which this sleep was made has ended");
+    }
+
     /// A token under which the driver reports the readiness of a new source.
     pub(crate) fn add_source(&self) -> (Token, Rc<Interest>) {
         let interest = Rc::new(Interest::default());

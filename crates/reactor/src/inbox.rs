@@ -22,7 +22,7 @@ use crate::watchdog::Watch;
 pub(crate) struct Inbox {
     pub(crate) reactor: ReactorId,
     letters: Mutex<Letters>,
-    /// How many there are, written under the lock: for whoever looks from outside.
+    /// How often somebody has written since they were read, written under the lock: for whoever looks from outside.
     pub(crate) unread: Counter,
     /// Its bell is rung when there is a letter.
     presence: Presence,

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::task::waits::{self, Asked};
-use crate::task::{poll_budget, tick_waker};
+use crate::task::{poll_past, tick_waker};
 use crate::waiters::{Key, Waiters};
 
 /// Opens once; all who wait pass, and from then on nobody waits.
@@ -78,7 +78,7 @@ impl Latch {
         poll_fn(move |cx| {
             ready!(Pin::new(&mut wait).poll(cx));
             // Whoever waits again and again for what is open lets the others have their turn.
-            poll_budget(cx)
+            poll_past(cx)
         })
     }
 

@@ -10,7 +10,7 @@ use crate::core::{self, Core};
 use crate::latch::{Latch, Wait};
 use crate::notice::{Level, notice};
 use crate::task::waits::{self, Asked};
-use crate::task::{poll_budget, try_poll_if};
+use crate::task::{poll_past, try_poll_if};
 
 /// Waits until the program is asked to end: by ctrl-c (`SIGINT`), by `SIGTERM`, or by [`request_shutdown`].
 ///
@@ -95,7 +95,7 @@ impl Future for Shutdown {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         ready!(waits::poll_as(Asked::Shutdown, || Pin::new(&mut self.0).poll(cx)));
         // Whoever waits again and again for what has begun lets the others have their turn.
-        poll_budget(cx)
+        poll_past(cx)
     }
 }
 

@@ -85,7 +85,7 @@ pub struct CoreStats {
     pub sources: u64,
     /// TCP connections and Unix streams that there are.
     pub connections: u64,
-    /// What other threads have said to this core and it has not read yet: tasks to wake, tasks to make, connections that
+    /// How often other threads have said something to this core since it last read what they say: tasks to wake, tasks to make, connections that
     /// another core accepted for it. It reads them all once a turn, so many of them are those of a core that is held.
     pub letters: u64,
     /// The threads of [`blocking`](fn@crate::blocking) and of files. All cores of a runtime share them, so each of them

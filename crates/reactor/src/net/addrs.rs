@@ -7,7 +7,7 @@ use std::pin::Pin;
 
 use crate::core;
 use crate::sync::oneshot;
-use crate::task::poll_budget;
+use crate::task::poll_past;
 use crate::task::waits::{self, Asked};
 
 /// What can be connected or bound to: an address, or a host's name with a port.
@@ -73,7 +73,7 @@ pub enum Target {
 pub async fn lookup_host(addrs: impl ToAddrs) -> io::Result<Vec<SocketAddr>> {
     match addrs.to_target()? {
         Target::Addr(addr) => {
-            poll_fn(|cx| poll_budget(cx)).await;
+            poll_fn(|cx| poll_past(cx)).await;
             Ok(vec![addr])
         }
         Target::Name(host, port) => lookup(host, port).await,

@@ -11,7 +11,7 @@ use crate::core;
 use crate::driver::{self, Signal};
 use crate::interest::Way;
 use crate::registration::Registration;
-use crate::task::poll_budget;
+use crate::task::poll_past;
 
 /// Starts a command as a child process.
 ///
@@ -101,7 +101,7 @@ impl Child {
         drop(self.stdin.take());
         let status = match &mut self.state {
             State::Ended { status, .. } => {
-                poll_fn(|cx| poll_budget(cx)).await;
+                poll_fn(|cx| poll_past(cx)).await;
                 return Ok(*status);
             }
             State::Running(Running { process, registration }) => {

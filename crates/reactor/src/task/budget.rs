@@ -14,11 +14,15 @@ thread_local! {
     /// What is left of the running task's budget. The thread's and not the core's: a core runs on one thread, and
     /// this is looked at too often to go and find the core.
     static LEFT: Cell<u32> = const { Cell::new(PER_POLL) };
+    /// The same for what has happened already: a time that is over, a shutdown that has begun. Not of the other, which
+    /// whatever goes on beside it may have spent: then a time limit would never see that it is over.
+    static PAST_LEFT: Cell<u32> = const { Cell::new(PER_POLL) };
 }
 
 /// A task begins its turn.
 pub(crate) fn refill() {
     LEFT.set(PER_POLL);
+    PAST_LEFT.set(PER_POLL);
 }
 
 /// How much the task whose turn has just ended has taken.
@@ -42,6 +46,17 @@ fn is_nobodys() -> bool {
 /// Pending, with the task queued again, when this poll's budget is spent; else takes one from it.
 pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {
     if spend(1) {
+        return Poll::Ready(());
+    }
+    yield_task(cx.waker());
+    Poll::Pending
+}
+
+/// Pending, with the task queued again, when this poll has met enough that had happened already.
+pub(crate) fn poll_past(cx: &Context<'_>) -> Poll<()> {
+    let left = PAST_LEFT.get();
+    PAST_LEFT.set(left.saturating_sub(1));
+    if left > 0 || is_nobodys() {
         return Poll::Ready(());
     }
     yield_task(cx.waker());

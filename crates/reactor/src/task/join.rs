@@ -80,7 +80,9 @@ impl<T> JoinHandle<T> {
     /// ```
     #[must_use]
     pub fn abort_handle(&self) -> AbortHandle {
-        AbortHandle { number: self.entry.account.number(), entry: self.entry.clone() }
+        // After its end the entry may be another's already. Zero is nobody's.
+        let number = if self.is_finished() { 0 } else { self.entry.account.number() };
+        AbortHandle { number, entry: self.entry.clone() }
     }
 
     /// Whether the task has ended.

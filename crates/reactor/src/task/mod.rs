@@ -38,7 +38,7 @@ pub use join::{AbortHandle, JoinHandle};
 pub use join_error::JoinError;
 pub use tick::{Task, Tick};
 
-pub(crate) use budget::{poll_budget, try_budget};
+pub(crate) use budget::{poll_budget, poll_past, try_budget};
 pub(crate) use join_error::message_of;
 pub(crate) use origin::{Origin, OriginId};
 pub(crate) use table::{TaskId, TaskTable};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Instant;
 use super::wheel::{Answer, Key};
 use crate::core::{self, Core};
-use crate::task::poll_budget;
+use crate::task::poll_past;
 use crate::task::tick::tick_waker_of;
 use crate::task::waits::{self, Asked};
 
@@ -100,6 +100,7 @@ impl Sleep {
             && timers.borrow_mut().try_push_out(key, deadline.as_nanos(), waker)
         {
             self.deadline = deadline;
+            self.core.assert_alive();
             waits::note(Asked::Timer);
             return Poll::Pending;
         }
@@ -125,10 +126,7 @@ impl Sleep {
             Some(key) => key,
             // In the past, or now: no need for the wheel.
             None if self.deadline <= self.core.turn_began.get() => return Poll::Ready(()),
-            None => {
-                assert!(!self.core.has_ended.get(), "the reactor on which this sleep was made has ended");
-                *self.timer.insert(timers.insert(self.deadline.as_nanos()))
-            }
+            None => *self.timer.insert(timers.insert(self.deadline.as_nanos())),
         };
         let answer = timers.poll(key, waker);
         drop(timers); // before the answer, which may hold a waker that was replaced
@@ -136,6 +134,7 @@ impl Sleep {
             Answer::Fired => Poll::Ready(()),
             Answer::Waiting { replaced } => {
                 drop(replaced);
+                self.core.assert_alive();
                 waits::note(Asked::Timer);
                 Poll::Pending
             }
@@ -149,7 +148,7 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.poll_elapsed(cx.waker()));
         // Whoever waits again and again for what has passed lets the others have their turn.
-        poll_budget(cx)
+        poll_past(cx)
     }
 }
 

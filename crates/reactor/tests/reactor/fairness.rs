@@ -5,9 +5,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
+
+use futures_util::future::select;
 
 use ekiden_reactor::channel::{Notify, Semaphore, broadcast, mpsc, watch};
 use ekiden_reactor::driver::hand::Hand;
@@ -245,6 +248,41 @@ fn what_has_happened_already() {
         check_ready!("child", child, async |child: &mut process::Child| drop(child.wait().await));
         request_shutdown();
         check_ready!("shutdown", (), async |_: &mut ()| shutdown().await);
+    });
+}
+
+/// What never waits spends all of each poll before the limit around it is asked.
+#[test]
+fn a_limit_ends_what_never_waits() {
+    async fn flood() {
+        let notify = Notify::new();
+        loop {
+            notify.notify_one();
+            notify.notified().await;
+        }
+    }
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let second = Duration::from_secs(1);
+        let latch = Latch::new();
+        let mut limited = [
+            spawn(async move { drop(select(pin!(flood()), sleep(second)).await) }),
+            spawn(async move { assert!(timeout(second, flood()).await.is_err()) }),
+            spawn({
+                let latch = latch.clone();
+                async move { drop(select(pin!(flood()), latch.wait()).await) }
+            }),
+            spawn(async move { drop(select(pin!(flood()), shutdown()).await) }),
+        ];
+        yield_now().await;
+        assert!(limited.iter().all(|limited| !limited.is_finished()));
+        clock.advance(second);
+        latch.open();
+        request_shutdown();
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        assert!(limited.iter_mut().all(|limited| limited.try_join().unwrap().is_some()));
     });
 }
 

@@ -127,9 +127,10 @@ fn a_handle_kept_beyond_the_end_never_aborts_the_task_that_got_the_place() {
 #[test]
 fn an_abort_handle_ends_its_task_and_no_other() {
     run(async {
-        let first = spawn(async {}).abort_handle();
+        let ended = spawn(async {});
+        let first = ended.abort_handle();
         yield_now().await;
-        assert!(first.is_finished());
+        assert!(first.is_finished() && ended.is_finished());
         let dropped = Rc::new(Cell::new(false));
         let guard = Dropped(dropped.clone());
         let second = spawn(async move {
@@ -141,6 +142,10 @@ fn an_abort_handle_ends_its_task_and_no_other() {
         yield_now().await;
         yield_now().await;
         assert!(!second.is_finished() && !dropped.get(), "although it has the other's place");
+        ended.abort_handle().abort();
+        yield_now().await;
+        yield_now().await;
+        assert!(!second.is_finished(), "nor is it that of a handle which is asked too late");
         second.clone().abort();
         yield_now().await;
         assert!(second.is_finished() && dropped.get());

@@ -24,7 +24,19 @@ const MS: Duration = Duration::from_millis(1);
 #[should_panic(expected = "the reactor on which this sleep was made has ended")]
 fn a_sleep_of_a_reactor_that_has_ended_does_not_wait_for_ever() {
     let late = run(std::future::ready(()).map(|()| sleep(Duration::from_secs(3600))));
-    run(late);
+    // If it waits, this ends it, and no panic was there.
+    let _ended: Result<(), _> = run(timeout(MS, late));
+}
+
+#[test]
+#[should_panic(expected = "the reactor on which this sleep was made has ended")]
+fn nor_does_one_that_has_waited_before() {
+    let late = run(async {
+        let mut late = Box::pin(sleep(Duration::from_secs(3600)));
+        assert!((&mut late).now_or_never().is_none());
+        Some(late)
+    });
+    let _ended: Result<(), _> = run(timeout(MS, late.unwrap()));
 }
 
 #[test]

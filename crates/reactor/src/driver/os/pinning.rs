@@ -3,6 +3,7 @@
 //! A thread that is started inherits where its starter may run, so what runs beside the cores is given back all that the
 //! process had. The first core's thread, which is its caller's, is given back at the end what it had itself.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::OnceLock;
 
@@ -12,6 +13,11 @@ use crate::runtime::CoreId;
 
 /// Where the process could run before anything was pinned.
 static EVERYWHERE: OnceLock<CpuSet> = OnceLock::new();
+
+thread_local! {
+    /// Whether this thread was pinned by us. What a user has done to his own is his business.
+    static IS_PINNED: Cell<bool> = const { Cell::new(false) };
+}
 
 /// This thread stays on one processor until this is dropped.
 #[derive(Debug)]
@@ -33,12 +39,14 @@ impl Pinned {
         let mut only = CpuSet::new();
         only.set(processors[core.index() % processors.len()]);
         sched_setaffinity(None, &only)?;
+        IS_PINNED.set(true);
         Ok(Self { before })
     }
 }
 
 impl Drop for Pinned {
     fn drop(&mut self) {
+        IS_PINNED.set(false);
         allow(&self.before);
     }
 }
@@ -50,12 +58,14 @@ pub(super) fn unpin() {
     }
 }
 
-/// Does something on this thread as if nothing was pinned: what is begun by it may run everywhere.
+/// Does something on this thread as if it was not pinned: what is begun by it may run everywhere.
 pub(super) fn everywhere<R>(f: impl FnOnce() -> R) -> R {
-    let Some(everywhere) = EVERYWHERE.get() else { return f() };
-    let _back = sched_getaffinity(None).ok().map(|before| Pinned { before });
+    let pinned = || if IS_PINNED.get() { sched_getaffinity(None).ok() } else { None };
+    let (Some(everywhere), Some(before)) = (EVERYWHERE.get(), pinned()) else { return f() };
     allow(everywhere);
-    f()
+    let done = f();
+    allow(&before);
+    done
 }
 
 fn allow(before: &CpuSet) {

@@ -69,11 +69,18 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<Spawned> {
     let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
     // From here on it is waited for, also by an error.
     let end = pidfd(&process).map_or(End::Signal, End::Pidfd);
-    let child = driver::Child::Os(Child { process: Some(process), end });
-    let stdin = stdin.map(|stdin| Pipe::to_write(stdin.into())).transpose()?;
-    let stdout = stdout.map(|stdout| Pipe::to_read(stdout.into())).transpose()?;
-    let stderr = stderr.map(|stderr| Pipe::to_read(stderr.into())).transpose()?;
-    Ok(Spawned { child, stdin, stdout, stderr })
+    let mut child = Child { process: Some(process), end };
+    let pipes = || {
+        let stdin = stdin.map(|pipe| Pipe::to_write(pipe.into())).transpose()?;
+        let stdout = stdout.map(|pipe| Pipe::to_read(pipe.into())).transpose()?;
+        let stderr = stderr.map(|pipe| Pipe::to_read(pipe.into())).transpose()?;
+        Ok((stdin, stdout, stderr))
+    };
+    let (stdin, stdout, stderr) = pipes().inspect_err(|_: &io::Error| {
+        // It was to be a child or nothing.
+        let _lives_on = child.kill();
+    })?;
+    Ok(Spawned { child: driver::Child::Os(child), stdin, stdout, stderr })
 }
 
 #[cfg(target_os = "linux")]
