@@ -33,12 +33,17 @@ fn by_hand<F: Future<Output = ()>>(threads: usize, test: impl FnOnce(Clock) -> F
 
 /// Echoes on every core; each connection until its client closes it.
 async fn echo_everywhere(connections_max: usize) -> (std::net::SocketAddr, Connections, Accepted) {
+    echo_from(0, connections_max).await
+}
+
+/// The same, without the first cores.
+async fn echo_from(first: usize, connections_max: usize) -> (std::net::SocketAddr, Connections, Accepted) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let shares = listener.spread(connections_max).unwrap();
     let (connections, (tell, accepted)) = (shares[0].connections(), sync::mpsc::unbounded());
     assert!(shares.iter().map(|share| share.core()).eq(cores()));
-    for share in shares {
+    for share in shares.into_iter().skip(first) {
         let tell = tell.clone();
         drop(spawn_on(share.core(), move || async move { echo(share.open().unwrap(), tell).await }));
     }
@@ -176,14 +181,8 @@ fn a_core_that_is_stuck_gets_no_new_connection_also_if_it_is_one_that_accepts() 
 #[test]
 fn for_each_core_that_accepts_and_is_stuck_another_takes_over() {
     by_hand(7, async |clock| {
-        let (tell, mut accepted) = sync::mpsc::unbounded();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        // Without that of the core on which the test is.
-        for share in listener.spread(1024).unwrap().into_iter().skip(1) {
-            let tell = tell.clone();
-            drop(spawn_on(share.core(), move || async move { echo(share.open().unwrap(), tell).await }));
-        }
+        // Without the core on which the test is.
+        let (addr, _connections, mut accepted) = echo_from(1, 1024).await;
         let (mut clients, mut held, mut releases) = (Vec::new(), Vec::new(), Vec::new());
         for core in cores().skip(1).take(5) {
             clients.push(served(addr).await);
@@ -210,14 +209,8 @@ fn when_all_that_accept_are_stuck_between_two_connections_another_takes_over() {
         config
     });
     runtime.run(async {
-        let (tell, mut accepted) = sync::mpsc::unbounded();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        // Without that of the core on which the test is.
-        for share in listener.spread(1024).unwrap().into_iter().skip(1) {
-            let tell = tell.clone();
-            drop(spawn_on(share.core(), move || async move { echo(share.open().unwrap(), tell).await }));
-        }
+        // Without the core on which the test is.
+        let (addr, _connections, mut accepted) = echo_from(1, 1024).await;
         let mut clients = Vec::new();
         // Until each has been there, and the first of them accept.
         for _ in 0..12 {
