@@ -2,6 +2,7 @@
 //! and the driver's UDP have such tests beside their others, channels and groups of tasks have schedules.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -143,20 +144,30 @@ fn split(buf: &[u8]) -> [IoSlice<'_>; 2] {
     [IoSlice::new(first), IoSlice::new(second)]
 }
 
+/// Accepts a connection by the last of those who wait, and one more by whoever has it or finds it left; both, the latter with
+/// its client.
+async fn check_accepting<S>(
+    addr: SocketAddr,
+    accept: impl AsyncFn() -> (S, SocketAddr),
+) -> (S, (S, TcpStream)) {
+    let mut client = None;
+    let come = async || client = Some(TcpStream::connect(addr).await.unwrap());
+    let (first, peer) = taken_by_the_last(&accept, come).await;
+    assert_eq!(peer, client.take().unwrap().local_addr().unwrap());
+    let come = async || client = Some(TcpStream::connect(addr).await.unwrap());
+    let (second, peer) = had_or_left(&accept, come).await;
+    let client = client.unwrap();
+    assert_eq!(peer, client.local_addr().unwrap());
+    (first, (second, client))
+}
+
 #[test]
 fn of_tcp() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let mut client = None;
-        let accept = async || listener.accept().await.unwrap();
-        let come = async || client = Some(TcpStream::connect(addr).await.unwrap());
-        let (_, peer) = taken_by_the_last(accept, come).await;
-        assert_eq!(peer, client.take().unwrap().local_addr().unwrap());
-        let come = async || client = Some(TcpStream::connect(addr).await.unwrap());
-        let (server, peer) = had_or_left(accept, come).await;
-        let client = client.unwrap();
-        assert_eq!(peer, client.local_addr().unwrap());
+        let (_first, (server, client)) =
+            check_accepting(addr, async || listener.accept().await.unwrap()).await;
         check_reading!(server, async || client.write_all(b"hello").await.unwrap());
         let (writer, reader) = tcp_pair().await;
         let read = async |buf: &mut [u8]| reader.read(buf).await;
@@ -171,14 +182,8 @@ fn of_a_listener_that_was_spread() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let listener = listener.spread(8).unwrap().remove(0).open().unwrap();
-        let mut client = None;
-        let accept = async || listener.accept().await.unwrap();
-        let come = async || client = Some(TcpStream::connect(addr).await.unwrap());
-        let (first, peer) = taken_by_the_last(accept, come).await;
-        assert_eq!(peer, client.take().unwrap().local_addr().unwrap());
-        let come = async || client = Some(TcpStream::connect(addr).await.unwrap());
-        let (server, peer) = had_or_left(accept, come).await;
-        assert_eq!(peer, client.unwrap().local_addr().unwrap());
+        let (first, (server, _client)) =
+            check_accepting(addr, async || listener.accept().await.unwrap()).await;
         assert_eq!((listener.connections().open(), listener.try_accept().unwrap().is_none()), (2, true));
         drop((first, server));
         assert_eq!(listener.connections().open(), 0);
