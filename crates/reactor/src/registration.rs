@@ -94,7 +94,11 @@ impl Registration {
         }
         match self.try_now(way, operation) {
             Some(result) => Poll::Ready(result),
-            None => self.wait_last(way, cx.waker()),
+            None => {
+                self.check_alive()?;
+                self.interest.register_last(way, cx.waker(), || self.task());
+                Poll::Pending
+            }
         }
     }
 
@@ -134,19 +138,14 @@ impl Registration {
     /// Out of line, so that whoever finds the source ready has nothing to do with it.
     #[inline(never)]
     fn wait<T>(&self, way: Way, wait: &mut Option<Key>, waker: &Waker) -> Poll<io::Result<T>> {
-        if self.core.has_ended.get() {
-            return Poll::Ready(Err(ended()));
-        }
+        self.check_alive()?;
         self.interest.wait(way, wait, waker, || self.task());
         Poll::Pending
     }
 
-    fn wait_last<T>(&self, way: Way, waker: &Waker) -> Poll<io::Result<T>> {
-        if self.core.has_ended.get() {
-            return Poll::Ready(Err(ended()));
-        }
-        self.interest.register_last(way, waker, || self.task());
-        Poll::Pending
+    /// For who is about to wait: an error if nobody would ever be woken.
+    fn check_alive(&self) -> io::Result<()> {
+        if self.core.has_ended.get() { Err(ended()) } else { Ok(()) }
     }
 
     /// Leaves nothing behind of one who was polled.
@@ -167,8 +166,8 @@ impl Registration {
             return Ok(None);
         }
         let result = self.try_now(way, operation);
-        if result.is_none() && self.core.has_ended.get() {
-            return Err(ended());
+        if result.is_none() {
+            self.check_alive()?;
         }
         if ticks && result.is_none() {
             with_tick_waker(&self.core, |waker| self.interest.register(way, waker));
