@@ -1,7 +1,8 @@
 //! The budget: how much one task may take from its sources before the others get their turn.
 //!
 //! A source that is always ready would otherwise keep its task running for ever. Each thing taken from a source
-//! costs; when a poll has spent its budget, sources answer "not yet" and the task runs again after the others.
+//! costs; when a poll has spent its budget, sources answer "not yet" and the task runs again after the others. What has
+//! happened already, such as a time that is over, costs of an allowance of its own.
 
 use std::cell::Cell;
 use std::task::{Context, Poll};
