@@ -10,7 +10,7 @@ cargo run --release -- WHAT [--quick] [--only PEER,PEER]
 
   list      what can be measured, and with whom
   render    the page, from the newest results
-  all       everything, one scenario after the other
+  all       everything, one scenario after the other, and then the page
   NAME      one scenario of the list
 
   --quick   short rounds, for a look

@@ -53,7 +53,12 @@ fn run() -> Result<()> {
     match &arguments.what {
         What::List => list(&peers::discover()?),
         What::Render => render::run()?,
-        What::Measure(name) => measure(&scenarios(name)?, &arguments)?,
+        What::Measure(name) => {
+            measure(&scenarios(name)?, &arguments)?;
+            if name == "all" {
+                render::run()?;
+            }
+        }
     }
     Ok(())
 }

@@ -10,9 +10,9 @@ use crate::scenario::Scenario;
 const HEAD: &str = "\
 # Benchmarks
 
-Made by `cargo run --release -- render` in [bench](../bench) from the results kept there; not written by hand. How each
-figure is taken, and how each peer is set up, stands in [bench/README.md](../bench/README.md), with an invitation to
-correct what is unfair.
+Made by `cargo run --release -- all` in [bench](../bench), and by `render` from the results kept there; not written by
+hand. How each figure is taken, and how each peer is set up, stands in [bench/README.md](../bench/README.md), with an
+invitation to correct what is unfair.
 
 Read the first columns first. **User instructions** are counted, and mean the same on a busy machine. **CPU** is what the
 server used of its core for a request; *user* and *system* are how the kernel's clock tick sampled it, so small ones are
