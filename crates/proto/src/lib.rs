@@ -4,8 +4,8 @@
 //! [`Service`](ekiden_service::Service) and a server that takes one:
 //!
 //! ```text
-//!   Service ◄── pipeline ◄── frames ── Transport ◄── bytes ── any AsyncRead + AsyncWrite
-//!                                          │
+//!   Service ◄── pipeline  ◄── frames ── Transport ◄── bytes ── any AsyncRead + AsyncWrite
+//!               multiplex                  │
 //!                                        codec
 //! ```
 //!
@@ -29,9 +29,10 @@
 //! ```
 //!
 //! In reading order: [`codec`] turns bytes into frames; [`Transport`] does that for a byte stream, with as few system
-//! calls as there can be; [`pipeline`] gives each request its reply; [`server`] accepts connections, counts them and
-//! drains. Beneath them, `spare` keeps buffers that nobody holds while waiting, and `slots` places for what comes and
-//! goes. `wire` plays the peer in tests.
+//! calls as there can be; [`pipeline`] gives each request its reply, in order, and [`multiplex`] by an id that each frame
+//! carries; `dispatch` is what the two share; [`server`] accepts connections, counts them and drains. Beneath them, `spare`
+//! keeps buffers that nobody holds while waiting, and `slots` places for what comes and goes. `wire` plays the peer in
+//! tests.
 //!
 //! This crate knows no protocol: each is a crate above it.
 #![forbid(unsafe_code)]
@@ -42,7 +43,9 @@ mod spare;
 mod slots;
 #[cfg(test)]
 mod wire;
+mod dispatch;
 pub mod pipeline;
+pub mod multiplex;
 pub mod server;
 
 pub use transport::{NextFrame, Parts, ReadError, SendError, Transport};

@@ -50,6 +50,20 @@ impl<T> Slots<T> {
         }
     }
 
+    /// The value at a place that somebody else has named, if it is taken.
+    pub(crate) fn try_get_mut(&mut self, place: usize) -> Option<&mut T> {
+        match self.slots.get_mut(place)? {
+            Slot::Taken(value) => Some(value),
+            Slot::Free { .. } => None,
+        }
+    }
+
+    /// The places that are taken.
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
+        let taken = |(place, slot): (usize, &Slot<T>)| matches!(slot, Slot::Taken(_)).then_some(place);
+        self.slots.iter().enumerate().filter_map(taken)
+    }
+
     /// Removes the value at a place, which must be taken.
     pub(crate) fn remove(&mut self, place: usize) -> T {
         let Slot::Taken(value) = std::mem::replace(&mut self.slots[place], Slot::Free { next: self.free })

@@ -14,7 +14,7 @@ use std::task::Waker;
 
 use ekiden_service::{Begun, Refused};
 
-use super::error::{ConnectionError, Error};
+use crate::dispatch::error::{ConnectionError, Error};
 use crate::slots::{self, Slots};
 
 /// All calls of one connection.
@@ -218,7 +218,7 @@ impl<Req, Resp> Calls<Req, Resp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::error::Cause;
+    use crate::dispatch::error::Cause;
     use ekiden_service::Failure;
     use std::collections::BTreeMap;
 

@@ -21,8 +21,8 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::calls::Call;
 use super::config::ClientConfig;
 use super::connection::{Connection, Shared};
-use super::error::{BoxError, Error};
 use crate::codec::{Decoder, Encoder};
+use crate::dispatch::error::{BoxError, Error};
 use crate::transport::Transport;
 
 /// A service at the other end of one pipelined connection.

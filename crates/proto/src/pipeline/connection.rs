@@ -13,8 +13,8 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use super::calls::{Calls, Delivery};
 use super::config::ClientConfig;
-use super::error::{BoxError, Cause, ConnectionError, Error};
 use crate::codec::{Decoder, Encoder};
+use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::transport::{Parts, Transport};
 
 /// What drives the connection of a [`Client`](super::Client): a future that must be polled for its calls to proceed.

@@ -23,9 +23,9 @@ use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::config::ServerConfig;
-use super::error::{BoxError, ConnectionError};
 use super::session::Session;
 use crate::codec::{Decoder, Encoder};
+use crate::dispatch::error::{BoxError, ConnectionError};
 use crate::server::{Drain, Listener, Seat, Server};
 use crate::transport::Parts;
 

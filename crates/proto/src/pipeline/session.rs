@@ -13,12 +13,12 @@ use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::config::ServerConfig;
-use super::error::{BoxError, Cause, ConnectionError};
 use super::order::{Order, Ticket};
-use super::patience::{Patience, Wait};
-use super::running::Running;
 use super::server::ServeError;
 use crate::codec::{Decoder, Encoder};
+use crate::dispatch::error::{BoxError, Cause, ConnectionError};
+use crate::dispatch::patience::{Patience, Wait};
+use crate::dispatch::running::{Running, Started};
 use crate::server::close_gently;
 use crate::transport::{Parts, ReadError, Transport};
 
@@ -89,7 +89,7 @@ where
             intake: Intake::Open,
             peer: Peer::Sends,
             failure: None,
-            patience: Patience::new(config),
+            patience: Patience::new(config.write_timeout, config.frame_timeout, config.idle_timeout),
         }
     }
 
@@ -227,8 +227,11 @@ where
             match next {
                 Some(Ok(req)) => {
                     let Some(ticket) = self.order.begin() else { unreachable!("asked whether it is full") };
-                    let done = handler.running.start((handler.call)(req), ticket, cx);
-                    done.into_iter().for_each(|(ticket, reply)| self.order.done(ticket, reply));
+                    if let Started::Done(ticket, reply) =
+                        handler.running.start((handler.call)(req), ticket, cx)
+                    {
+                        self.order.done(ticket, reply);
+                    }
                     if poll_proceed(cx, REQUEST_COST).is_pending() {
                         return Ok(Stop::Spent);
                     }

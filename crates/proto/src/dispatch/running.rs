@@ -15,13 +15,26 @@ use std::task::{Context, Poll, Wake, Waker};
 
 /// Futures that run at once, each with a tag that says whose its output is.
 #[derive(Debug)]
-pub(super) struct Running<F, T> {
+pub(crate) struct Running<F, T> {
     /// The call that is polled with the task's waker.
     first: Option<Place<F, T>>,
     /// The further ones. Behind a pointer, since most connections have none.
     more: Option<Box<Many<F, T>>>,
     len: usize,
 }
+
+/// What became of a call that was started.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Started<T, O> {
+    /// It has answered already.
+    Done(T, O),
+    /// It goes on.
+    Runs(Call),
+}
+
+/// Names a call for as long as it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Call(usize);
 
 #[derive(Debug)]
 struct Many<F, T> {
@@ -65,29 +78,47 @@ struct Flag {
 }
 
 impl<F: Future, T> Running<F, T> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { first: None, more: None, len: 0 }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Starts a call, and polls it at once: many answer at once.
-    pub(super) fn start(&mut self, future: F, tag: T, cx: &mut Context<'_>) -> Option<(T, F::Output)> {
+    pub(crate) fn start(&mut self, future: F, tag: T, cx: &mut Context<'_>) -> Started<T, F::Output> {
         let first = self.first.get_or_insert_with(Place::new);
-        let done = if first.tag.is_none() {
+        let (at, done) = if first.tag.is_none() {
             first.start(future, tag);
-            first.poll(cx)
+            (0, first.poll(cx))
         } else {
-            self.more.get_or_insert_with(Box::default).start(future, tag, cx)
+            let (at, done) = self.more.get_or_insert_with(Box::default).start(future, tag, cx);
+            (at + 1, done)
         };
-        self.len += usize::from(done.is_none());
-        done
+        match done {
+            Some((tag, output)) => Started::Done(tag, output),
+            None => {
+                self.len += 1;
+                Started::Runs(Call(at))
+            }
+        }
+    }
+
+    /// Drops a call, which must run. What that drops can run anything, so nothing may be borrowed.
+    pub(crate) fn cancel(&mut self, call: Call) {
+        let place = match (call.0, &mut self.first, &mut self.more) {
+            (0, Some(first), _) => first,
+            (at, _, Some(more)) => more.cancel(at - 1),
+            _ => unreachable!("whoever cancels a call has started it"),
+        };
+        place.tag = None;
+        self.len -= 1;
+        place.future.set(None);
     }
 
     /// Polls those that were woken, and tells which are done.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, mut handle_done: impl FnMut(T, F::Output)) {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, mut handle_done: impl FnMut(T, F::Output)) {
         let mut settle = |(tag, output)| {
             self.len -= 1;
             handle_done(tag, output);
@@ -101,20 +132,20 @@ impl<F: Future, T> Running<F, T> {
     }
 
     /// Frees the boxes if no call uses one.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         if self.is_empty() && self.first.take().is_some() {
             self.more = None;
         }
     }
 
     #[cfg(test)]
-    pub(super) fn is_unallocated(&self) -> bool {
+    pub(crate) fn is_unallocated(&self) -> bool {
         self.first.is_none() && self.more.is_none()
     }
 }
 
 impl<F: Future, T> Many<F, T> {
-    fn start(&mut self, future: F, tag: T, cx: &Context<'_>) -> Option<(T, F::Output)> {
+    fn start(&mut self, future: F, tag: T, cx: &Context<'_>) -> (usize, Option<(T, F::Output)>) {
         let at = self.free_place();
         self.woken.register(cx.waker());
         self.places[at].place.start(future, tag);
@@ -122,7 +153,13 @@ impl<F: Future, T> Many<F, T> {
         if done.is_some() {
             self.free.push(at);
         }
-        done
+        (at, done)
+    }
+
+    /// The place of a call that is given up. Whoever wakes it from now on wakes whom it is given to next, in vain.
+    fn cancel(&mut self, at: usize) -> &mut Place<F, T> {
+        self.free.push(at);
+        &mut self.places[at].place
     }
 
     fn poll(&mut self, cx: &Context<'_>, mut handle_done: impl FnMut((T, F::Output))) {
@@ -289,7 +326,8 @@ mod tests {
     fn start(running: &mut Running<Call, usize>, calls: &[Call], task: &Arc<Task>) {
         let waker = Waker::from(Arc::clone(task));
         for (tag, call) in calls.iter().enumerate() {
-            assert!(running.start(call.clone(), tag, &mut Context::from_waker(&waker)).is_none());
+            let started = running.start(call.clone(), tag, &mut Context::from_waker(&waker));
+            assert!(matches!(started, Started::Runs(_)));
         }
     }
 
@@ -329,9 +367,9 @@ mod tests {
     fn a_call_that_answers_at_once_is_never_kept() {
         let mut running = Running::new();
         let mut cx = Context::from_waker(Waker::noop());
-        assert_eq!(running.start(std::future::ready("a"), 1, &mut cx), Some((1, "a")));
+        assert_eq!(running.start(std::future::ready("a"), 1, &mut cx), Started::Done(1, "a"));
         assert!(running.is_empty());
-        assert_eq!(running.start(std::future::ready("b"), 2, &mut cx), Some((2, "b")));
+        assert_eq!(running.start(std::future::ready("b"), 2, &mut cx), Started::Done(2, "b"));
         assert!(running.more.is_none());
     }
 
@@ -342,8 +380,9 @@ mod tests {
         calls[1..].iter().for_each(|call| call.0.is_over.set(true));
         let waker = Waker::from(Arc::clone(&task));
         for (tag, call) in calls.iter().enumerate() {
-            let done = running.start(call.clone(), tag, &mut Context::from_waker(&waker));
-            assert_eq!(done, (tag > 0).then_some((tag, "done")));
+            let started = running.start(call.clone(), tag, &mut Context::from_waker(&waker));
+            let expected = if tag > 0 { Started::Done(tag, "done") } else { Started::Runs(super::Call(0)) };
+            assert_eq!(started, expected);
         }
         assert_eq!((running.len, places(&running)), (1, 1));
     }
@@ -371,6 +410,32 @@ mod tests {
         }
         calls[1].end();
         assert_eq!((task.wakes(), poll(&mut running, &task)), (7, vec![1]));
+    }
+
+    #[test]
+    fn a_call_that_is_given_up_is_dropped_and_its_place_used_again() {
+        let (task, mut running) = (Arc::new(Task::default()), Running::new());
+        let waker = Waker::from(Arc::clone(&task));
+        let cx = &mut Context::from_waker(&waker);
+        let calls: Vec<_> = (0..3).map(|_| Call::default()).collect();
+        let mut names = Vec::new();
+        for (tag, call) in calls.iter().enumerate() {
+            let Started::Runs(name) = running.start(call.clone(), tag, cx) else { panic!("it goes on") };
+            names.push(name);
+        }
+        calls[1].end(); // Too late: it is given up before it is polled.
+        running.cancel(names[1]);
+        running.cancel(names[0]);
+        assert_eq!((running.len, Rc::strong_count(&calls[0].0), Rc::strong_count(&calls[1].0)), (1, 1, 1));
+        assert_eq!(poll(&mut running, &task), []);
+        let again = [Call::default(), Call::default()];
+        start(&mut running, &again, &task);
+        assert_eq!((running.len, places(&running)), (3, 2));
+        again.iter().for_each(Call::end);
+        calls[2].end();
+        assert_eq!(poll(&mut running, &task).len(), 3);
+        running.settle();
+        assert!(running.is_unallocated());
     }
 
     #[test]

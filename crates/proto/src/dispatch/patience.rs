@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use ekiden_reactor::{Instant, Sleep, sleep_until};
 
-use super::config::ServerConfig;
-
 /// How long the peer may keep us waiting, depending on what for.
-pub(super) struct Patience {
+pub(crate) struct Patience {
     wait: Option<Wait>,
     /// When it ends. Without it nothing was to be waited for yet, as on most connections.
     sleep: Option<Box<Sleep>>,
@@ -22,7 +20,7 @@ pub(super) struct Patience {
 
 /// What the peer keeps us waiting for, and how far it had come: if that is another, patience begins anew.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wait {
+pub(crate) enum Wait {
     /// That it takes more than so many bytes.
     Stalled { written: u64 },
     /// That it sends the rest of a request, of which it has sent a part, behind so many requests.
@@ -32,14 +30,17 @@ pub(super) enum Wait {
 }
 
 impl Patience {
-    pub(super) fn new(config: &ServerConfig) -> Self {
-        let ServerConfig { write_timeout, frame_timeout, idle_timeout, .. } = *config;
+    pub(crate) fn new(
+        write_timeout: Duration,
+        frame_timeout: Duration,
+        idle_timeout: Option<Duration>,
+    ) -> Self {
         Self { wait: None, sleep: None, write_timeout, frame_timeout, idle_timeout }
     }
 
     /// Ready when it has ended.
     #[inline]
-    pub(super) fn poll(&mut self, wait: Option<Wait>, cx: &mut Context<'_>) -> Poll<Wait> {
+    pub(crate) fn poll(&mut self, wait: Option<Wait>, cx: &mut Context<'_>) -> Poll<Wait> {
         let time = match wait {
             Some(Wait::Stalled { .. }) => Some(self.write_timeout),
             Some(Wait::Frame { .. }) => Some(self.frame_timeout),

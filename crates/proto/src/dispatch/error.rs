@@ -1,4 +1,4 @@
-//! What can go wrong with a pipelined connection, and with one call on it.
+//! What can go wrong with a connection, and with one call on it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use ekiden_service::{Begun, Expired, Failure, Fault, Refused};
 
+use super::reset::Reset;
 use crate::transport::ReadError;
 
-/// Why a call through a [`Client`](super::Client) has no answer.
+/// Why a call through a client has no answer, pipelined or multiplexed.
 ///
 /// It answers the three questions: whose fault it was, whether the request was begun, whether time ran out.
 #[derive(Clone, Debug)]
@@ -25,20 +26,24 @@ enum Kind {
     Expired(Expired),
     /// The request cannot be encoded.
     Request(Arc<dyn StdError + Send + Sync>),
+    /// The request's body cannot be made.
+    Body(Arc<dyn StdError + Send + Sync>),
+    /// The peer says why it does not answer.
+    Reset(Reset),
     Lost(ConnectionError),
 }
 
-/// Why a pipelined connection ended before it was done.
+/// Why a connection ended before it was done.
 ///
 /// Cheap to clone, since every call that was under way gets one.
 #[derive(Clone, Debug)]
 pub struct ConnectionError(Arc<Cause>);
 
 /// Whatever error a codec has.
-pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 #[derive(Debug)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     /// Reading or writing failed.
     Io(io::Error),
     /// The peer sent what is no frame.
@@ -53,6 +58,12 @@ pub(super) enum Cause {
     Ended,
     /// The peer answered what nobody had asked.
     Unasked,
+    /// The peer did what the protocol does not allow.
+    Violation(&'static str),
+    /// The peer was asked for a sign of life and gave none.
+    Silent,
+    /// The peer takes no more calls on this connection.
+    Drained,
     /// The protocol ended with a frame that hands the byte stream over.
     HandedOver,
     /// Whoever drove the connection dropped it.
@@ -60,12 +71,20 @@ pub(super) enum Cause {
 }
 
 impl Error {
-    pub(super) fn unsendable(error: impl Into<BoxError>) -> Self {
+    pub(crate) fn unsendable(error: impl Into<BoxError>) -> Self {
         Self { kind: Kind::Request(error.into().into()), begun: Begun::No }
     }
 
-    pub(super) fn lost(error: ConnectionError, begun: Begun) -> Self {
+    pub(crate) fn lost(error: ConnectionError, begun: Begun) -> Self {
         Self { kind: Kind::Lost(error), begun }
+    }
+
+    pub(crate) fn body(error: impl Into<BoxError>) -> Self {
+        Self { kind: Kind::Body(error.into().into()), begun: Begun::Unknown }
+    }
+
+    pub(crate) fn reset(reset: Reset) -> Self {
+        Self { kind: Kind::Reset(reset), begun: reset.begun() }
     }
 
     /// True if the connection is lost, and with it every later call.
@@ -79,7 +98,8 @@ impl Failure for Error {
         match &self.kind {
             Kind::Refused(refused) => refused.fault(),
             Kind::Expired(expired) => expired.fault(),
-            Kind::Request(_) => Fault::Caller,
+            Kind::Request(_) | Kind::Body(_) => Fault::Caller,
+            Kind::Reset(reset) => reset.fault(),
             Kind::Lost(error) => error.fault(),
         }
     }
@@ -92,7 +112,8 @@ impl Failure for Error {
         match &self.kind {
             Kind::Expired(expired) => expired.is_timeout(),
             Kind::Lost(error) => error.is_timeout(),
-            Kind::Refused(_) | Kind::Request(_) => false,
+            Kind::Reset(reset) => *reset == Reset::Expired,
+            Kind::Refused(_) | Kind::Request(_) | Kind::Body(_) => false,
         }
     }
 }
@@ -112,7 +133,11 @@ impl From<Expired> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.kind, self.begun) {
-            (Kind::Refused(_), _) | (Kind::Expired(_), Begun::No) => f.write_str("the call was not begun"),
+            (Kind::Refused(_), _) | (Kind::Expired(_) | Kind::Reset(_), Begun::No) => {
+                f.write_str("the call was not begun")
+            }
+            (Kind::Body(_), _) => f.write_str("the body cannot be made"),
+            (Kind::Reset(_), _) => f.write_str("the peer has no answer"),
             (Kind::Expired(_), _) => f.write_str("the call was given up"),
             (Kind::Request(_), _) => f.write_str("the request cannot be encoded"),
             (Kind::Lost(_), Begun::No) => f.write_str("the connection was lost before the request was sent"),
@@ -126,7 +151,8 @@ impl StdError for Error {
         Some(match &self.kind {
             Kind::Refused(refused) => refused,
             Kind::Expired(expired) => expired,
-            Kind::Request(error) => error,
+            Kind::Request(error) | Kind::Body(error) => &**error,
+            Kind::Reset(reset) => reset,
             Kind::Lost(error) => error,
         })
     }
@@ -141,15 +167,16 @@ impl ConnectionError {
         }
     }
 
-    /// True if time ran out: the server's own, or that of the system's network.
+    /// True if time ran out: that of who served, that of who waited for a sign of life, or that of the system's network.
     pub fn is_timeout(&self) -> bool {
-        matches!(*self.0, Cause::Stalled | Cause::Slow) || self.io_kind() == Some(io::ErrorKind::TimedOut)
+        matches!(*self.0, Cause::Stalled | Cause::Slow | Cause::Silent)
+            || self.io_kind() == Some(io::ErrorKind::TimedOut)
     }
 
     fn fault(&self) -> Fault {
         match *self.0 {
-            Cause::Io(_) | Cause::Truncated { .. } | Cause::Ended => Fault::Network,
-            Cause::Frame(_) | Cause::Unasked => Fault::Service,
+            Cause::Io(_) | Cause::Truncated { .. } | Cause::Ended | Cause::Silent => Fault::Network,
+            Cause::Frame(_) | Cause::Unasked | Cause::Violation(_) | Cause::Drained => Fault::Service,
             // It is servers that lose patience, with those who call.
             Cause::Stalled | Cause::Slow => Fault::Caller,
             Cause::HandedOver | Cause::Dropped => Fault::Caller,
@@ -191,6 +218,9 @@ impl fmt::Display for ConnectionError {
             Cause::Slow => f.write_str("the peer takes too long to send a frame"),
             Cause::Ended => f.write_str("the peer ended the connection"),
             Cause::Unasked => f.write_str("the peer answered what it was not asked"),
+            Cause::Violation(rule) => write!(f, "the peer broke the protocol: {rule}"),
+            Cause::Silent => f.write_str("the peer gives no sign of life"),
+            Cause::Drained => f.write_str("the peer takes no more calls on this connection"),
             Cause::HandedOver => f.write_str("the connection was handed over to another protocol"),
             Cause::Dropped => f.write_str("the task that drove the connection was dropped"),
         }

@@ -1,0 +1,11 @@
+//! What both dispatchers need, [pipelined](crate::pipeline) and [multiplexed](crate::multiplex).
+//!
+//! In reading order: `error` is what a caller learns when it has no answer, and `reset` what the peer says of that;
+//! `running` keeps the calls that a server runs for one connection, `caught` makes a panic of one of them its outcome;
+//! `patience` says for how long a server waits for its peer.
+
+pub(crate) mod error;
+pub(crate) mod reset;
+pub(crate) mod running;
+pub(crate) mod caught;
+pub(crate) mod patience;

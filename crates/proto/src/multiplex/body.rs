@@ -1,0 +1,149 @@
+//! What follows the head of a message in pieces: [`Body`].
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+use super::inlet::Inlet;
+use crate::dispatch::error::{BoxError, Error};
+
+/// The chunks of a message: none, those of a stream of yours, or those that come from the peer.
+///
+/// One that is sent is polled by a task of its own at the client, by the connection's at the server, as far as the peer has
+/// room for it. One that comes holds at most its window (`window_bytes` of the configuration) and one chunk; a reader that
+/// stops stops its writer, and nobody else.
+///
+/// Dropping the body of a reply before its end gives up the call. Dropping that of a request does not: the service may
+/// answer without reading all of it.
+///
+/// It is a [`Stream`] of chunks.
+#[derive(Default)]
+pub struct Body(Kind);
+
+#[derive(Default)]
+enum Kind {
+    #[default]
+    Empty,
+    Made(Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>>>>),
+    Coming(Coming),
+}
+
+/// Gone from its connection when it is dropped.
+struct Coming(Rc<Inlet>);
+
+impl Body {
+    /// No chunks at all: a message that is whole with its head.
+    pub const fn empty() -> Self {
+        Self(Kind::Empty)
+    }
+
+    /// The chunks of a stream. Each is one frame on the wire, so it must not be longer than the protocol has frames.
+    ///
+    /// An error ends it: of a request's body it gives up the call, of a reply's it is told to the operator, and the peer
+    /// learns that the rest does not come.
+    pub fn new<St, E>(chunks: St) -> Self
+    where
+        St: Stream<Item = Result<Bytes, E>> + 'static,
+        E: Into<BoxError>,
+    {
+        Self(Kind::Made(Box::pin(Boxed { chunks })))
+    }
+
+    pub(super) fn coming(inlet: Rc<Inlet>) -> Self {
+        Self(Kind::Coming(Coming(inlet)))
+    }
+
+    /// Whether there is certainly nothing in it: it was made empty, or all of it has come and was read.
+    pub fn is_empty(&self) -> bool {
+        match &self.0 {
+            Kind::Empty => true,
+            Kind::Made(_) => false,
+            Kind::Coming(coming) => coming.0.is_finished(),
+        }
+    }
+
+    /// Waits for the next chunk. `None` at the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: a chunk leaves only in the same poll that returns it.
+    ///
+    /// # Errors
+    ///
+    /// If the rest does not come: the connection was lost, the peer gave it up, or the stream that it is made of failed.
+    /// After an error there is only `None`.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the name is that of `StreamExt`, and an iterator it is not"
+    )]
+    pub fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, Error>>> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx))
+    }
+
+    /// The next chunk to send, with the error of whoever made it as it is.
+    pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        match &mut self.0 {
+            Kind::Empty => Poll::Ready(None),
+            Kind::Made(chunks) => chunks.as_mut().poll_next(cx),
+            Kind::Coming(coming) => coming.0.poll_next(cx).map_err(BoxError::from),
+        }
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = match &mut self.0 {
+            Kind::Empty => return Poll::Ready(None),
+            Kind::Made(chunks) => chunks.as_mut().poll_next(cx).map_err(Error::body),
+            Kind::Coming(coming) => return coming.0.poll_next(cx),
+        };
+        if let Poll::Ready(None | Some(Err(_))) = polled {
+            self.0 = Kind::Empty;
+        }
+        polled
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Kind::Empty => "Body(empty)",
+            Kind::Made(_) => "Body(made)",
+            Kind::Coming(_) => "Body(coming)",
+        })
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+pin_project! {
+    /// A stream whose errors are in a box.
+    struct Boxed<St> {
+        #[pin]
+        chunks: St,
+    }
+}
+
+impl<St, E> Stream for Boxed<St>
+where
+    St: Stream<Item = Result<Bytes, E>>,
+    E: Into<BoxError>,
+{
+    type Item = Result<Bytes, BoxError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.project().chunks.poll_next(cx).map_err(Into::into)
+    }
+}

@@ -1,0 +1,91 @@
+//! What moves a body from the application to its connection: [`Pump`].
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use super::body::Body;
+use super::outlet::{Closed, Outlet};
+
+/// Fills an outlet from a body. Ready when there is no more, or when no more is wanted.
+///
+/// One that is dropped before, because whoever made the body has panicked or was ended, has the peer learn that the rest
+/// does not come.
+#[derive(Debug)]
+pub(super) struct Pump {
+    /// `None` at the end.
+    body: Option<Body>,
+    outlet: Rc<Outlet>,
+}
+
+impl Pump {
+    pub(super) const fn new(body: Body, outlet: Rc<Outlet>) -> Self {
+        Self { body: Some(body), outlet }
+    }
+}
+
+impl Future for Pump {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let Some(body) = &mut this.body else { return Poll::Ready(()) };
+        let mut has_more = false;
+        loop {
+            let room = this.outlet.poll_room(cx);
+            if has_more && room.is_pending() {
+                this.outlet.wake_connection();
+            }
+            if let Err(Closed) = ready!(room) {
+                break;
+            }
+            match body.poll_chunk(cx) {
+                Poll::Ready(Some(Ok(bytes))) => {
+                    this.outlet.push(bytes);
+                    has_more = true;
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    this.outlet.fail(error);
+                    this.outlet.wake_connection();
+                    break;
+                }
+                Poll::Ready(None) => {
+                    this.outlet.finish();
+                    this.outlet.wake_connection();
+                    break;
+                }
+                Poll::Pending => {
+                    if has_more {
+                        this.outlet.wake_connection();
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+        this.body = None;
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        if self.body.is_some() {
+            self.outlet.fail(Dropped.into());
+            self.outlet.wake_connection();
+        }
+    }
+}
+
+/// Why a body has no rest that nobody makes any more.
+#[derive(Debug)]
+struct Dropped;
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("whoever made the body was dropped before its end")
+    }
+}
+
+impl std::error::Error for Dropped {}

@@ -1,0 +1,524 @@
+//! One connection of a server: when to read, when to stop, and how it ends.
+//!
+//! A [`Session`] moves requests into calls and replies onto the wire each time that it is polled. Which calls are open is
+//! [`Streams`]' to know, the futures are [`Running`]'s, what is to be sent is the [`Queue`]'s, the time is [`Patience`]'s
+//! and [`Keepalive`]'s.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use ekiden_reactor::notice;
+use ekiden_reactor::notice::{Causes, Level};
+use ekiden_reactor::task::{REQUEST_COST, poll_proceed};
+use ekiden_reactor::{Sleep, sleep};
+use ekiden_service::{Begun, Failure, Service};
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::body::Body;
+use super::config::ServerConfig;
+use super::frame::Frame;
+use super::keepalive::{Beat, Keepalive};
+use super::message::Message;
+use super::outlet::{Next, Outlet};
+use super::pump::Pump;
+use super::queue::{Control, Queue};
+use super::stats::Stats;
+use super::streams::{Opened, Over, Phase, Streams};
+use crate::codec::{Decoder, Encoder};
+use crate::dispatch::caught::{Caught, Panic, catch};
+use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
+use crate::dispatch::patience::{Patience, Wait};
+use crate::dispatch::reset::Reset;
+use crate::dispatch::running::{self, Running, Started};
+use crate::server::{Seat, close_gently};
+use crate::transport::{ReadError, Transport};
+
+/// One connection: what is open, what waits to be sent, and whether more is heard.
+pub(super) struct Session<Io, Codec, Head> {
+    transport: Transport<Io, Codec>,
+    streams: Streams<running::Call>,
+    queue: Rc<Queue>,
+    /// The heads of the replies that are in the queue, in its order.
+    heads: VecDeque<Head>,
+    /// What makes the bodies of replies.
+    pumps: Running<Caught<Pump>, u32>,
+    /// Those that were not started yet. Empty between two polls.
+    fresh: Vec<(u32, Pump)>,
+    intake: Intake,
+    peer: Peer,
+    /// Why the connection ends once what is owed is written.
+    failure: Option<ConnectionError>,
+    patience: Patience,
+    keepalive: Keepalive,
+    /// Until when the peer has time to hear of the drain, once nothing is owed.
+    grace: Option<Box<Sleep>>,
+    stats: Stats,
+    /// How many frames have come, how many of them were requests, and how many had come when it was last looked.
+    heard: u64,
+    opened: u64,
+    seen: u64,
+    pings: u64,
+}
+
+/// The service's side of a session: how it is called, and the calls that run.
+///
+/// Apart from the session, since the calls borrow the service.
+struct Handler<'a, Call, F> {
+    call: Call,
+    running: Running<Caught<F>, u32>,
+    seat: &'a Seat,
+}
+
+/// What is heard of the peer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Intake {
+    Open,
+    /// Everything, but new calls are refused.
+    Draining,
+    Ended,
+}
+
+/// What is to be expected of the peer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Peer {
+    /// It may send more.
+    Sends,
+    /// It has ended its direction.
+    Ended,
+    /// Nothing.
+    Lost,
+}
+
+impl<Io, Codec, Head> Session<Io, Codec, Head> {
+    pub(super) fn new(io: Io, codec: Codec, config: &ServerConfig) -> Self {
+        let mut transport = Transport::new(io, codec);
+        transport.set_write_bytes_max(config.write_bytes_max);
+        let queue = Rc::<Queue>::default();
+        Self {
+            transport,
+            streams: Streams::new(config.in_flight_max, config.window_bytes, queue.clone()),
+            queue,
+            heads: VecDeque::new(),
+            pumps: Running::new(),
+            fresh: Vec::new(),
+            intake: Intake::Open,
+            peer: Peer::Sends,
+            failure: None,
+            patience: Patience::new(config.write_timeout, config.frame_timeout, config.idle_timeout),
+            keepalive: Keepalive::new(config.ping_interval, config.ping_timeout),
+            grace: None,
+            stats: config.stats.clone(),
+            heard: 0,
+            opened: 0,
+            seen: 0,
+            pings: 0,
+        }
+    }
+}
+
+impl<Io, Codec, Head, Asked> Session<Io, Codec, Head>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    Codec: Decoder<Item = Frame<Asked>, Error: Into<BoxError>> + Encoder<Frame<Head>, Error: Into<BoxError>>,
+{
+    /// Serves the connection to its end and closes it.
+    pub(super) async fn serve<S>(
+        &mut self,
+        service: &S,
+        seat: &Seat,
+        drain: &mut (impl Future<Output = ()> + Unpin),
+    ) -> Result<(), ConnectionError>
+    where
+        S: Service<Req = Message<Asked>, Resp = Message<Head>, Error: Failure>,
+    {
+        let mut handler = Handler { call: |req| service.call(req), running: Running::new(), seat };
+        let ended = poll_fn(|cx| self.poll(cx, &mut handler, drain)).await;
+        match self.peer {
+            // In a box, since an idle connection needs no room for it.
+            Peer::Sends => Box::pin(close_gently(self.transport.io_mut())).await,
+            // To the peer it makes no difference any more, so it cannot be an error.
+            Peer::Ended => drop(poll_fn(|cx| self.transport.poll_close(cx)).await),
+            Peer::Lost => {}
+        }
+        ended
+    }
+
+    /// Does all that can be done now. Ready when the connection has ended.
+    fn poll<Call, F, E>(
+        &mut self,
+        cx: &mut Context<'_>,
+        handler: &mut Handler<'_, Call, F>,
+        drain: &mut (impl Future<Output = ()> + Unpin),
+    ) -> Poll<Result<(), ConnectionError>>
+    where
+        Call: Fn(Message<Asked>) -> F,
+        F: Future<Output = Result<Message<Head>, E>>,
+        E: Failure,
+    {
+        self.queue.register(cx.waker());
+        if self.intake == Intake::Open && Pin::new(drain).poll(cx).is_ready() {
+            self.intake = Intake::Draining;
+            self.streams.drain();
+        }
+        let moved = self.poll_move(cx, handler);
+        self.queue.look();
+        if moved.is_err() {
+            self.peer = Peer::Lost;
+        }
+        let is_flushed = moved?.is_ready();
+        let owes_nothing = is_flushed && self.streams.len() == 0 && self.queue.is_empty();
+        if owes_nothing && (self.intake == Intake::Ended || self.poll_grace(cx).is_ready()) {
+            return Poll::Ready(self.failure.take().map_or(Ok(()), Err));
+        }
+        if self.poll_keepalive(cx).is_ready() {
+            self.peer = Peer::Lost;
+            return Poll::Ready(Err(Cause::Silent.into()));
+        }
+        match ready!(self.patience.poll(self.wait(is_flushed, owes_nothing), cx)) {
+            Wait::Stalled { .. } => {
+                self.peer = Peer::Lost;
+                Poll::Ready(Err(Cause::Stalled.into()))
+            }
+            Wait::Frame { .. } => {
+                self.end_intake(Some(Cause::Slow.into()));
+                // What is owed is written first, as it is when the frame is broken.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Wait::Idle { .. } => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Ready when the peer has had its time to hear of the drain. What it asks meanwhile is refused, so that its callers know
+    /// that it was not begun; one that listens closes the connection when it has heard.
+    fn poll_grace(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.intake != Intake::Draining {
+            return Poll::Pending;
+        }
+        Pin::new(&mut **self.grace.get_or_insert_with(|| Box::new(sleep(DRAIN_GRACE)))).poll(cx)
+    }
+
+    /// What the peer keeps us waiting for.
+    fn wait(&self, is_flushed: bool, owes_nothing: bool) -> Option<Wait> {
+        if !is_flushed {
+            Some(Wait::Stalled { written: self.transport.written_bytes() })
+        } else if self.intake != Intake::Ended && self.transport.is_amid_frame() {
+            Some(Wait::Frame { begun: self.heard })
+        } else if owes_nothing {
+            Some(Wait::Idle { begun: self.opened })
+        } else {
+            None
+        }
+    }
+
+    /// Moves requests into calls and replies onto the wire. Ready when all that can be written has been; an error is one of
+    /// the wire.
+    fn poll_move<Call, F, E>(
+        &mut self,
+        cx: &mut Context<'_>,
+        handler: &mut Handler<'_, Call, F>,
+    ) -> Result<Poll<()>, ConnectionError>
+    where
+        Call: Fn(Message<Asked>) -> F,
+        F: Future<Output = Result<Message<Head>, E>>,
+        E: Failure,
+    {
+        let seat = handler.seat;
+        handler.running.poll(cx, |id, outcome| self.handle_outcome(id, outcome, seat));
+        self.read(cx, handler)?;
+        self.pump(cx, seat);
+        self.queue.look();
+        let was_full = self.queue.is_full();
+        let sent = self.poll_send(cx);
+        if was_full && !self.queue.is_full() {
+            // There may be more to hear, and nothing else would say so.
+            cx.waker().wake_by_ref();
+        }
+        handler.running.settle();
+        self.pumps.settle();
+        self.queue.settle();
+        Ok(match sent {
+            Poll::Ready(flushed) => Poll::Ready(flushed?),
+            Poll::Pending => Poll::Pending,
+        })
+    }
+
+    /// Hears what the peer says, as far as the others' turn allows.
+    fn read<Call, F, E>(
+        &mut self,
+        cx: &mut Context<'_>,
+        handler: &mut Handler<'_, Call, F>,
+    ) -> Result<(), ConnectionError>
+    where
+        Call: Fn(Message<Asked>) -> F,
+        F: Future<Output = Result<Message<Head>, E>>,
+        E: Failure,
+    {
+        // A peer that asks more than it takes of what is answered waits.
+        while self.intake != Intake::Ended && !self.queue.is_full() {
+            let Poll::Ready(next) = self.transport.poll_next(cx) else { break };
+            match next {
+                Some(Ok(frame)) => {
+                    self.heard += 1;
+                    let cost = if matches!(frame, Frame::Open { .. }) { REQUEST_COST } else { 1 };
+                    if let Err(rule) = self.handle_frame(frame, cx, handler) {
+                        self.end_intake(Some(Cause::Violation(rule).into()));
+                    }
+                    if poll_proceed(cx, cost).is_pending() {
+                        break;
+                    }
+                }
+                Some(Err(ReadError::Io(error))) => return Err(error.into()),
+                Some(Err(error)) => self.end_intake(Some(error.into())),
+                None => self.end_intake(None),
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_frame<Call, F, E>(
+        &mut self,
+        frame: Frame<Asked>,
+        cx: &mut Context<'_>,
+        handler: &mut Handler<'_, Call, F>,
+    ) -> Result<(), &'static str>
+    where
+        Call: Fn(Message<Asked>) -> F,
+        F: Future<Output = Result<Message<Head>, E>>,
+        E: Failure,
+    {
+        match frame {
+            Frame::Open { id, head, more } => {
+                self.opened += 1;
+                match self.streams.handle_open(id, more)? {
+                    Opened::Refused => self.stats.count_refused(),
+                    Opened::Begin(inlet) => {
+                        let body = inlet.map_or_else(Body::empty, Body::coming);
+                        self.begin(id, Message { head, body }, cx, handler);
+                    }
+                }
+            }
+            Frame::Chunk { id, bytes } => {
+                self.streams.handle_chunk(id, bytes)?.into_iter().for_each(Waker::wake);
+            }
+            Frame::End { id } => self.streams.handle_end(id).into_iter().for_each(Waker::wake),
+            Frame::Credit { id, bytes } => self.streams.handle_credit(id, bytes)?,
+            Frame::Cancel { id } => {
+                if let Some((runs, over)) = self.streams.handle_cancel(id) {
+                    self.stats.count_cancelled(1);
+                    over.settle();
+                    match runs {
+                        Some((Phase::Calling, call)) => handler.running.cancel(call),
+                        Some((Phase::Answering, call)) => self.pumps.cancel(call),
+                        None => {}
+                    }
+                    // One that was to begin in this turn.
+                    self.fresh.retain(|(fresh, _)| *fresh != id);
+                }
+            }
+            Frame::Ping { token } => self.queue.push(Control::Pong { token }),
+            Frame::Pong { .. } => {}
+            Frame::Reply { .. } | Frame::Reset { .. } | Frame::Drain => return Err("a client that answers"),
+        }
+        Ok(())
+    }
+
+    /// Asks the service.
+    fn begin<Call, F, E>(
+        &mut self,
+        id: u32,
+        req: Message<Asked>,
+        cx: &mut Context<'_>,
+        handler: &mut Handler<'_, Call, F>,
+    ) where
+        Call: Fn(Message<Asked>) -> F,
+        F: Future<Output = Result<Message<Head>, E>>,
+        E: Failure,
+    {
+        self.stats.count_begun();
+        match catch(|| (handler.call)(req)) {
+            Err(panic) => self.handle_outcome::<E>(id, Err(panic), handler.seat),
+            Ok(call) => match handler.running.start(Caught::new(call), id, cx) {
+                Started::Done(id, outcome) => self.handle_outcome(id, outcome, handler.seat),
+                Started::Runs(call) => self.streams.run(id, call),
+            },
+        }
+    }
+
+    /// The service has answered, has an error, or has panicked.
+    fn handle_outcome<E: Failure>(
+        &mut self,
+        id: u32,
+        outcome: Result<Result<Message<Head>, E>, Panic>,
+        seat: &Seat,
+    ) {
+        match outcome {
+            Ok(Ok(Message { head, body })) if body.is_empty() => {
+                if let Some(over) = self.streams.reply(id) {
+                    self.heads.push_back(head);
+                    self.stats.count_answered();
+                    over.settle();
+                }
+            }
+            Ok(Ok(Message { head, body })) => {
+                if let Some(outlet) = self.streams.reply_more(id) {
+                    self.heads.push_back(head);
+                    self.fresh.push((id, Pump::new(body, outlet)));
+                }
+            }
+            Ok(Err(error)) => self.reset(id, Reset::of(&error)),
+            Err(panic) => {
+                tell_panic(&panic, seat);
+                self.reset(id, Reset::Failed);
+            }
+        }
+    }
+
+    /// Has the bodies of replies made, as far as the peer has room for them.
+    fn pump(&mut self, cx: &mut Context<'_>, seat: &Seat) {
+        let Self { pumps, streams, fresh, .. } = self;
+        let handle_end = |streams: &mut Streams<_>, id, outcome| {
+            streams.stop(id);
+            if let Err(panic) = outcome {
+                tell_panic(&panic, seat);
+            }
+        };
+        pumps.poll(cx, |id, outcome| handle_end(streams, id, outcome));
+        for (id, pump) in fresh.drain(..) {
+            match pumps.start(Caught::new(pump), id, cx) {
+                Started::Done(id, outcome) => handle_end(streams, id, outcome),
+                Started::Runs(call) => streams.run(id, call),
+            }
+        }
+        if fresh.capacity() > FRESH_MAX {
+            *fresh = Vec::new();
+        }
+    }
+
+    /// Sends what may be sent: what is to be said of calls, in its order, and then bodies, a chunk of each in turn.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.transport.poll_ready(cx))?;
+            if let Some(control) = self.queue.next_control() {
+                self.send(control)?;
+            } else if let Some(outlet) = self.queue.next_ready() {
+                self.send_body(&outlet)?;
+            } else {
+                return self.transport.poll_flush(cx);
+            }
+        }
+    }
+
+    fn send(&mut self, control: Control) -> io::Result<()> {
+        let next_head = || self.heads.pop_front().expect("there is a head for each reply in the queue");
+        let sent = self.transport.start_send(control.into_frame(next_head));
+        match (control, sent) {
+            (Control::Reply { id, more: true }, Ok(())) => self.streams.begin_body(id),
+            (_, Ok(())) => {}
+            (Control::Reply { id, more }, Err(error)) => {
+                let error: BoxError = error.into();
+                tell(format_args!("a reply cannot be encoded: {}", Causes(&*error)));
+                if more {
+                    self.reset(id, Reset::Failed);
+                } else {
+                    self.queue.push(Control::Reset { id, reason: Reset::Failed });
+                }
+            }
+            (_, Err(error)) => return Err(io::Error::other(error)),
+        }
+        Ok(())
+    }
+
+    /// Sends the next piece of a reply's body.
+    fn send_body(&mut self, outlet: &Rc<Outlet>) -> io::Result<()> {
+        let id = outlet.id;
+        let (next, writer) = outlet.next();
+        writer.into_iter().for_each(Waker::wake);
+        let failure = match next {
+            Next::Nothing => None,
+            Next::Chunk(bytes) => self.transport.start_send(Frame::Chunk { id, bytes }).err().map(Into::into),
+            Next::End => {
+                self.transport.start_send(Frame::End { id }).map_err(io::Error::other)?;
+                self.stats.count_answered();
+                self.streams.finish(id).into_iter().for_each(Over::settle);
+                None
+            }
+            Next::Failed(error) => Some(error),
+        };
+        if let Some(error) = failure {
+            tell(format_args!("the body of a reply cannot be made: {}", Causes(&*error)));
+            self.reset(id, Reset::Failed);
+        }
+        Ok(())
+    }
+
+    /// A call that does not run any more is over without a reply, or without the rest of one.
+    fn reset(&mut self, id: u32, reason: Reset) {
+        if let Some((runs, over)) = self.streams.reset(id, reason) {
+            self.stats.count_failed();
+            over.settle();
+            if let Some((Phase::Answering, call)) = runs {
+                self.pumps.cancel(call);
+            }
+        }
+    }
+
+    /// Nothing more is heard.
+    fn end_intake(&mut self, failure: Option<ConnectionError>) {
+        if failure.is_none() {
+            self.peer = Peer::Ended;
+        }
+        let error = failure.clone().unwrap_or_else(|| Cause::Ended.into());
+        let readers = self.streams.handle_silence(&Error::lost(error, Begun::Yes));
+        self.failure = failure;
+        self.intake = Intake::Ended;
+        readers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Asks a silent peer whose call is open whether it is there. Ready when it is given up.
+    fn poll_keepalive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let was_heard = std::mem::replace(&mut self.seen, self.heard) != self.heard;
+        let is_expected = self.intake != Intake::Ended && self.streams.len() > 0;
+        match ready!(self.keepalive.poll(cx, was_heard, is_expected)) {
+            Beat::GiveUp => Poll::Ready(()),
+            Beat::Ask => {
+                self.pings += 1;
+                self.queue.push(Control::Ping { token: self.pings });
+                // To send it, and to wait for the answer.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<Io, Codec, Head> Drop for Session<Io, Codec, Head> {
+    fn drop(&mut self) {
+        let over = self.streams.clear();
+        self.stats.count_cancelled(over.len());
+        self.queue.unregister();
+        over.into_iter().for_each(Over::settle);
+    }
+}
+
+fn tell_panic(panic: &Panic, seat: &Seat) {
+    let panics = seat.count_panic();
+    tell(format_args!("a call panicked: {panic}; panic {panics} of this server"));
+}
+
+fn tell(what: fmt::Arguments<'_>) {
+    notice(Level::Warning, "multiplex", what);
+}
+
+/// So long a peer that has nothing under way may take to close the connection of a server that drains. One second: many
+/// round trips, and no shutdown waits long for a peer that does not listen.
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
+/// As many places for bodies that begin are kept.
+const FRESH_MAX: usize = 16;
