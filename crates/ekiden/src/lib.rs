@@ -255,7 +255,7 @@ pub use ekiden_service as service;
 #[cfg(feature = "http")]
 pub use ekiden_http as http;
 
-pub use ekiden_middleware::{ConcurrencyLimit, MiddlewareExt, Timeout};
+pub use ekiden_middleware::{ConcurrencyLimit, MiddlewareExt, Reconnect, Timeout};
 pub use ekiden_reactor::{
     AbortHandle, Blocking, BlockingError, ChildError, Config, CoreId, Elapsed, FileLimit, Handle, Instant,
     Interval, JoinError, JoinHandle, Latch, OnLostPanic, Reactor, RemoteHandle, Runtime, Signal, Signals,

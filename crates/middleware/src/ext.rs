@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ekiden_service::{Expired, Refused, Service};
+use ekiden_service::{Expired, Failure, Refused, Service};
 
-use crate::{ConcurrencyLimit, Timeout};
+use crate::{ConcurrencyLimit, Reconnect, Timeout};
 
 /// Methods that put a middleware around a service.
 #[diagnostic::on_unimplemented(
@@ -32,6 +32,17 @@ pub trait MiddlewareExt: Service + Sized {
         Self::Error: From<Refused>,
     {
         ConcurrencyLimit::new(self, in_flight_max, queue_max)
+    }
+
+    /// Of a connector, whose answers are services: calls the one that it has, and has it connect when there is none:
+    /// see [`Reconnect`], which can be had with a [configuration](Reconnect::with_config) too.
+    fn reconnect(self) -> Reconnect<Self>
+    where
+        Self: Service<Req = ()> + 'static,
+        Self::Resp: Service<Error = Self::Error>,
+        Self::Error: Failure + From<Refused> + From<Expired> + Clone,
+    {
+        Reconnect::new(self)
     }
 }
 

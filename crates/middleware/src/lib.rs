@@ -1,4 +1,4 @@
-//! Time-outs and limits for any service, on either side of any protocol.
+//! Time-outs, limits and connections made anew, for any service, on either side of any protocol.
 //!
 //! A middleware is a struct around a service that is a service itself: a file each, named for what it does. It
 //! works around a handler on a server, around a client, and around another middleware, and it has heard of no
@@ -32,8 +32,8 @@
 //! let report = report.concurrency_limit(2, 10).timeout(Duration::from_secs(5));
 //! ```
 //!
-//! In reading order: `ext` has the methods that add a middleware, [`Timeout`] and [`ConcurrencyLimit`] are the
-//! middlewares.
+//! In reading order: `ext` has the methods that add a middleware; [`Timeout`], [`ConcurrencyLimit`] and [`Reconnect`] are the
+//! middlewares; [`Backoff`] says how long those wait that try again.
 //!
 //! What is done under a [deadline](ekiden_reactor::context::deadline) that has passed is done for nobody, so neither
 //! begins a call then.
@@ -45,9 +45,13 @@
 mod ext;
 mod timeout;
 mod concurrency_limit;
+mod reconnect;
+mod backoff;
 
+pub use backoff::Backoff;
 pub use concurrency_limit::ConcurrencyLimit;
 pub use ext::MiddlewareExt;
+pub use reconnect::{Reconnect, ReconnectConfig, WhileApart};
 pub use timeout::Timeout;
 
 // It lives with `Refused`, where every protocol can make its error from it; but it is here that people look for it.

@@ -24,6 +24,8 @@ enum Kind {
     Refused(Refused),
     /// Whoever gave the call its time gave it up.
     Expired(Expired),
+    /// There is no connection to send it on.
+    Unconnected(Arc<io::Error>),
     /// The request cannot be encoded.
     Request(Arc<dyn StdError + Send + Sync>),
     /// The request's body cannot be made.
@@ -71,6 +73,21 @@ pub(crate) enum Cause {
 }
 
 impl Error {
+    /// Of a call for which no connection could be made, so that it was not begun: what a connector fails with.
+    ///
+    /// ```
+    /// use ekiden_proto::pipeline::Error;
+    /// use ekiden_service::{Begun, Failure};
+    /// use std::io;
+    ///
+    /// let error = Error::unconnected(io::ErrorKind::ConnectionRefused.into());
+    /// assert_eq!(error.to_string(), "no connection could be made");
+    /// assert_eq!(error.begun(), Begun::No);
+    /// ```
+    pub fn unconnected(error: io::Error) -> Self {
+        Self { kind: Kind::Unconnected(Arc::new(error)), begun: Begun::No }
+    }
+
     pub(crate) fn unsendable(error: impl Into<BoxError>) -> Self {
         Self { kind: Kind::Request(error.into().into()), begun: Begun::No }
     }
@@ -98,6 +115,7 @@ impl Failure for Error {
         match &self.kind {
             Kind::Refused(refused) => refused.fault(),
             Kind::Expired(expired) => expired.fault(),
+            Kind::Unconnected(_) => Fault::Network,
             Kind::Request(_) | Kind::Body(_) => Fault::Caller,
             Kind::Reset(reset) => reset.fault(),
             Kind::Lost(error) => error.fault(),
@@ -112,6 +130,7 @@ impl Failure for Error {
         match &self.kind {
             Kind::Expired(expired) => expired.is_timeout(),
             Kind::Lost(error) => error.is_timeout(),
+            Kind::Unconnected(error) => error.kind() == io::ErrorKind::TimedOut,
             Kind::Reset(reset) => *reset == Reset::Expired,
             Kind::Refused(_) | Kind::Request(_) | Kind::Body(_) => false,
         }
@@ -139,6 +158,7 @@ impl fmt::Display for Error {
             (Kind::Body(_), _) => f.write_str("the body cannot be made"),
             (Kind::Reset(_), _) => f.write_str("the peer has no answer"),
             (Kind::Expired(_), _) => f.write_str("the call was given up"),
+            (Kind::Unconnected(_), _) => f.write_str("no connection could be made"),
             (Kind::Request(_), _) => f.write_str("the request cannot be encoded"),
             (Kind::Lost(_), Begun::No) => f.write_str("the connection was lost before the request was sent"),
             (Kind::Lost(_), _) => f.write_str("the connection was lost before the answer came"),
@@ -151,6 +171,7 @@ impl StdError for Error {
         Some(match &self.kind {
             Kind::Refused(refused) => refused,
             Kind::Expired(expired) => expired,
+            Kind::Unconnected(error) => error,
             Kind::Request(error) | Kind::Body(error) => &**error,
             Kind::Reset(reset) => reset,
             Kind::Lost(error) => error,
