@@ -2,7 +2,8 @@
 //! them.
 //!
 //! In reading order: a `program` is somebody else's while a test needs it, in a `scratch` folder; an `example` is one of
-//! our own; `nginx`, `curl` and `wrk` are peers that we did not write.
+//! our own; `nginx`, `curl` and `wrk` are peers that we did not write; a `proxy` stands between two peers and does to them
+//! what networks do.
 //!
 //! Nothing here waits by sleeping: a program is ready when it says so, and has ended when its output has. Every wait
 //! has a limit that only a hanging program meets.
@@ -14,11 +15,13 @@ mod example;
 mod nginx;
 mod curl;
 mod wrk;
+mod proxy;
 
 pub use curl::curl;
 pub use example::example;
 pub use nginx::{Logged, Nginx};
 pub use program::{Program, output};
+pub use proxy::{Counts, Event, Plan, Proxy, Way};
 pub use scratch::Scratch;
 pub use wrk::{Load, wrk};
 

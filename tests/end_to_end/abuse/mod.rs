@@ -20,7 +20,7 @@
 
 mod peer;
 mod bystanders;
-mod started;
+pub(crate) mod started;
 mod by_hand;
 mod refusals;
 mod slowness;

@@ -48,6 +48,19 @@ impl Started {
         peak.and_then(|kib| kib.parse().ok()).expect("the kernel counts it")
     }
 
+    /// Stops it by a signal, and comes back when it stands still. `CONT` lets it go on.
+    #[track_caller]
+    pub(crate) fn stand_still(&self) {
+        self.program.signal("STOP");
+        let state = || {
+            let stat = fs::read_to_string(self.at("stat")).expect("it is our process");
+            // Behind the name, which may hold anything.
+            stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).expect("the kernel says it")
+        };
+        // The signal is there when `kill` has ended, and the process leaves its processor at the next look.
+        while state() != 'T' {}
+    }
+
     /// Ends it by ctrl-c, in order, and says what it told the operator.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Vec<String> {
