@@ -100,8 +100,16 @@ impl Error {
         Self { kind: Kind::Body(error.into().into()), begun: Begun::Unknown }
     }
 
-    pub(crate) fn reset(reset: Reset) -> Self {
+    pub(crate) fn from_reset(reset: Reset) -> Self {
         Self { kind: Kind::Reset(reset), begun: reset.begun() }
+    }
+
+    /// What the peer said instead of an answer, if that is why there is none.
+    pub fn reset(&self) -> Option<Reset> {
+        match self.kind {
+            Kind::Reset(reset) => Some(reset),
+            _ => None,
+        }
     }
 
     /// True if the connection is lost, and with it every later call.

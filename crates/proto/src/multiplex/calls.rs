@@ -252,7 +252,7 @@ impl<Req, Resp> Calls<Req, Resp> {
     pub(super) fn handle_reset(&mut self, id: u32, reason: Reset) -> Told<Resp> {
         match self.calls.try_get_mut(Call(id).place()) {
             Some(Entry { wire: Wire::Asked { .. } | Wire::Answering, .. }) => {
-                self.end(Call(id), Err(Error::reset(reason)))
+                self.end(Call(id), Err(Error::from_reset(reason)))
             }
             _ => Told::nothing(),
         }

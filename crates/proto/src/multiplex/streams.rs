@@ -199,7 +199,7 @@ impl<C> Streams<C> {
         if self.open.is_empty() && self.open.capacity() > KEPT_MAX {
             self.open = HashMap::default();
         }
-        let reader = inlet.and_then(|inlet| inlet.fail(Error::reset(Reset::Cancelled)));
+        let reader = inlet.and_then(|inlet| inlet.fail(Error::from_reset(Reset::Cancelled)));
         Some((running.map(|running| (phase, running)), Over { reader, outlet }))
     }
 }

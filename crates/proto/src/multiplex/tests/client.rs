@@ -9,7 +9,7 @@ use ekiden_service::Service;
 
 use super::{Bodies, told};
 use crate::multiplex::text::Text;
-use crate::multiplex::{Client, ClientConfig, Error, Message};
+use crate::multiplex::{Client, ClientConfig, Error, Message, Reset};
 use crate::wire::Wire;
 
 type UnderWay = Pin<Box<dyn Future<Output = Result<Message<String>, Error>>>>;
@@ -153,6 +153,8 @@ fn a_peer_tells_why_there_is_no_answer() {
         let script = format!("ask a, in reset 0 {reason}/").leak();
         check(script, &format!("out open 0 a/, a ! {told}"));
     }
+    assert_eq!(Error::from_reset(Reset::Failed).reset(), Some(Reset::Failed));
+    assert_eq!(Error::body("no paper").reset(), None);
 }
 
 #[test]
