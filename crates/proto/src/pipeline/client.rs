@@ -107,8 +107,19 @@ impl<Req, Resp> Client<Req, Resp> {
     where
         Codec: Decoder<Item = Resp>,
     {
+        Self::with_transport(Transport::new(io, codec), config)
+    }
+
+    /// A client over a transport that has been used already, for a greeting, and its connection: whatever it has read and
+    /// not decoded is the beginning of the answers.
+    pub fn with_transport<Io, Codec>(
+        mut transport: Transport<Io, Codec>,
+        config: ClientConfig,
+    ) -> (Self, Connection<Io, Codec, Req>)
+    where
+        Codec: Decoder<Item = Resp>,
+    {
         let shared = Rc::new(Shared::new(&config));
-        let mut transport = Transport::new(io, codec);
         transport.set_write_bytes_max(config.write_bytes_max);
         let owner = Rc::new(Owner(Rc::clone(&shared)));
         (Self { owner }, Connection::new(transport, shared))
@@ -307,10 +318,10 @@ mod tests {
             let wire = Wire::new();
             let (client, mut connection) =
                 Client::<_, String>::with_config(wire.clone(), Lines::default(), ClientConfig::default());
-            let mut calls: Vec<_> = (0..100).map(|_| Box::pin(client.call("ping"))).collect();
+            let mut calls: Vec<_> = (0..50).map(|_| Box::pin(client.call("ping"))).collect();
             calls.iter_mut().for_each(|call| assert!(call.as_mut().poll(cx).is_pending()));
             assert!(Pin::new(&mut connection).poll(cx).is_pending());
-            wire.send("pong\n".repeat(100));
+            wire.send("pong\n".repeat(50));
             assert!(Pin::new(&mut connection).poll(cx).is_pending());
             assert!(calls.iter_mut().all(|call| call.as_mut().poll(cx).is_ready()));
             assert_eq!(wire.calls(), (1, 1));
@@ -418,6 +429,71 @@ mod tests {
     #[test]
     fn a_connection_that_is_dropped_loses_its_calls() {
         check("ask a, drop connection, status, ask b", "out a/, a begun: Unknown, Closed, b begun: No");
+    }
+
+    #[test]
+    fn a_flood_of_answers_lets_those_who_were_answered_go_on() {
+        ekiden_reactor::run(async {
+            let wire = Wire::new();
+            let client = Client::<_, String>::new(wire.clone(), Lines::default());
+            let answered = Rc::new(Cell::new(0));
+            for _ in 0..200 {
+                let (client, answered) = (client.clone(), answered.clone());
+                let call = async move { client.call("ping").await.map(|_| answered.set(answered.get() + 1)) };
+                drop(ekiden_reactor::spawn(call));
+            }
+            let mut sent = 0;
+            while sent < 200 {
+                ekiden_reactor::yield_now().await;
+                sent += wire.take_written().lines().count();
+            }
+            wire.send("pong\n".repeat(200));
+            let mut most = 0;
+            while answered.get() < 200 {
+                let before = answered.get();
+                ekiden_reactor::yield_now().await;
+                most = most.max(answered.get() - before);
+            }
+            // What they ask next is on its way, and the peer at work, while the others are answered.
+            assert!(most <= 64, "{most} were answered in one turn");
+        });
+    }
+
+    #[test]
+    fn a_break_loses_none_of_the_answers_that_were_here() {
+        by_hand(|cx| {
+            let wire = Wire::new();
+            let (client, mut connection) =
+                Client::<_, String>::with_config(wire.clone(), Lines::default(), ClientConfig::default());
+            let mut calls: Vec<_> = (0..200).map(|_| Box::pin(client.call("ping"))).collect();
+            calls.iter_mut().for_each(|call| assert!(call.as_mut().poll(cx).is_pending()));
+            assert!(Pin::new(&mut connection).poll(cx).is_pending());
+            wire.reset_by_write("pong\n".repeat(200));
+            let mut last = Box::pin(client.call("ping"));
+            assert!(last.as_mut().poll(cx).is_pending());
+            assert!(Pin::new(&mut connection).poll(cx).is_ready());
+            let is_answered = |call: Poll<Result<_, Error>>| matches!(call, Poll::Ready(Ok(_)));
+            assert!(calls.iter_mut().all(|call| is_answered(call.as_mut().poll(cx))));
+            assert!(!is_answered(last.as_mut().poll(cx)));
+        });
+    }
+
+    #[test]
+    fn a_greeting_may_go_before_the_calls() {
+        by_hand(|cx| {
+            let wire = Wire::new();
+            let mut transport = Transport::new(wire.clone(), Lines::default());
+            wire.send("welcome\n1\n");
+            let Poll::Ready(Some(Ok(greeting))) = transport.poll_next(cx) else { panic!("it is here") };
+            assert_eq!(greeting, "welcome");
+            let (client, mut connection) =
+                Client::<_, String>::with_transport(transport, ClientConfig::default());
+            let mut call = Box::pin(client.call("a"));
+            assert!(call.as_mut().poll(cx).is_pending());
+            assert!(Pin::new(&mut connection).poll(cx).is_ready(), "what was read already answers nothing");
+            let Poll::Ready(Err(error)) = call.as_mut().poll(cx) else { panic!("it is lost") };
+            assert_eq!(error.begun(), ekiden_service::Begun::No);
+        });
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
+use ekiden_reactor::task::poll_proceed;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::calls::{Calls, Delivery};
@@ -33,6 +34,16 @@ pub struct Connection<Io, Codec: Decoder, Req> {
 
 /// Looks at every frame first, and keeps those that answer nothing.
 type OnFrame<Item> = Box<dyn FnMut(Item) -> Option<Item>>;
+
+/// How many answers are handed out in one poll.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// A few, and then those who got them have their turn: what they ask next leaves while the rest is handed out, so the
+    /// peer and this end work at the same time.
+    InTurns,
+    /// All: there is no other turn.
+    AtOnce,
+}
 
 /// How a connection ended: as it should, or not; and what is told to those who ask later.
 type End = Result<ConnectionError, ConnectionError>;
@@ -92,13 +103,13 @@ where
     /// Moves what can be moved. Ready when nothing ever can again, with the reason for those who still ask.
     fn poll_move(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         // The answers first: they make room for requests, and whoever they wake asks more.
-        if let Poll::Ready(end) = self.poll_answers(cx) {
+        if let Poll::Ready(end) = self.poll_answers(cx, Pace::InTurns) {
             return Poll::Ready(end);
         }
         match self.poll_requests(cx) {
             Poll::Ready(Err(error)) => {
                 // A peer that reads no more may have answered before; those answers are still good.
-                drop(self.poll_answers(cx));
+                drop(self.poll_answers(cx, Pace::AtOnce));
                 Poll::Ready(Err(Cause::Io(error).into()))
             }
             _ if self.shared.is_orphan.get() => Poll::Ready(Ok(Cause::Dropped.into())),
@@ -107,11 +118,16 @@ where
     }
 
     /// Hands out the answers that are there. Ready when there will be no more.
-    fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll_answers(&mut self, cx: &mut Context<'_>, pace: Pace) -> Poll<End> {
         loop {
             let Some(transport) = &mut self.transport else { return Poll::Pending };
             match ready!(transport.poll_next(cx)) {
-                Some(frame) => self.handle_frame(frame?)?,
+                Some(frame) => {
+                    self.handle_frame(frame?)?;
+                    if pace == Pace::InTurns {
+                        ready!(poll_proceed(cx, ANSWER_COST));
+                    }
+                }
                 None if transport.is_held() => return Poll::Ready(Ok(Cause::HandedOver.into())),
                 None if self.shared.calls.borrow().is_idle() => return Poll::Ready(Ok(Cause::Ended.into())),
                 None => return Poll::Ready(Err(Cause::Ended.into())),
@@ -193,3 +209,7 @@ impl<Req, Resp> Shared<Req, Resp> {
         }
     }
 }
+
+/// What handing out an answer costs of what the task may do in one poll, which is 64 of them then: see
+/// [`poll_proceed`].
+const ANSWER_COST: u32 = 2;
