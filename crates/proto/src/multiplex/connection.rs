@@ -204,7 +204,8 @@ where
         let (next, writer) = outlet.next();
         writer.into_iter().for_each(Waker::wake);
         let failure = match next {
-            Next::Nothing => None,
+            // A server that says no more is lost, and with it all of its calls.
+            Next::Nothing | Next::Unwanted => None,
             Next::Chunk(bytes) => {
                 transport.start_send(Frame::<Req>::Chunk { id, bytes }).err().map(Into::into)
             }

@@ -28,6 +28,8 @@ struct State {
     held: i64,
     /// What the peer takes. A chunk may go below zero.
     credit: i64,
+    /// Whether the peer says no more, so that no more credit comes.
+    is_last_credit: bool,
     phase: Phase,
     /// Whether the head before it has been sent.
     is_begun: bool,
@@ -54,6 +56,8 @@ pub(super) enum Next {
     End,
     /// The rest cannot be made.
     Failed(BoxError),
+    /// The peer will never have room for the rest.
+    Unwanted,
     /// It was closed meanwhile.
     Nothing,
 }
@@ -68,6 +72,7 @@ impl Outlet {
             chunks: VecDeque::new(),
             held: 0,
             credit: i64::from(window_bytes),
+            is_last_credit: false,
             phase: Phase::Open,
             is_begun: false,
             is_listed: false,
@@ -140,6 +145,13 @@ impl Outlet {
         Ok(())
     }
 
+    /// The peer says no more: what it has room for is still sent.
+    pub(super) fn handle_silence(self: &Rc<Self>) {
+        let mut state = self.state.borrow_mut();
+        state.is_last_credit = true;
+        self.list(&mut state);
+    }
+
     /// The peer wants no more of it. Says whom to wake, and what to drop when nothing is borrowed.
     #[must_use = "whoever fills it must be woken"]
     pub(super) fn close(&self) -> (Option<Waker>, impl Sized + use<>) {
@@ -154,6 +166,9 @@ impl Outlet {
         state.is_listed = false;
         if !state.is_sendable() {
             return (Next::Nothing, None);
+        }
+        if state.is_stuck() {
+            return (Next::Unwanted, None);
         }
         if let Some(bytes) = state.chunks.pop_front() {
             let (cost, was_full) = (cost(&bytes), state.held >= HELD_MAX);
@@ -185,11 +200,19 @@ impl Outlet {
 }
 
 impl State {
+    /// Whether there is a chunk for which there will never be room.
+    fn is_stuck(&self) -> bool {
+        self.is_last_credit
+            && self.credit <= 0
+            && !self.chunks.is_empty()
+            && !matches!(self.phase, Phase::Failed(_))
+    }
+
     fn is_sendable(&self) -> bool {
         self.is_begun
             && match (&self.phase, self.chunks.is_empty()) {
                 (Phase::Failed(_), _) => true,
-                (Phase::Open | Phase::Finished, false) => self.credit > 0,
+                (Phase::Open | Phase::Finished, false) => self.credit > 0 || self.is_last_credit,
                 (Phase::Finished, true) => true,
                 (Phase::Open, true) | (Phase::Closed, _) => false,
             }

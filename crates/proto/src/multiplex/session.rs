@@ -450,6 +450,10 @@ where
                 None
             }
             Next::Failed(error) => Some(error),
+            Next::Unwanted => {
+                self.give_up(id);
+                None
+            }
         };
         if let Some(error) = failure {
             tell(format_args!("the body of a reply cannot be made: {}", Causes(&*error)));
@@ -462,6 +466,17 @@ where
     fn reset(&mut self, id: u32, reason: Reset) {
         if let Some((runs, over)) = self.streams.reset(id, reason) {
             self.stats.count_failed();
+            over.settle();
+            if let Some((Phase::Answering, call)) = runs {
+                self.pumps.cancel(call);
+            }
+        }
+    }
+
+    /// The peer has left a call, and never said so.
+    fn give_up(&mut self, id: u32) {
+        if let Some((runs, over)) = self.streams.reset(id, Reset::Cancelled) {
+            self.stats.count_cancelled(1);
             over.settle();
             if let Some((Phase::Answering, call)) = runs {
                 self.pumps.cancel(call);

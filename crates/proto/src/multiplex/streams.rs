@@ -29,6 +29,8 @@ pub(super) struct Streams<C> {
     in_flight_max: usize,
     window_bytes: u32,
     is_draining: bool,
+    /// Whether the peer says no more.
+    is_silent: bool,
     queue: Rc<Queue>,
 }
 
@@ -70,7 +72,14 @@ pub(super) struct Over {
 
 impl<C> Streams<C> {
     pub(super) fn new(in_flight_max: usize, window_bytes: u32, queue: Rc<Queue>) -> Self {
-        Self { open: HashMap::default(), in_flight_max, window_bytes, is_draining: false, queue }
+        Self {
+            open: HashMap::default(),
+            in_flight_max,
+            window_bytes,
+            is_draining: false,
+            is_silent: false,
+            queue,
+        }
     }
 
     /// A request came.
@@ -145,6 +154,9 @@ impl<C> Streams<C> {
         stream.phase = Phase::Answering;
         stream.running = None;
         let outlet = Rc::new(Outlet::new(id, self.window_bytes, self.queue.clone()));
+        if self.is_silent {
+            outlet.handle_silence();
+        }
         stream.outlet = Some(outlet.clone());
         self.queue.push(Control::Reply { id, more: true });
         Some(outlet)
@@ -176,9 +188,12 @@ impl<C> Streams<C> {
         }
     }
 
-    /// Nothing comes of the peer any more: bodies that are not complete never will be. Says whom to wake.
+    /// Nothing comes of the peer any more: bodies that are not complete never will be, and there is no more room for those of
+    /// replies than it has granted. Says whom to wake.
     #[must_use = "whoever waits must be woken"]
     pub(super) fn handle_silence(&mut self, error: &Error) -> Vec<Waker> {
+        self.is_silent = true;
+        self.open.values().filter_map(|stream| stream.outlet.as_ref()).for_each(Outlet::handle_silence);
         let inlets: Vec<_> = self.open.values_mut().filter_map(|stream| stream.inlet.take()).collect();
         inlets.into_iter().filter_map(|inlet| inlet.fail(error.clone())).collect()
     }

@@ -329,6 +329,22 @@ fn at_the_end_what_is_owed_is_written_first() {
 }
 
 #[test]
+fn whoever_says_no_more_gets_as_much_of_a_reply_as_he_had_room_for() {
+    let send = "send a+ 1234567890123456789012345, send a+ waits";
+    let out =
+        "out reply+ 1 a+/, out chunk 1 1234567890123456789012345/, out reset 1 cancelled/, over, closed";
+    check(
+        &format!("in open 1 a+/, done a+, {send}, end, stats"),
+        &format!("{out}, 1 begun 0 answered 1 cancelled 0 refused 0 failed"),
+    );
+    check(&format!("in open 1 a+/, end, done a+, {send}"), out);
+    check(
+        "in open 1 a+/, done a+, end, send a+ one, finish a+",
+        "out reply+ 1 a+/, out chunk 1 one/, out end 1/, over, closed",
+    );
+}
+
+#[test]
 fn a_break_drops_the_calls() {
     check(
         "in open 1 a/open 2 now+/, reset, calls, stats, wanted now+",
