@@ -6,7 +6,7 @@
 //! ```
 //!
 //! In reading order: `memory` is the world that it is played in, a `pipe` a connection there; an input is a list of `step`s;
-//! `pipeline_server` and `pipeline_client` play them.
+//! `pipeline_server` and `pipeline_client` play them, and so do, in their `frames`, `multiplex_server` and `multiplex_client`.
 
 #[path = "../world/memory.rs"]
 #[allow(dead_code, reason = "others need more of it")]
@@ -18,6 +18,9 @@ mod pipe;
 mod step;
 mod pipeline_server;
 mod pipeline_client;
+mod frames;
+mod multiplex_server;
+mod multiplex_client;
 
 use proptest::prelude::*;
 
@@ -32,6 +35,16 @@ proptest! {
     #[test]
     fn a_pipelined_client_stands_any_schedule(input in any_input()) {
         pipeline_client::check(&input);
+    }
+
+    #[test]
+    fn a_multiplexed_server_stands_any_schedule(input in any_input()) {
+        multiplex_server::check(&input);
+    }
+
+    #[test]
+    fn a_multiplexed_client_stands_any_schedule(input in any_input()) {
+        multiplex_client::check(&input);
     }
 }
 
