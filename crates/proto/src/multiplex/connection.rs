@@ -21,6 +21,7 @@ use super::outlet::{Next, Outlet};
 use super::queue::Control;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
+use crate::dispatch::pace::Pace;
 use crate::transport::{Parts, Transport};
 
 /// What drives the connection of a [`Client`](super::Client): a future that must be polled for its calls to proceed.
@@ -120,7 +121,7 @@ where
     /// Moves what can be moved. Ready when nothing ever can again, with the reason for those who still ask.
     fn poll_move(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         // The answers first: they make room for requests, and whoever they wake asks more.
-        if let Poll::Ready(end) = self.poll_frames(cx) {
+        if let Poll::Ready(end) = self.poll_frames(cx, Pace::InTurns) {
             return Poll::Ready(end);
         }
         self.shared.queue.look();
@@ -132,7 +133,7 @@ where
         }
         if let Poll::Ready(Err(error)) = written {
             // A peer that reads no more may have answered before; those answers are still good.
-            drop(self.poll_frames(cx));
+            drop(self.poll_frames(cx, Pace::AtOnce));
             return Poll::Ready(Err(Cause::Io(error).into()));
         }
         self.shared.queue.settle();
@@ -148,7 +149,7 @@ where
     }
 
     /// Handles the frames that are there. Ready when there will be no more.
-    fn poll_frames(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll_frames(&mut self, cx: &mut Context<'_>, pace: Pace) -> Poll<End> {
         loop {
             // A peer that asks more than it takes of what is answered waits.
             if self.shared.queue.is_full() {
@@ -159,6 +160,7 @@ where
                 Some(frame) => {
                     self.heard += 1;
                     self.handle_frame(frame?)?;
+                    ready!(pace.poll_next(cx));
                 }
                 None if self.shared.calls.borrow().is_idle() => return Poll::Ready(Ok(Cause::Ended.into())),
                 None => return Poll::Ready(Err(Cause::Ended.into())),

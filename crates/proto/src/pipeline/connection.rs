@@ -9,13 +9,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use ekiden_reactor::task::poll_proceed;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::calls::{Calls, Delivery};
 use super::config::ClientConfig;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
+use crate::dispatch::pace::Pace;
 use crate::transport::{Parts, Transport};
 
 /// What drives the connection of a [`Client`](super::Client): a future that must be polled for its calls to proceed.
@@ -34,16 +34,6 @@ pub struct Connection<Io, Codec: Decoder, Req> {
 
 /// Looks at every frame first, and keeps those that answer nothing.
 type OnFrame<Item> = Box<dyn FnMut(Item) -> Option<Item>>;
-
-/// How many answers are handed out in one poll.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    /// A few, and then those who got them have their turn: what they ask next leaves while the rest is handed out, so the
-    /// peer and this end work at the same time.
-    InTurns,
-    /// All: there is no other turn.
-    AtOnce,
-}
 
 /// How a connection ended: as it should, or not; and what is told to those who ask later.
 type End = Result<ConnectionError, ConnectionError>;
@@ -124,9 +114,7 @@ where
             match ready!(transport.poll_next(cx)) {
                 Some(frame) => {
                     self.handle_frame(frame?)?;
-                    if pace == Pace::InTurns {
-                        ready!(poll_proceed(cx, ANSWER_COST));
-                    }
+                    ready!(pace.poll_next(cx));
                 }
                 None if transport.is_held() => return Poll::Ready(Ok(Cause::HandedOver.into())),
                 None if self.shared.calls.borrow().is_idle() => return Poll::Ready(Ok(Cause::Ended.into())),
@@ -209,7 +197,3 @@ impl<Req, Resp> Shared<Req, Resp> {
         }
     }
 }
-
-/// What handing out an answer costs of what the task may do in one poll, which is 64 of them then: see
-/// [`poll_proceed`].
-const ANSWER_COST: u32 = 2;

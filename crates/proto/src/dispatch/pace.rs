@@ -1,0 +1,29 @@
+//! How fast a client hands out answers: [`Pace`].
+
+use std::task::{Context, Poll};
+
+use ekiden_reactor::task::poll_proceed;
+
+/// How many answers are handed out in one poll.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// A few, and then those who got them have their turn: what they ask next leaves while the rest is handed out, so the
+    /// peer and this end work at the same time.
+    InTurns,
+    /// All: there is no other turn.
+    AtOnce,
+}
+
+impl Pace {
+    /// Pending, with the task queued again, if the others are to have their turn before the next one.
+    pub(crate) fn poll_next(self, cx: &Context<'_>) -> Poll<()> {
+        match self {
+            Self::InTurns => poll_proceed(cx, ANSWER_COST),
+            Self::AtOnce => Poll::Ready(()),
+        }
+    }
+}
+
+/// What handing out an answer costs of what the task may do in one poll, which is 64 of them then: see
+/// [`poll_proceed`].
+const ANSWER_COST: u32 = 2;
