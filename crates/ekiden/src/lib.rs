@@ -64,6 +64,9 @@
 //! An error of a call answers the questions that its caller has ([`Failure`]): whose fault it was, whether the request
 //! was begun, so whether it can be sent again, and whether time ran out.
 //!
+//! Redis is one too, behind the feature `redis`: `redis::Client` takes commands, pipelines whatever is asked at the same time over
+//! one connection, and has the commands as typed methods.
+//!
 //! # A service of your own
 //!
 //! Implement [`Service`] with an `async fn`. There is no readiness to poll, nothing to pin or to box, and nothing must
@@ -234,6 +237,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `http` | yes | `http`: HTTP/1.1 servers and clients |
+//! | `redis` | no | `redis`: a Redis client, and servers that speak its protocol |
 //! | `macros` | yes | `#[ekiden::test]` |
 //! | `hyper` | no | `http::adapt::hyper`: the traits of `hyper::rt` on our sockets, timers and tasks |
 //! | `tower` | no | `http::adapt::tower`: services of tower as ours, and ours as services of tower |
@@ -244,7 +248,7 @@
 //! # The house
 //!
 //! The front door shows the paved path. Behind it each floor is a crate of its own: [`service`] (no dependency at all),
-//! [`reactor`], [`middleware`], [`proto`] and `http`.
+//! [`reactor`], [`middleware`], [`proto`], `http` and `redis`.
 #![forbid(unsafe_code)]
 
 pub use ekiden_middleware as middleware;
@@ -254,6 +258,9 @@ pub use ekiden_service as service;
 
 #[cfg(feature = "http")]
 pub use ekiden_http as http;
+
+#[cfg(feature = "redis")]
+pub use ekiden_redis as redis;
 
 pub use ekiden_middleware::{ConcurrencyLimit, MiddlewareExt, Reconnect, Timeout};
 pub use ekiden_reactor::{

@@ -1,0 +1,201 @@
+//! The client: [`Client`], a service that takes commands and answers values.
+//!
+//! ```text
+//!   Client ── a question ──► Reconnect ──► one connection that all share, pipelined
+//!          ── blocks ──────► a connection of its own, one of a few that wait
+//!   Dedicated ─────────────► a connection of the caller's
+//!   Subscriber ────────────► another, for messages
+//! ```
+//!
+//! In reading order: [`Config`] has the knobs, and [`Address`] says where to; `nature` knows what a command does to its connection;
+//! `codec` is what is spoken, over a `socket`, after a `greeting`; `shared` is the connection that all share, `dedicated`
+//! one that somebody has alone; `blocking` has those of commands that wait; `invalidations` are what the server says of keys
+//! that have changed.
+
+mod address;
+mod config;
+mod nature;
+mod codec;
+mod socket;
+mod greeting;
+mod shared;
+mod dedicated;
+mod blocking;
+mod invalidations;
+
+use std::fmt;
+use std::rc::Rc;
+
+use ekiden_middleware::Reconnect;
+use ekiden_service::{Service, Status};
+
+pub use address::Address;
+pub use config::{Config, Protocol, Tracking};
+pub use dedicated::{Dedicated, Outcome};
+pub use invalidations::{Invalidation, Invalidations};
+
+pub(crate) use greeting::{Wire, connect_in_time};
+
+use crate::command::Command;
+use crate::error::Error;
+use crate::pubsub::Subscriber;
+use crate::value::Value;
+use blocking::Blocking;
+use invalidations::Readers;
+use nature::Nature;
+use shared::Connector;
+
+/// A Redis server, as a service: it takes commands, and answers values.
+///
+/// Clones are cheap and share one connection, on which any number of calls are under way at the same time. It is made when it is first
+/// needed, and made anew when it was lost, with pauses that grow.
+///
+/// ```
+/// use ekiden_redis::{Ask, Client, Command};
+/// # use ekiden_redis::{Error, Value, server};
+/// # use ekiden_service::service_fn;
+///
+/// # ekiden_reactor::run(async {
+/// # let listener = ekiden_reactor::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let addr = listener.local_addr()?;
+/// # let _server = server::serve(listener, service_fn(async |command: Command| {
+/// #     Ok::<_, Error>(if command.name() == b"GET" { Value::from("ada") } else { Value::ok() })
+/// # }));
+/// let client = Client::new(addr);
+/// client.ask(Command::new("SET").arg("name").arg("ada").typed::<()>()).await?;
+/// let name = client.ask(Command::new("GET").arg("name").typed::<Option<String>>()).await?;
+/// assert_eq!(name.as_deref(), Some("ada"));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Which connection
+///
+/// Questions go over the shared connection. A command that **blocks** (`BLPOP` and its like, `XREAD` and `XREADGROUP` with
+/// `BLOCK`) gets one of its own while it does, so nobody waits behind it. A command that **holds for the connection**
+/// (`WATCH`, `SELECT`, `MULTI` by itself) is an error that says what to do instead: others share it, and it would not
+/// outlive a reconnect. What is not answered by one reply (`SUBSCRIBE`, `MONITOR`) is an error too; messages have
+/// [`subscriber`](Self::subscriber).
+///
+/// # When time runs out
+///
+/// There is no default time-out of calls. Put a `Timeout` around the client, or set a deadline in the
+/// [context](ekiden_reactor::context); calls that block are best made through a client without one. A server that has
+/// vanished is noticed by the system's probes, after two minutes; until then calls wait.
+///
+/// # When the connection is lost
+///
+/// No command is ever sent twice. Each call under way fails with an error that says by
+/// [`begun`](ekiden_service::Failure::begun) whether the server can have begun it: `No`, and it can be sent again, or
+/// `Unknown`. Calls made later wait for the next connection, for [ten seconds](ekiden_middleware::ReconnectConfig::wait_timeout), and then
+/// fail with `No`.
+#[derive(Clone)]
+pub struct Client {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    address: Rc<Address>,
+    config: Rc<Config>,
+    shared: Reconnect<Connector>,
+    blocking: Blocking,
+    readers: Rc<Readers>,
+}
+
+impl Client {
+    /// A client of the server at `address`: `"localhost:6379"`, or the path of a Unix socket. It connects when it is first
+    /// called.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread when it is called.
+    pub fn new(address: impl Into<Address>) -> Self {
+        Self::with_config(address, Config::default())
+    }
+
+    /// A client with a configuration: with a password, another data base, other limits.
+    pub fn with_config(address: impl Into<Address>, config: Config) -> Self {
+        let (address, config) = (Rc::new(address.into()), Rc::new(config));
+        let readers = Rc::new(Readers::new(config.invalidations_max));
+        let connector = Connector::new(Rc::clone(&address), Rc::clone(&config), Rc::clone(&readers));
+        let shared = Reconnect::with_config(connector, config.reconnect.clone());
+        let blocking = Blocking::new(Rc::clone(&address), Rc::clone(&config));
+        Self { inner: Rc::new(Inner { address, config, shared, blocking, readers }) }
+    }
+
+    /// Connects now, unless it is connected: for a program that wants to know at its start whether there is a server.
+    ///
+    /// # Cancel safety
+    ///
+    /// To drop it changes nothing: the attempt goes on.
+    ///
+    /// # Errors
+    ///
+    /// What the attempt failed with: nobody is there, or the server does not take the password.
+    pub async fn connect(&self) -> Result<(), Error> {
+        self.inner.shared.connect().await
+    }
+
+    /// A connection of the caller's own, for what holds for a connection: `WATCH`, `WAIT`, `SELECT`.
+    ///
+    /// # Cancel safety
+    ///
+    /// To drop it gives the attempt up.
+    ///
+    /// # Errors
+    ///
+    /// If no connection can be made.
+    pub async fn dedicated(&self) -> Result<Dedicated, Error> {
+        Dedicated::connect(&self.inner.address, &self.inner.config).await
+    }
+
+    /// Whoever listens to messages of channels and patterns, on a connection of its own. It connects when it is first asked
+    /// for something.
+    pub fn subscriber(&self) -> Subscriber {
+        Subscriber::new(Rc::clone(&self.inner.address), Rc::clone(&self.inner.config))
+    }
+
+    /// What the server says of keys that have changed, from now on; see [`Config::tracking`], without which it says nothing.
+    ///
+    /// The stream ends when the last client is dropped.
+    pub fn invalidations(&self) -> Invalidations {
+        self.inner.readers.add()
+    }
+}
+
+impl Service for Client {
+    type Req = Command;
+    type Resp = Value;
+    type Error = Error;
+
+    /// Sends a command, and waits for its answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes the command back if it was not sent yet; else the server serves it, and its answer is passed
+    /// over. Others do not notice. A command that blocks is given up with its connection, and the server with it: nothing is
+    /// taken off a list for a caller who is gone, but for what was on its way already.
+    ///
+    /// # Errors
+    ///
+    /// An error of the server, too, is an error of the call. [`Error`] says whose fault it was and whether it was begun.
+    async fn call(&self, command: Command) -> Result<Value, Error> {
+        match Nature::of(&command) {
+            Nature::Question => self.inner.shared.call(command).await,
+            // In a box, since the usual call has no use for it.
+            Nature::Blocks => Box::pin(self.inner.blocking.call(command)).await,
+            Nature::Changes(advice) | Nature::Breaks(advice) => Err(Error::misuse(advice)),
+        }
+    }
+
+    fn status(&self) -> Status {
+        self.inner.shared.status()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { address, shared, .. } = &*self.inner;
+        f.debug_struct("Client").field("address", address).field("shared", shared).finish_non_exhaustive()
+    }
+}

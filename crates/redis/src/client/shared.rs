@@ -1,0 +1,89 @@
+//! The connection that all callers share: [`Connector`] makes it, and it is a [`Shared`].
+
+use std::rc::Rc;
+
+use ekiden_proto::pipeline;
+use ekiden_reactor::{context, spawn_named};
+use ekiden_service::{Service, Status};
+
+use super::address::Address;
+use super::config::Config;
+use super::greeting::{self, Purpose};
+use super::invalidations::Readers;
+use crate::command::Command;
+use crate::error::Error;
+use crate::value::Value;
+
+/// Makes the shared connection, each time that it is needed.
+pub(super) struct Connector {
+    address: Rc<Address>,
+    config: Rc<Config>,
+    readers: Rc<Readers>,
+}
+
+/// One connection, greeted, with a task of its own that moves its bytes.
+pub(super) struct Shared {
+    calls: pipeline::Client<Command, Value>,
+}
+
+impl Connector {
+    pub(super) fn new(address: Rc<Address>, config: Rc<Config>, readers: Rc<Readers>) -> Self {
+        Self { address, config, readers }
+    }
+}
+
+impl Service for Connector {
+    type Req = ();
+    type Resp = Shared;
+    type Error = Error;
+
+    async fn call(&self, (): ()) -> Result<Shared, Error> {
+        let wire = greeting::connect(&self.address, &self.config, Purpose::Shared).await?;
+        let (calls, connection) = pipeline::Client::with_transport(wire, self.config.pipeline.clone());
+        let readers = Rc::downgrade(&self.readers);
+        let connection = connection.on_frame(move |frame| match frame {
+            Value::Push(push) => {
+                if let Some(readers) = readers.upgrade() {
+                    readers.handle_push(push);
+                }
+                None
+            }
+            answer => Some(answer),
+        });
+        let readers = Rc::downgrade(&self.readers);
+        let life = async move {
+            // Its end concerns the callers, and each of them is told.
+            drop(connection.await);
+            if let Some(readers) = readers.upgrade() {
+                // From here on nobody tells what changes.
+                readers.handle_lost();
+            }
+        };
+        context::Context::none().sync_scope(|| drop(spawn_named("redis client", life)));
+        Ok(Shared { calls })
+    }
+}
+
+impl Service for Shared {
+    type Req = Command;
+    type Resp = Value;
+    type Error = Error;
+
+    async fn call(&self, command: Command) -> Result<Value, Error> {
+        answered(self.calls.call(command).await)
+    }
+
+    fn status(&self) -> Status {
+        self.calls.status()
+    }
+}
+
+/// An answer that says no is the error of the call.
+#[inline]
+pub(super) fn answered(answer: Result<Value, pipeline::Error>) -> Result<Value, Error> {
+    match answer {
+        Ok(Value::Error(error)) => Err(error.into()),
+        Ok(value) => Ok(value),
+        Err(error) => Err(error.into()),
+    }
+}

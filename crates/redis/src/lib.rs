@@ -1,0 +1,86 @@
+//! Redis as services: a client that pipelines whatever is asked at the same time, and servers that speak RESP.
+//!
+//! A [`Client`] is a [`Service`](ekiden_service::Service) that takes a [`Command`] and answers a [`Value`]. One connection
+//! serves any number of callers. Around it goes whatever middleware goes around any service, and [`Ask`] gives all of them typed
+//! answers:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ekiden_middleware::MiddlewareExt;
+//! use ekiden_redis::{Ask, Client, Command};
+//! # use ekiden_redis::{Error, Value, server};
+//!
+//! # ekiden_reactor::run(async {
+//! # let listener = ekiden_reactor::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let addr = listener.local_addr()?;
+//! # let visits = std::cell::Cell::new(0);
+//! # let _server = server::serve(listener, ekiden_service::service_fn(async move |command: Command| {
+//! #     visits.set(visits.get() + i64::from(command.name() == b"INCR"));
+//! #     Ok::<_, Error>(match command.name() {
+//! #         b"INCR" => Value::from(visits.get()),
+//! #         b"GET" => Value::from("ada"),
+//! #         b"STRLEN" => Value::from(3),
+//! #         b"EXEC" => Value::from(vec![visits.get(), 0]),
+//! #         _ => Value::ok(),
+//! #     })
+//! # }));
+//! let client = Client::new(addr).timeout(Duration::from_secs(5));
+//!
+//! client.ask(Command::new("SET").arg("name").arg("ada").typed::<()>()).await?;
+//! let name = client.ask(Command::new("GET").arg("name").typed::<Option<String>>()).await?;
+//! assert_eq!(name.as_deref(), Some("ada"));
+//!
+//! // Several as one.
+//! let incr = Command::new("INCR").arg("visits").typed::<i64>();
+//! let del = Command::new("DEL").arg("name").typed::<i64>();
+//! let (visits, _) = client.transaction((incr, del)).await?;
+//! assert_eq!(visits, 1);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # What is where
+//!
+//! | wanted | found |
+//! |---|---|
+//! | a password, a data base, limits, RESP2 | [`client::Config`] |
+//! | commands that block | the same call: each has a connection of its own while it waits |
+//! | `MULTI` and `EXEC` | [`Ask::transaction`]; with `WATCH`, [`client::Dedicated`] |
+//! | scripts | [`Script`] |
+//! | pub/sub | [`Client::subscriber`], a stream |
+//! | keys that others have changed | [`Client::invalidations`], a stream |
+//! | any other command | [`Command::new`] |
+//! | a server, or a proxy | [`server`] |
+//!
+//! A server of a cluster that is not the one to ask answers with a redirect; it is an error that says where to
+//! ([`Error::redirect`]), and not followed.
+//!
+//! In reading order: [`Value`] is what is answered and [`Command`] what is asked; to `convert` the one into what a program
+//! wants is [`FromValue`]'s business, [`Typed`] knows it of the other, and [`Ask`] puts the two together. [`resp`] is the wire
+//! format. [`client`] and [`server`] are the two ends, `pubsub` listens to messages, [`Script`] calls scripts by their
+//! `sha1`, and [`Error`] says why there is no answer.
+#![forbid(unsafe_code)]
+
+mod value;
+mod command;
+mod convert;
+mod typed;
+mod ask;
+pub mod resp;
+pub mod client;
+mod pubsub;
+mod script;
+mod sha1;
+pub mod server;
+mod error;
+
+pub use ask::Ask;
+pub use client::{Client, Dedicated, Invalidation, Invalidations};
+pub use command::{Args, Command, ToArg, ToArgs};
+pub use convert::FromValue;
+pub use error::{Error, Mismatch, Redirect};
+pub use pubsub::{Event, Message, Subscriber};
+pub use script::Script;
+pub use typed::{Convert, IntoTyped, Together, Typed};
+pub use value::{ServerError, Value};

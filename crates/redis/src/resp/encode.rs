@@ -1,0 +1,137 @@
+//! Values to bytes, at a server: in the version that its client speaks.
+
+use bytes::{BufMut, BytesMut};
+
+use crate::command::{DIGITS_MAX, decimal, signed};
+use crate::value::Value;
+
+/// The version of RESP in which a connection's replies are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// What every connection begins with, until its client says otherwise.
+    #[default]
+    Resp2,
+    /// With types for all that a [`Value`] can be.
+    Resp3,
+}
+
+/// Appends a value to `buf`. What RESP2 has no type for is said in another, as Redis does.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use ekiden_redis::Value;
+/// use ekiden_redis::resp::{Version, encode};
+///
+/// let mut buf = BytesMut::new();
+/// encode(&Value::from(true), Version::Resp2, &mut buf);
+/// encode(&Value::from(true), Version::Resp3, &mut buf);
+/// assert_eq!(buf, ":1\r\n#t\r\n");
+/// ```
+pub fn encode(value: &Value, version: Version, buf: &mut BytesMut) {
+    let is_3 = version == Version::Resp3;
+    match value {
+        Value::Nil => buf.put_slice(if is_3 { b"_\r\n" } else { b"$-1\r\n" }),
+        // A line cannot hold a line break, and a peer would take it for two.
+        Value::Status(text) if memchr::memchr2(b'\r', b'\n', text).is_some() => bulk(b'$', text, buf),
+        Value::Status(text) => line(b'+', text, buf),
+        Value::Bulk(bytes) => bulk(b'$', bytes, buf),
+        Value::Integer(number) => {
+            let mut digits = [0; DIGITS_MAX];
+            line(b':', signed(*number, &mut digits), buf);
+        }
+        Value::Double(number) => {
+            // Rust writes "inf", "-inf" and "NaN".
+            let text = if number.is_nan() { "nan".to_owned() } else { number.to_string() };
+            if is_3 { line(b',', text.as_bytes(), buf) } else { bulk(b'$', text.as_bytes(), buf) }
+        }
+        Value::Boolean(is) if is_3 => buf.put_slice(if *is { b"#t\r\n" } else { b"#f\r\n" }),
+        Value::Boolean(is) => buf.put_slice(if *is { b":1\r\n" } else { b":0\r\n" }),
+        Value::BigNumber(digits) if is_3 && is_number(digits) => line(b'(', digits, buf),
+        Value::BigNumber(digits) => bulk(b'$', digits, buf),
+        Value::Verbatim { format, text } if is_3 => {
+            header(b'=', text.len() + 4, buf);
+            buf.put_slice(format);
+            buf.put_u8(b':');
+            buf.put_slice(text);
+            buf.put_slice(b"\r\n");
+        }
+        Value::Verbatim { text, .. } => bulk(b'$', text, buf),
+        Value::Error(error) => line(b'-', error.line(), buf),
+        Value::Array(values) => many(b'*', values, version, buf),
+        Value::Set(values) => many(if is_3 { b'~' } else { b'*' }, values, version, buf),
+        Value::Push(values) => many(if is_3 { b'>' } else { b'*' }, values, version, buf),
+        Value::Map(pairs) => {
+            let (kind, count) = if is_3 { (b'%', pairs.len()) } else { (b'*', pairs.len() * 2) };
+            header(kind, count, buf);
+            for (key, value) in pairs {
+                encode(key, version, buf);
+                encode(value, version, buf);
+            }
+        }
+    }
+}
+
+fn many(kind: u8, values: &[Value], version: Version, buf: &mut BytesMut) {
+    header(kind, values.len(), buf);
+    values.iter().for_each(|value| encode(value, version, buf));
+}
+
+fn bulk(kind: u8, bytes: &[u8], buf: &mut BytesMut) {
+    buf.reserve(bytes.len() + DIGITS_MAX + 5);
+    header(kind, bytes.len(), buf);
+    buf.put_slice(bytes);
+    buf.put_slice(b"\r\n");
+}
+
+fn header(kind: u8, length: usize, buf: &mut BytesMut) {
+    let mut digits = [0; DIGITS_MAX];
+    line(kind, decimal(length as u64, &mut digits), buf);
+}
+
+fn line(kind: u8, text: &[u8], buf: &mut BytesMut) {
+    buf.reserve(text.len() + 3);
+    buf.put_u8(kind);
+    buf.put_slice(text);
+    buf.put_slice(b"\r\n");
+}
+
+fn is_number(digits: &[u8]) -> bool {
+    let digits = digits.strip_prefix(b"-").unwrap_or(digits);
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn check(value: impl Into<Value>, resp2: &str, resp3: &str) {
+        let value = value.into();
+        for (version, expect) in [(Version::Resp2, resp2), (Version::Resp3, resp3)] {
+            let mut buf = BytesMut::new();
+            encode(&value, version, &mut buf);
+            assert_eq!(String::from_utf8_lossy(&buf).replace("\r\n", "|"), expect, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn resp2_says_in_other_words_what_it_has_no_type_for() {
+        check(Value::Nil, "$-1|", "_|");
+        check(true, ":1|", "#t|");
+        check(1.5, "$3|1.5|", ",1.5|");
+        check(f64::NEG_INFINITY, "$4|-inf|", ",-inf|");
+        check(f64::NAN, "$3|nan|", ",nan|");
+        check(Value::BigNumber("123".into()), "$3|123|", "(123|");
+        check(Value::Verbatim { format: *b"txt", text: "a".into() }, "$1|a|", "=5|txt:a|");
+        check(Value::map([("a", 1)]), "*2|$1|a|:1|", "%1|$1|a|:1|");
+        check(Value::set([1]), "*1|:1|", "~1|:1|");
+        check(Value::Push(vec![1.into()]), "*1|:1|", ">1|:1|");
+    }
+
+    #[test]
+    fn no_text_breaks_out_of_its_line() {
+        check(Value::Status(Bytes::from_static(b"a\r\n+b")), "$5|a|+b|", "$5|a|+b|");
+        check(Value::error("ERR a\r\n+b"), "-ERR a|", "-ERR a|");
+        check(Value::BigNumber("1\r\n+b".into()), "$5|1|+b|", "$5|1|+b|");
+    }
+}
