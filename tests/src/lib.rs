@@ -2,8 +2,8 @@
 //! them.
 //!
 //! In reading order: a `program` is somebody else's while a test needs it, in a `scratch` folder; an `example` is one of
-//! our own; `nginx`, `curl` and `wrk` are peers that we did not write; a `proxy` stands between two peers and does to them
-//! what networks do.
+//! our own; `nginx`, `redis_server`, `curl` and `wrk` are peers that we did not write, on an `addr` of ours; a `proxy` stands
+//! between two peers and does to them what networks do.
 //!
 //! Nothing here waits by sleeping: a program is ready when it says so, and has ended when its output has. Every wait
 //! has a limit that only a hanging program meets.
@@ -12,7 +12,9 @@
 mod program;
 mod scratch;
 mod example;
+mod addr;
 mod nginx;
+mod redis_server;
 mod curl;
 mod wrk;
 mod proxy;
@@ -22,8 +24,11 @@ pub use example::example;
 pub use nginx::{Logged, Nginx};
 pub use program::{Program, output};
 pub use proxy::{Counts, Event, Plan, Proxy, Way};
+pub use redis_server::RedisServer;
 pub use scratch::Scratch;
 pub use wrk::{Load, wrk};
+
+use addr::free_addr;
 
 /// The code in README.md compiles as it stands there.
 #[cfg(doctest)]

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{Program, Scratch};
+use crate::{Program, Scratch, free_addr};
 
 /// A running nginx.
 #[derive(Debug)]
@@ -94,12 +94,6 @@ fn logged(line: &str) -> Logged {
     let (connection, status) = (number(), number());
     let request = words.next().unwrap_or_default().into();
     Logged { connection, status: u16::try_from(status).expect("a status has three digits"), request }
-}
-
-#[expect(clippy::disallowed_types, reason = "only the system knows which port is free")]
-fn free_addr() -> SocketAddr {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    socket.local_addr().expect("it is bound")
 }
 
 fn config(at: &str, addr: SocketAddr, http: &str, server: &str) -> String {

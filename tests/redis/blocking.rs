@@ -1,0 +1,139 @@
+//! Commands that wait on purpose.
+
+use std::time::Duration;
+
+use ekiden::redis::{Ask, Client, Command, Error};
+use ekiden::{Begun, Failure, Service, Status, spawn, timeout, yield_now};
+
+use crate::{run, server};
+
+fn blpop(key: &str) -> Command {
+    Command::new("BLPOP").arg(key).arg(0)
+}
+
+fn push(key: &str, value: &str) -> Command {
+    Command::new("RPUSH").arg(key).arg(value)
+}
+
+/// Waits until so many clients are blocked at the server.
+async fn until_blocked(client: &Client, count: usize) {
+    loop {
+        let info = client.ask(Command::new("INFO").arg("clients").typed::<String>()).await.unwrap();
+        if info.contains(&format!("blocked_clients:{count}\r")) {
+            return;
+        }
+        yield_now().await;
+    }
+}
+
+#[test]
+fn whoever_waits_holds_up_nobody() {
+    let server = server();
+    run(async {
+        let client = Client::new(server.addr());
+        let waiting = spawn({
+            let client = client.clone();
+            async move { client.ask(blpop("queue").typed::<(String, String)>()).await }
+        });
+        until_blocked(&client, 1).await;
+        client.call(push("queue", "job")).await.unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap(), ("queue".to_owned(), "job".to_owned()));
+    });
+}
+
+#[test]
+fn what_is_taken_is_taken_by_somebody_who_is_there() {
+    let server = server();
+    run(async {
+        let client = Client::new(server.addr());
+        let gone = spawn({
+            let client = client.clone();
+            async move { client.call(blpop("queue")).await }
+        });
+        until_blocked(&client, 1).await;
+        gone.abort_handle().abort();
+        drop(gone);
+        // Its connection is gone with it, so the server gives it nothing.
+        until_blocked(&client, 0).await;
+        client.call(push("queue", "job")).await.unwrap();
+        let length = client.ask(Command::new("LLEN").arg("queue").typed::<i64>()).await.unwrap();
+        assert_eq!(length, 1);
+    });
+}
+
+#[test]
+fn a_connection_of_ones_own_ends_with_a_call_that_is_given_up() {
+    let server = server();
+    run(async {
+        let client = Client::new(server.addr());
+        let own = client.dedicated().await.unwrap();
+        {
+            let mut waiting = std::pin::pin!(own.call(blpop("queue")));
+            let mut blocked = std::pin::pin!(until_blocked(&client, 1));
+            std::future::poll_fn(|cx| {
+                assert!(waiting.as_mut().poll(cx).is_pending());
+                blocked.as_mut().poll(cx)
+            })
+            .await;
+        }
+        until_blocked(&client, 0).await;
+        client.call(push("queue", "job")).await.unwrap();
+        assert_eq!(client.ask(Command::new("LLEN").arg("queue").typed::<i64>()).await.unwrap(), 1);
+        assert_eq!(own.status(), Status::Closed);
+        assert_eq!(own.call(Command::new("PING")).await.unwrap_err().begun(), Begun::No);
+    });
+}
+
+#[test]
+fn a_connection_that_has_waited_is_used_again() {
+    let server = server();
+    run(async {
+        let client = Client::new(server.addr());
+        let mut ids = Vec::new();
+        for _ in 0..3 {
+            client.call(push("queue", "job")).await.unwrap();
+            client.call(blpop("queue")).await.unwrap();
+            let list = Command::new("CLIENT LIST").typed::<String>();
+            let list = client.ask(list).await.unwrap();
+            let blpop = list.lines().filter(|line| line.contains(" cmd=blpop"));
+            ids.extend(blpop.map(|line| line.split(' ').next().unwrap_or_default().to_owned()));
+        }
+        ids.dedup();
+        assert_eq!(ids.len(), 1, "{ids:?}");
+    });
+}
+
+#[test]
+fn more_than_may_wait_are_refused() {
+    let server = server();
+    run(async {
+        let mut config = ekiden::redis::client::Config::default();
+        config.blocking_max = 1;
+        let client = Client::with_config(server.addr(), config);
+        let waiting = spawn({
+            let client = client.clone();
+            async move { client.call(blpop("queue")).await }
+        });
+        until_blocked(&client, 1).await;
+        let error: Error = client.call(blpop("queue")).await.unwrap_err();
+        assert_eq!(error.begun(), Begun::No);
+        client.call(push("queue", "job")).await.unwrap();
+        timeout(Duration::from_secs(30), waiting).await.expect("it is served").unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_stream_is_waited_for_too() {
+    let server = server();
+    run(async {
+        let client = Client::new(server.addr());
+        let waiting = spawn({
+            let client = client.clone();
+            let read = Command::new("XREAD").arg("BLOCK").arg(0).arg("STREAMS").arg("s").arg("$");
+            async move { client.call(read).await }
+        });
+        until_blocked(&client, 1).await;
+        client.call(Command::new("XADD").arg("s").arg("*").arg(("field", "value"))).await.unwrap();
+        assert!(!waiting.await.unwrap().unwrap().is_nil());
+    });
+}

@@ -1,0 +1,89 @@
+//! The example server, asked by Redis's own programs and by our client.
+
+use std::net::SocketAddr;
+
+use ekiden::Service;
+use ekiden::redis::{Ask, Client, Command};
+use ekiden_tests::{Program, example, output};
+
+use crate::{both_versions, run};
+
+struct Kv {
+    program: Program,
+    addr: SocketAddr,
+}
+
+impl Kv {
+    fn start() -> Self {
+        let mut program = Program::start(example("kv"), ["127.0.0.1:0"]);
+        let addr =
+            program.wait_for(|line| line.strip_prefix("listening on ")?.split_once(';')?.0.parse().ok());
+        Self { program, addr }
+    }
+
+    /// What redis-cli prints.
+    fn cli(&self, words: &[&str]) -> String {
+        let port = self.addr.port().to_string();
+        let printed = output("redis-cli", ["-p", &port].iter().chain(words));
+        assert!(printed.status.success(), "{printed:?}");
+        String::from_utf8_lossy(&printed.stdout).trim_end().to_owned()
+    }
+}
+
+#[test]
+fn redis_cli_accepts_it_in_both_versions_and_it_ends_by_ctrl_c() {
+    let mut kv = Kv::start();
+    assert_eq!(kv.cli(&["PING"]), "PONG");
+    assert_eq!(kv.cli(&["SET", "greeting", "hello"]), "OK");
+    assert_eq!(kv.cli(&["GET", "greeting"]), "hello");
+    assert_eq!(kv.cli(&["RPUSH", "list", "a", "b", "c"]), "3");
+    assert_eq!(kv.cli(&["LRANGE", "list", "1", "-1"]), "b\nc");
+    assert_eq!(kv.cli(&["HSET", "hash", "field", "value"]), "1");
+    assert_eq!(kv.cli(&["-2", "--json", "HGETALL", "hash"]), r#"["field","value"]"#);
+    assert_eq!(kv.cli(&["-3", "--json", "HGETALL", "hash"]), r#"{"field":"value"}"#);
+    assert!(kv.cli(&["GET", "list"]).starts_with("WRONGTYPE "));
+    assert!(kv.cli(&["NOSUCH"]).starts_with("ERR 'NOSUCH' with 0 arguments"));
+    assert_eq!(kv.cli(&["EXPIRE", "greeting", "100"]), "1");
+    assert_eq!(kv.cli(&["TTL", "greeting"]), "100");
+    kv.program.signal("INT");
+    let status = kv.program.wait_for_end();
+    assert!(status.success(), "{status}: {}", kv.program.said());
+}
+
+#[test]
+fn redis_benchmark_gets_an_answer_to_everything_it_asks() {
+    let kv = Kv::start();
+    let port = kv.addr.port().to_string();
+    for version in [&[][..], &["-3"]] {
+        let fixed = ["-p", &port, "-c", "20", "-n", "2000", "-P", "8", "--csv", "-t"];
+        let tests = "ping,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange,mset";
+        let printed = output("redis-benchmark", fixed.iter().chain(&[tests]).chain(version));
+        let text = String::from_utf8_lossy(&printed.stdout);
+        assert!(printed.status.success(), "{printed:?}");
+        // A line for each test, two of ping and four and one of lrange, below the headings; an error would be one, too.
+        assert!(
+            !text.contains("rror") && !String::from_utf8_lossy(&printed.stderr).contains("rror"),
+            "{printed:?}"
+        );
+        assert!(text.lines().count() >= 20, "{text}");
+    }
+}
+
+#[test]
+fn our_client_and_our_server_understand_each_other() {
+    let kv = Kv::start();
+    run(async {
+        for config in both_versions() {
+            let client = Client::with_config(kv.addr, config);
+            client.call(Command::new("FLUSHALL")).await.unwrap();
+            client.call(Command::new("SADD").arg("set").arg(["a", "b"])).await.unwrap();
+            let members =
+                client.ask(Command::new("SMEMBERS").arg("set").typed::<Vec<String>>()).await.unwrap();
+            assert_eq!(members, ["a", "b"]);
+            let score = Command::new("ZSCORE").arg("z").arg("m").typed::<Option<f64>>();
+            assert_eq!(client.ask(score.clone()).await.unwrap(), None);
+            client.call(Command::new("ZADD").arg("z").arg((1.5, "m"))).await.unwrap();
+            assert_eq!(client.ask(score).await.unwrap(), Some(1.5));
+        }
+    });
+}
