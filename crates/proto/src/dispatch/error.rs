@@ -62,6 +62,8 @@ pub(crate) enum Cause {
     Unasked,
     /// The peer did what the protocol does not allow.
     Violation(&'static str),
+    /// The body of a request cannot be made, and nothing behind it could be told from it.
+    Body(BoxError),
     /// The peer was asked for a sign of life and gave none.
     Silent,
     /// The peer takes no more calls on this connection.
@@ -208,7 +210,7 @@ impl ConnectionError {
             Cause::Frame(_) | Cause::Unasked | Cause::Violation(_) | Cause::Drained => Fault::Service,
             // It is servers that lose patience, with those who call.
             Cause::Stalled | Cause::Slow => Fault::Caller,
-            Cause::HandedOver | Cause::Dropped => Fault::Caller,
+            Cause::Body(_) | Cause::HandedOver | Cause::Dropped => Fault::Caller,
         }
     }
 }
@@ -248,6 +250,7 @@ impl fmt::Display for ConnectionError {
             Cause::Ended => f.write_str("the peer ended the connection"),
             Cause::Unasked => f.write_str("the peer answered what it was not asked"),
             Cause::Violation(rule) => write!(f, "the peer broke the protocol: {rule}"),
+            Cause::Body(_) => f.write_str("a body cannot be made"),
             Cause::Silent => f.write_str("the peer gives no sign of life"),
             Cause::Drained => f.write_str("the peer takes no more calls on this connection"),
             Cause::HandedOver => f.write_str("the connection was handed over to another protocol"),
@@ -260,7 +263,7 @@ impl StdError for ConnectionError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &*self.0 {
             Cause::Io(error) => Some(error),
-            Cause::Frame(error) => Some(&**error),
+            Cause::Frame(error) | Cause::Body(error) => Some(&**error),
             _ => None,
         }
     }

@@ -55,7 +55,7 @@ impl Body {
         Self(Kind::Made(Box::pin(Boxed { chunks })))
     }
 
-    pub(super) fn coming(inlet: Rc<Inlet>) -> Self {
+    pub(crate) fn coming(inlet: Rc<Inlet>) -> Self {
         Self(Kind::Coming(Coming(inlet)))
     }
 
@@ -87,7 +87,7 @@ impl Body {
     }
 
     /// The next chunk to send, with the error of whoever made it as it is.
-    pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         match &mut self.0 {
             Kind::Empty => Poll::Ready(None),
             Kind::Made(chunks) => chunks.as_mut().poll_next(cx),

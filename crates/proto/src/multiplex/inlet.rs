@@ -18,7 +18,7 @@ use super::queue::{Control, Queue};
 use crate::dispatch::error::Error;
 
 /// The chunks that have come and were not taken yet.
-pub(super) struct Inlet {
+pub(crate) struct Inlet {
     id: u32,
     queue: Rc<Queue>,
     state: RefCell<State>,
@@ -27,7 +27,7 @@ pub(super) struct Inlet {
 
 /// Whose body it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(crate) enum Whose {
     /// A request's: if nobody reads it the call goes on.
     Request,
     /// A reply's: if nobody reads it the call is given up.
@@ -57,7 +57,7 @@ enum End {
 }
 
 impl Inlet {
-    pub(super) fn new(id: u32, whose: Whose, window_bytes: u32, queue: Rc<Queue>) -> Self {
+    pub(crate) fn new(id: u32, whose: Whose, window_bytes: u32, queue: Rc<Queue>) -> Self {
         let window = i64::from(window_bytes);
         let state =
             State { chunks: VecDeque::new(), credit: window, taken: 0, window, end: End::Open, reader: None };
@@ -65,7 +65,7 @@ impl Inlet {
     }
 
     /// A chunk came. Says whom to wake.
-    pub(super) fn handle_chunk(&self, bytes: Bytes) -> Result<Option<Waker>, &'static str> {
+    pub(crate) fn handle_chunk(&self, bytes: Bytes) -> Result<Option<Waker>, &'static str> {
         let mut state = self.state.borrow_mut();
         if state.credit <= 0 {
             return Err("a chunk without credit");
@@ -79,12 +79,12 @@ impl Inlet {
     }
 
     /// It is complete. Says whom to wake.
-    pub(super) fn handle_end(&self) -> Option<Waker> {
+    pub(crate) fn handle_end(&self) -> Option<Waker> {
         self.end(End::Finished)
     }
 
     /// The rest does not come. What has come is still read first. Says whom to wake.
-    pub(super) fn fail(&self, error: Error) -> Option<Waker> {
+    pub(crate) fn fail(&self, error: Error) -> Option<Waker> {
         self.end(End::Failed(error))
     }
 
@@ -147,6 +147,17 @@ impl Inlet {
             self.queue.push(Control::Cancel { id: self.id });
             self.queue.wake();
         }
+    }
+
+    /// Whether what comes is wanted.
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self.state.borrow().end, End::Open)
+    }
+
+    /// Whether a chunk may come: it need not be held, or there is credit for it.
+    pub(crate) fn has_room(&self) -> bool {
+        let state = self.state.borrow();
+        state.credit > 0 || !matches!(state.end, End::Open)
     }
 
     /// Whether nothing comes of it any more.

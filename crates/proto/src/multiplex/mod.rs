@@ -90,8 +90,8 @@
 mod frame;
 mod message;
 mod body;
-mod queue;
-mod inlet;
+pub(crate) mod queue;
+pub(crate) mod inlet;
 mod outlet;
 mod pump;
 mod calls;

@@ -15,7 +15,7 @@ use crate::dispatch::reset::Reset;
 
 /// What waits to be sent on a connection, and whom to wake for it.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     controls: RefCell<VecDeque<Control>>,
     /// The bodies that have something to send and may, each once.
     ready: RefCell<VecDeque<Rc<Outlet>>>,
@@ -26,7 +26,7 @@ pub(super) struct Queue {
 
 /// A frame that is no chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Control {
+pub(crate) enum Control {
     /// The head is the next of those that the server keeps.
     Reply {
         id: u32,
@@ -72,7 +72,7 @@ impl Queue {
         self.controls.borrow_mut().push_back(control);
     }
 
-    pub(super) fn next_control(&self) -> Option<Control> {
+    pub(crate) fn next_control(&self) -> Option<Control> {
         self.controls.borrow_mut().pop_front()
     }
 
@@ -107,14 +107,14 @@ impl Queue {
     }
 
     /// Keeps what wakes the connection, which runs now: until it says that it [looks](Self::look), nobody need wake it.
-    pub(super) fn register(&self, waker: &Waker) {
+    pub(crate) fn register(&self, waker: &Waker) {
         self.will_look.set(true);
         let known = self.connection.take().filter(|known| known.will_wake(waker));
         self.connection.set(Some(known.unwrap_or_else(|| waker.clone())));
     }
 
     /// The connection looks now at what there is to send, and is woken for whatever comes from here on.
-    pub(super) fn look(&self) {
+    pub(crate) fn look(&self) {
         self.will_look.set(false);
     }
 

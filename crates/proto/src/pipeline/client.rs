@@ -20,9 +20,11 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use super::calls::Call;
 use super::config::ClientConfig;
-use super::connection::{Connection, Shared};
+use super::connection::{Connection, Shared, StreamedConnection};
+use super::streamed::Frame;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Error};
+use crate::multiplex::Message;
 use crate::transport::Transport;
 
 /// A service at the other end of one pipelined connection.
@@ -123,6 +125,49 @@ impl<Req, Resp> Client<Req, Resp> {
         transport.set_write_bytes_max(config.write_bytes_max);
         let owner = Rc::new(Owner(Rc::clone(&shared)));
         (Self { owner }, Connection::new(transport, shared))
+    }
+}
+
+/// With bodies: a request is a head and what follows it in pieces, and so is a reply.
+///
+/// A request's body is sent by the connection's task, in which it is polled; the requests behind it wait for its end.
+/// Dropping the call does not end it: on a wire without ids only its end says where the next request begins. The body of a
+/// reply that is read slowly holds back the replies behind it; one that is dropped is read and thrown away, so of an endless
+/// one drop the client. If a body cannot be made the connection is lost.
+impl<Asked, Head> Client<Message<Asked>, Message<Head>> {
+    /// As [`new`](Self::new), of messages with bodies.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    pub fn streamed<Io, Codec>(io: Io, codec: Codec) -> Self
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + 'static,
+        Codec: Decoder<Item = Frame<Head>, Error: Into<BoxError>>
+            + Encoder<Frame<Asked>, Error: Into<BoxError>>
+            + 'static,
+        Asked: 'static,
+        Head: 'static,
+    {
+        let (client, connection) = Self::streamed_with_config(io, codec, ClientConfig::default());
+        context::Context::none().sync_scope(|| drop(spawn_named("pipeline client", connection)));
+        client
+    }
+
+    /// As [`with_config`](Self::with_config), of messages with bodies.
+    pub fn streamed_with_config<Io, Codec>(
+        io: Io,
+        codec: Codec,
+        config: ClientConfig,
+    ) -> (Self, StreamedConnection<Io, Codec, Asked, Head>)
+    where
+        Codec: Decoder<Item = Frame<Head>>,
+    {
+        let shared = Rc::new(Shared::new(&config));
+        let mut transport = Transport::new(io, codec);
+        transport.set_write_bytes_max(config.write_bytes_max);
+        let owner = Rc::new(Owner(Rc::clone(&shared)));
+        (Self { owner }, StreamedConnection::new(transport, shared, config.body_bytes_max))
     }
 }
 

@@ -12,11 +12,16 @@
 //! requests. Around them are the two ends: [`Client`], which is a service, and [`serve_connection`], which takes one. A
 //! protocol that has a connection loop of its own, as HTTP has, takes only the [`Order`].
 //!
-//! In reading order: `config` has the knobs of both ends; `calls`, [`client`](Client) and [`connection`](Connection) are
+//! Messages are one frame each; or, of a protocol whose codec speaks in [`Frame`]s, a head and a body that streams
+//! ([`Client::streamed`], [`ServerConfig::serve_streamed`]).
+//!
+//! In reading order: `config` has the knobs of both ends; `shape` is what messages are made of, and `streamed` those with bodies; `calls`, [`client`](Client) and [`connection`](Connection) are
 //! the client's; [`order`](Order), `session` and `server` the server's. What it shares with multiplexed dispatch, errors
 //! among it, is in `dispatch`.
 
 mod config;
+mod shape;
+mod streamed;
 mod calls;
 mod client;
 mod connection;
@@ -25,8 +30,10 @@ mod session;
 mod server;
 
 pub use crate::dispatch::error::{ConnectionError, Error};
+pub use crate::multiplex::{Body, Message};
 pub use client::Client;
 pub use config::{ClientConfig, ServerConfig};
-pub use connection::Connection;
+pub use connection::{Connection, StreamedConnection};
 pub use order::{Order, Ticket};
 pub use server::{ServeError, serve, serve_connection, serve_on_cores};
+pub use streamed::Frame;

@@ -24,8 +24,11 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use super::config::ServerConfig;
 use super::session::Session;
+use super::shape::{Shape, Whole};
+use super::streamed::{Frame, Streamed};
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, ConnectionError};
+use crate::multiplex::Message;
 use crate::server::{Drain, Listener, Seat, Server};
 use crate::transport::Parts;
 
@@ -164,7 +167,7 @@ impl ServerConfig {
     {
         let service = Rc::new(service);
         self.accept.clone().serve(listener, move |io, peer, seat| {
-            serve_seated(Session::new(io, codec.clone(), &self), service.clone(), peer, &seat)
+            serve_seated(Session::new(io, codec.clone(), Whole::new(), &self), service.clone(), peer, &seat)
         })
     }
 
@@ -197,7 +200,12 @@ impl ServerConfig {
         self.accept.clone().serve_on_cores(listener, move || {
             let (config, codec, service) = (self.clone(), codec.clone(), Rc::new(make()));
             move |io, peer, seat| {
-                serve_seated(Session::new(io, codec.clone(), &config), service.clone(), peer, &seat)
+                serve_seated(
+                    Session::new(io, codec.clone(), Whole::new(), &config),
+                    service.clone(),
+                    peer,
+                    &seat,
+                )
             }
         })
     }
@@ -236,7 +244,106 @@ impl ServerConfig {
         Codec: Decoder<Item = S::Req, Error: Into<BoxError>> + Encoder<S::Resp, Error: Into<BoxError>>,
     {
         // No async function: that would keep the memory of its arguments beside what they have become.
-        let mut session = Session::new(io, codec, &self);
+        let mut session = Session::new(io, codec, Whole::new(), &self);
+        let mut drain = drain.begun();
+        async move {
+            session.serve(&service, &mut drain).await?;
+            Ok(session.into_parts())
+        }
+    }
+}
+
+/// The same for protocols whose messages have [bodies](Frame): each is a head, and what follows it in pieces.
+///
+/// A request is begun when its head is there, and its reply begins to leave when it is its turn, so a service may read and
+/// write at once. A body that the service reads slowly holds back its own connection, and no other. So does one that it
+/// makes slowly, and the replies behind it. One that it drops is read and thrown away.
+///
+/// If the body of a reply cannot be made to its end the connection ends, since nothing behind it could be told from it.
+impl ServerConfig {
+    /// As [`serve`](Self::serve), of messages with bodies.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread, or if `connections_max` is 0.
+    pub fn serve_streamed<L, Codec, S, Asked, Head>(self, listener: L, codec: Codec, service: S) -> Server
+    where
+        L: Listener + 'static,
+        S: Service<Req = Message<Asked>, Resp = Message<Head>, Error: StdError> + 'static,
+        Codec:
+            Decoder<Item = Frame<Asked>, Error: Into<BoxError>> + Encoder<Frame<Head>, Error: Into<BoxError>>,
+        Codec: Clone + 'static,
+        Asked: 'static,
+        Head: 'static,
+    {
+        let service = Rc::new(service);
+        self.accept.clone().serve(listener, move |io, peer, seat| {
+            let shape = Streamed::new(self.body_bytes_max);
+            serve_seated(Session::new(io, codec.clone(), shape, &self), service.clone(), peer, &seat)
+        })
+    }
+
+    /// As [`serve_on_cores`](Self::serve_on_cores), of messages with bodies.
+    ///
+    /// # Errors
+    ///
+    /// As the system's: too many open files.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread, or if `connections_max` is 0.
+    pub fn serve_streamed_on_cores<L, Codec, Make, S, Asked, Head>(
+        self,
+        listener: L,
+        codec: Codec,
+        make: Make,
+    ) -> io::Result<Server>
+    where
+        L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: fmt::Display>,
+        Make: Fn() -> S + Send + Sync + 'static,
+        S: Service<Req = Message<Asked>, Resp = Message<Head>, Error: StdError> + 'static,
+        Codec:
+            Decoder<Item = Frame<Asked>, Error: Into<BoxError>> + Encoder<Frame<Head>, Error: Into<BoxError>>,
+        Codec: Clone + Send + Sync + 'static,
+        Asked: 'static,
+        Head: 'static,
+    {
+        self.accept.clone().serve_on_cores(listener, move || {
+            let (config, codec, service) = (self.clone(), codec.clone(), Rc::new(make()));
+            move |io, peer, seat| {
+                let shape = Streamed::new(config.body_bytes_max);
+                serve_seated(Session::new(io, codec.clone(), shape, &config), service.clone(), peer, &seat)
+            }
+        })
+    }
+
+    /// As [`serve_connection`](Self::serve_connection), of messages with bodies.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the calls under way and closes the connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve_connection`](Self::serve_connection); and if a body cannot be made.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    pub fn serve_streamed_connection<Io, Codec, S, Asked, Head>(
+        self,
+        io: Io,
+        codec: Codec,
+        service: S,
+        drain: Drain,
+    ) -> impl Future<Output = Result<Parts<Io, Codec>, ServeError<S::Error>>>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin,
+        S: Service<Req = Message<Asked>, Resp = Message<Head>>,
+        Codec:
+            Decoder<Item = Frame<Asked>, Error: Into<BoxError>> + Encoder<Frame<Head>, Error: Into<BoxError>>,
+    {
+        let mut session = Session::new(io, codec, Streamed::new(self.body_bytes_max), &self);
         let mut drain = drain.begun();
         async move {
             session.serve(&service, &mut drain).await?;
@@ -246,22 +353,24 @@ impl ServerConfig {
 }
 
 /// One connection, on its seat.
-fn serve_seated<Io, Codec, S, Addr>(
-    mut session: Session<Io, Codec, S::Resp, S::Error>,
+fn serve_seated<Io, Codec, Shaped, S, Addr>(
+    mut session: Session<Io, Codec, Shaped, S::Error>,
     service: Rc<S>,
     peer: Addr,
     seat: &Seat,
-) -> impl Future<Output = ()> + use<Io, Codec, S, Addr>
+) -> impl Future<Output = ()> + use<Io, Codec, Shaped, S, Addr>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
-    S: Service<Error: StdError> + 'static,
-    Codec: Decoder<Item = S::Req, Error: Into<BoxError>> + Encoder<S::Resp, Error: Into<BoxError>>,
+    Shaped: Shape,
+    S: Service<Req = Shaped::In, Resp = Shaped::Out, Error: StdError> + 'static,
+    Codec: Decoder<Item = Shaped::FrameIn, Error: Into<BoxError>>
+        + Encoder<Shaped::FrameOut, Error: Into<BoxError>>,
     Addr: fmt::Display,
 {
     let mut drain = seat.drain().begun();
     async move {
         let served = session.serve(&*service, &mut drain).await;
-        if let Err(error @ (ServeError::Service(_) | ServeError::Encode(_))) = served {
+        if let Err(error @ (ServeError::Service(_) | ServeError::Encode(_) | ServeError::Body(_))) = served {
             let causes = Causes(&error);
             notice(Level::Warning, "pipeline", format_args!("the connection of {peer} ended: {causes}"));
         }
@@ -276,6 +385,8 @@ pub enum ServeError<E> {
     Connection(ConnectionError),
     /// A reply cannot be encoded.
     Encode(BoxError),
+    /// The rest of a reply's body cannot be made.
+    Body(BoxError),
     /// The service failed.
     Service(E),
 }
@@ -291,6 +402,7 @@ impl<E> fmt::Display for ServeError<E> {
         match self {
             Self::Connection(_) => f.write_str("the connection ended early"),
             Self::Encode(_) => f.write_str("a reply cannot be encoded"),
+            Self::Body(_) => f.write_str("the body of a reply cannot be made"),
             Self::Service(_) => f.write_str("the service failed"),
         }
     }
@@ -300,7 +412,7 @@ impl<E: StdError + 'static> StdError for ServeError<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Connection(error) => Some(error),
-            Self::Encode(error) => Some(&**error),
+            Self::Encode(error) | Self::Body(error) => Some(&**error),
             Self::Service(error) => Some(error),
         }
     }

@@ -6,26 +6,28 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use ekiden_reactor::task::{REQUEST_COST, poll_proceed};
-use ekiden_service::Service;
+use ekiden_service::{Begun, Service};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::config::ServerConfig;
 use super::order::{Order, Ticket};
 use super::server::ServeError;
+use super::shape::Shape;
 use crate::codec::{Decoder, Encoder};
-use crate::dispatch::error::{BoxError, Cause, ConnectionError};
+use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::patience::{Patience, Wait};
 use crate::dispatch::running::{Running, Started};
 use crate::server::close_gently;
 use crate::transport::{Parts, ReadError, Transport};
 
 /// One connection: what was asked, what is owed, and whether more may be asked.
-pub(super) struct Session<Io, Codec, Resp, E> {
+pub(super) struct Session<Io, Codec, Shaped: Shape, E> {
     transport: Transport<Io, Codec>,
-    order: Order<Result<Resp, E>>,
+    order: Order<Result<Shaped::Out, E>>,
+    shape: Shaped,
     intake: Intake,
     peer: Peer,
     /// Why the connection ends once what is owed is written.
@@ -75,17 +77,20 @@ enum Stop {
     Spent,
 }
 
-impl<Io, Codec, Resp, E> Session<Io, Codec, Resp, E>
+impl<Io, Codec, Shaped, E> Session<Io, Codec, Shaped, E>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
-    Codec: Decoder<Error: Into<BoxError>> + Encoder<Resp, Error: Into<BoxError>>,
+    Shaped: Shape,
+    Codec: Decoder<Item = Shaped::FrameIn, Error: Into<BoxError>>
+        + Encoder<Shaped::FrameOut, Error: Into<BoxError>>,
 {
-    pub(super) fn new(io: Io, codec: Codec, config: &ServerConfig) -> Self {
+    pub(super) fn new(io: Io, codec: Codec, shape: Shaped, config: &ServerConfig) -> Self {
         let mut transport = Transport::new(io, codec);
         transport.set_write_bytes_max(config.write_bytes_max);
         Self {
             transport,
             order: Order::new(config.in_flight_max),
+            shape,
             intake: Intake::Open,
             peer: Peer::Sends,
             failure: None,
@@ -100,7 +105,7 @@ where
         drain: &mut (impl Future<Output = ()> + Unpin),
     ) -> Result<(), ServeError<E>>
     where
-        S: Service<Req = Codec::Item, Resp = Resp, Error = E>,
+        S: Service<Req = Shaped::In, Resp = Shaped::Out, Error = E>,
     {
         let mut handler = Handler { call: |req| service.call(req), running: Running::new() };
         let ended = poll_fn(|cx| self.poll(cx, &mut handler, drain)).await;
@@ -127,8 +132,8 @@ where
         drain: &mut (impl Future<Output = ()> + Unpin),
     ) -> Poll<Result<(), ServeError<E>>>
     where
-        Call: Fn(Codec::Item) -> F,
-        F: Future<Output = Result<Resp, E>>,
+        Call: Fn(Shaped::In) -> F,
+        F: Future<Output = Result<Shaped::Out, E>>,
     {
         if self.intake == Intake::Open && Pin::new(drain).poll(cx).is_ready() {
             self.intake = Intake::Draining;
@@ -138,7 +143,7 @@ where
             self.peer = Peer::Lost;
         }
         let is_flushed = moved?.is_ready();
-        if is_flushed && self.intake == Intake::Ended && self.order.owed() == 0 {
+        if is_flushed && self.intake == Intake::Ended && self.owes_nothing() {
             return Poll::Ready(self.failure.take().map_or(Ok(()), Err));
         }
         match ready!(self.patience.poll(self.wait(is_flushed), cx)) {
@@ -147,12 +152,12 @@ where
                 Poll::Ready(Err(ConnectionError::from(Cause::Stalled).into()))
             }
             Wait::Frame { .. } => {
-                self.end_intake(Some(ConnectionError::from(Cause::Slow).into()));
+                self.break_off(Cause::Slow.into());
                 // What is owed is written first, as it is when the frame is broken.
-                if self.order.owed() > 0 {
-                    Poll::Pending
-                } else {
+                if self.owes_nothing() {
                     Poll::Ready(self.failure.take().map_or(Ok(()), Err))
+                } else {
+                    Poll::Pending
                 }
             }
             Wait::Idle { .. } => Poll::Ready(Ok(())),
@@ -162,16 +167,28 @@ where
     /// What the peer keeps us waiting for.
     fn wait(&self, is_flushed: bool) -> Option<Wait> {
         let begun = self.order.begun();
-        let takes_more = self.intake == Intake::Open && !self.order.is_full();
+        // A body whose rest does not come is no better than a frame whose rest does not.
+        let is_amid_message = self.shape.is_amid_message();
+        let takes_more = self.intake == Intake::Open && self.takes_frame() && self.shape.has_room();
         if !is_flushed {
             Some(Wait::Stalled { written: self.transport.written_bytes() })
-        } else if takes_more && self.transport.is_amid_frame() {
-            Some(Wait::Frame { begun })
-        } else if self.order.owed() == 0 {
+        } else if takes_more && (is_amid_message || self.transport.is_amid_frame()) {
+            Some(Wait::Frame { begun: begun + self.shape.parts() })
+        } else if self.owes_nothing() {
             Some(Wait::Idle { begun })
         } else {
             None
         }
+    }
+
+    /// Whether every request that was begun has been answered to its end.
+    fn owes_nothing(&self) -> bool {
+        self.order.owed() == 0 && !self.shape.is_sending()
+    }
+
+    /// Whether the next frame may be taken: what belongs to a request that has begun always may.
+    fn takes_frame(&self) -> bool {
+        self.shape.is_amid_message() || !self.order.is_full()
     }
 
     /// Moves requests into calls and replies onto the wire. Ready when all that can be written has been; an error is
@@ -182,15 +199,15 @@ where
         handler: &mut Handler<Call, F>,
     ) -> Result<Poll<()>, ServeError<E>>
     where
-        Call: Fn(Codec::Item) -> F,
-        F: Future<Output = Result<Resp, E>>,
+        Call: Fn(Shaped::In) -> F,
+        F: Future<Output = Result<Shaped::Out, E>>,
     {
         handler.running.poll(cx, |ticket, reply| self.order.done(ticket, reply));
         loop {
             let stop = self.begin_requests(cx, handler)?;
             let room = self.queue_replies(cx).map_err(ConnectionError::from)?;
             // Only if replies have made room is there anything new to read.
-            if stop != Stop::Full || room.is_pending() || self.order.is_full() {
+            if stop != Stop::Full || room.is_pending() || !self.takes_frame() {
                 break;
             }
         }
@@ -211,21 +228,35 @@ where
         handler: &mut Handler<Call, F>,
     ) -> Result<Stop, ServeError<E>>
     where
-        Call: Fn(Codec::Item) -> F,
-        F: Future<Output = Result<Resp, E>>,
+        Call: Fn(Shaped::In) -> F,
+        F: Future<Output = Result<Shaped::Out, E>>,
     {
         loop {
-            if self.order.is_full() {
+            if !self.takes_frame() {
                 return Ok(Stop::Full);
+            }
+            if self.shape.poll_room(cx).is_pending() {
+                return Ok(Stop::Waiting);
             }
             let next = match self.intake {
                 Intake::Open => self.transport.poll_next(cx),
+                // What has begun is read to its end.
+                Intake::Draining if self.shape.is_amid_message() => self.transport.poll_next(cx),
                 Intake::Draining => Poll::Ready(self.transport.try_next()),
                 Intake::Ended => Poll::Pending,
             };
             let Poll::Ready(next) = next else { return Ok(Stop::Waiting) };
             match next {
-                Some(Ok(req)) => {
+                Some(Ok(frame)) => {
+                    let req = match self.shape.handle_frame(frame) {
+                        Ok(Some(req)) => req,
+                        Ok(None) if poll_proceed(cx, PART_COST).is_pending() => return Ok(Stop::Spent),
+                        Ok(None) => continue,
+                        Err(rule) => {
+                            self.break_off(Cause::Violation(rule).into());
+                            continue;
+                        }
+                    };
                     let Some(ticket) = self.order.begin() else { unreachable!("asked whether it is full") };
                     if let Started::Done(ticket, reply) =
                         handler.running.start((handler.call)(req), ticket, cx)
@@ -237,10 +268,18 @@ where
                     }
                 }
                 Some(Err(ReadError::Io(error))) => return Err(ConnectionError::from(error).into()),
-                Some(Err(error)) => self.end_intake(Some(ConnectionError::from(error).into())),
+                Some(Err(error)) => self.break_off(error.into()),
+                None if self.shape.is_amid_message() => self.break_off(Cause::Truncated { bytes: 0 }.into()),
                 None => self.end_intake(None),
             }
         }
+    }
+
+    /// Nothing more can be taken, and whoever reads of a request learns that its rest does not come.
+    fn break_off(&mut self, error: ConnectionError) {
+        let reader = self.shape.handle_lost(&Error::lost(error.clone(), Begun::Yes));
+        reader.into_iter().for_each(Waker::wake);
+        self.end_intake(Some(error.into()));
     }
 
     fn end_intake(&mut self, failure: Option<ServeError<E>>) {
@@ -253,13 +292,30 @@ where
 
     /// Queues the replies whose turn it is, as far as there is room.
     fn queue_replies(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
-        while self.order.has_reply() {
+        while self.shape.is_sending() || self.order.has_reply() {
             if self.transport.poll_ready(cx)?.is_pending() {
                 return Ok(Poll::Pending);
             }
+            // The rest of the reply that has begun goes before the next.
+            if self.shape.is_sending() {
+                if poll_proceed(cx, PART_COST).is_pending() {
+                    return Ok(Poll::Ready(()));
+                }
+                match self.shape.poll_part(cx) {
+                    Poll::Ready(Ok(part)) => {
+                        if let Err(error) = self.transport.start_send(part) {
+                            self.cut(ServeError::Encode(error.into()));
+                        }
+                    }
+                    Poll::Ready(Err(error)) => self.cut(ServeError::Body(error)),
+                    Poll::Pending => return Ok(Poll::Ready(())),
+                }
+                continue;
+            }
             match self.order.next_reply() {
                 Some(Ok(resp)) => {
-                    if let Err(error) = self.transport.start_send(resp) {
+                    let head = self.shape.begin(resp);
+                    if let Err(error) = self.transport.start_send(head) {
                         self.cut(ServeError::Encode(error.into()));
                     }
                 }
@@ -275,19 +331,24 @@ where
         self.failure = Some(failure);
         self.intake = Intake::Ended;
         self.order = Order::new(0);
+        self.shape.stop_sending();
     }
 
     /// Whether no call matters any more.
     fn is_cut(&self) -> bool {
-        matches!(self.failure, Some(ServeError::Encode(_) | ServeError::Service(_)))
+        matches!(self.failure, Some(ServeError::Encode(_) | ServeError::Service(_) | ServeError::Body(_)))
     }
 }
+
+/// What a piece of a body costs of a turn, beside a request: it is moved and no more.
+const PART_COST: u32 = 1;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::codec::Lines;
     use crate::pipeline::serve_connection;
+    use crate::pipeline::shape::Whole;
     use crate::server::Drain;
     use crate::wire::{Holding, Wire, by_hand};
     use ekiden_reactor::driver::hand::Hand;
@@ -456,7 +517,8 @@ mod tests {
         by_hand(|cx| {
             let (wire, service) = (Wire::new(), Script::default());
             let mut handler = Handler { call: |req| service.call(req), running: Running::new() };
-            let mut session = Session::new(wire.clone(), Holding(Lines::new(9)), &ServerConfig::default());
+            let mut session =
+                Session::new(wire.clone(), Holding(Lines::new(9)), Whole::new(), &ServerConfig::default());
             let mut drain = Drain::new().begun();
             for _ in 0..2 {
                 wire.send("a\nb\n");
