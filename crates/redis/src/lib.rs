@@ -57,7 +57,7 @@
 //! ([`Error::redirect`]), and not followed.
 //!
 //! In reading order: [`Value`] is what is answered and [`Command`] what is asked; to `convert` the one into what a program
-//! wants is [`FromValue`]'s business, [`Typed`] knows it of the other, and [`Ask`] puts the two together. [`resp`] is the wire
+//! wants is [`FromValue`]'s business, [`Typed`] knows it of the other, and [`Ask`] puts the two together; `collections` are those of std, as both. [`resp`] is the wire
 //! format. [`client`] and [`server`] are the two ends, `pubsub` listens to messages, [`Script`] calls scripts by their
 //! `sha1`, and [`Error`] says why there is no answer.
 #![forbid(unsafe_code)]
@@ -65,6 +65,7 @@
 mod value;
 mod command;
 mod convert;
+mod collections;
 mod typed;
 mod ask;
 pub mod resp;
