@@ -121,6 +121,7 @@ async fn play(world: &World, setup: u8, steps: impl Iterator<Item = Step>) {
             Operation::OpenMore => judge.open(true),
             Operation::OpenTaken => {
                 let open = step.choose(judge.open.len()).and_then(|at| judge.open.keys().nth(at));
+                judge.serial += 1;
                 let head = judge.serial;
                 judge.is_confused = true;
                 open.into_iter().for_each(|&id| peer.send(&encoded(Frame::Open { id, head, more: false })));
