@@ -145,7 +145,7 @@
 //!
 //! In reading order:
 //!
-//! - `reactor` is the loop, `config` how it behaves, `core` what everything on it shares;
+//! - `reactor` is the loop, `turns` drive it from outside, `config` is how it behaves, `core` what everything on it shares;
 //! - other threads: `inbox` is how they speak to it, by a `handle`, with a `bell` that wakes it and a `vigil` that says when
 //!   somebody looks at it, both made of `atomics`; `pulse` is what they see of it without asking;
 //! - `spin` is whether it looks around for a moment before it sleeps, `timing` how long polls take, `watchdog` whether one of
@@ -162,6 +162,7 @@
 #![forbid(unsafe_code)]
 
 mod reactor;
+mod turns;
 mod config;
 mod core;
 mod atomics;
@@ -221,3 +222,4 @@ pub use task::{
 pub use time::{
     Elapsed, Instant, Interval, Sleep, interval, sleep, sleep_until, timeout, timeout_at, wall_clock,
 };
+pub use turns::{Turned, Turns};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,6 +24,7 @@ use crate::runtime::{CoreId, Membership, Runtime};
 use crate::task::{JoinError, budget};
 use crate::time::Instant;
 use crate::timing::Turn;
+use crate::turns::Turns;
 use crate::waiters::wake_each;
 
 /// Runs a future on this thread, on the system's driver, until it is ready.
@@ -120,34 +121,73 @@ impl Reactor {
     pub fn run<F: Future>(&self, main: F) -> F::Output {
         let core = &*self.core;
         let _entered = self.core.enter();
-        let _running = Running::begin(core);
+        let _running = Running::begin(&self.core);
         let mut nothing = Context::none();
         let _begins_with = context::swap_in(&mut nothing);
         let mut main = pin!(main);
         core.tasks.begin_main(Location::caller());
         loop {
-            let ready = core.tasks.begin_turn();
-            core.inbox.pulse.counters.ready.set(ready as u64);
-            let mut work = 0;
-            while work < WORK_PER_TURN {
-                let Some(task) = core.tasks.next_ready() else { break };
-                if !task.is_main() {
-                    core.tasks.run(core, task);
-                } else if let Poll::Ready(output) =
-                    core.tasks.poll_main(core, task, |cx| main.as_mut().poll(cx))
-                {
-                    return output;
-                }
-                work += 1 + budget::spent();
+            if let Poll::Ready(output) = core.work(main.as_mut(), || {}) {
+                return output;
             }
-            core.read_letters();
-            core.park();
-            core.fire_timers();
+            core.look_out(Patience::Wait);
         }
+    }
+
+    /// Begins to run a future in turns that the caller asks for, so that one thread can run many reactors: see [`Turns`].
+    #[track_caller]
+    pub fn start<F: Future>(self, main: F) -> Turns<F> {
+        Turns::new(self, main, Location::caller())
+    }
+
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        &self.core
     }
 }
 
+/// What the loop does when there is nothing to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// It waits for the world.
+    Wait,
+    /// It goes on at once: somebody else waits.
+    Look,
+}
+
 impl Core {
+    /// The first half of a turn: runs what is ready, within bounds, and hears what other threads ask. `before_each` may
+    /// change which task is the next.
+    #[inline(always)]
+    pub(crate) fn work<F: Future>(
+        &self,
+        mut main: Pin<&mut F>,
+        mut before_each: impl FnMut(),
+    ) -> Poll<F::Output> {
+        let ready = self.tasks.begin_turn();
+        self.inbox.pulse.counters.ready.set(ready as u64);
+        let mut work = 0;
+        while work < WORK_PER_TURN {
+            before_each();
+            let Some(task) = self.tasks.next_ready() else { break };
+            if !task.is_main() {
+                self.tasks.run(self, task);
+            } else if let Poll::Ready(output) = self.tasks.poll_main(self, task, |cx| main.as_mut().poll(cx))
+            {
+                return Poll::Ready(output);
+            }
+            work += 1 + budget::spent();
+        }
+        self.read_letters();
+        Poll::Pending
+    }
+
+    /// The second half: asks the world what has happened, waiting for that if there is nothing to do, and fires the timers.
+    #[inline(always)]
+    pub(crate) fn look_out(&self, patience: Patience) {
+        self.park(patience);
+        self.fire_timers();
+    }
+
     /// Does what other threads asked for.
     #[inline]
     fn read_letters(&self) {
@@ -176,12 +216,13 @@ impl Core {
         }
     }
 
-    /// Waits until something happens; only looks when there are tasks to run.
+    /// Waits until something happens; only looks when there are tasks to run, or somebody else waits.
     #[inline]
-    fn park(&self) {
+    fn park(&self, patience: Patience) {
         self.publish();
         self.has_begun.set(false);
-        let parked = if self.tasks.has_ready() { self.ask(Park::look()).map(|()| None) } else { self.rest() };
+        let looks = patience == Patience::Look || self.tasks.has_ready();
+        let parked = if looks { self.ask(Park::look()).map(|()| None) } else { self.rest() };
         match parked {
             Ok(_) if self.has_begun.get() => {}
             Ok(Some(now)) => self.end_turn_at(now),
@@ -389,7 +430,7 @@ impl Core {
     }
 
     #[inline]
-    fn next_deadline(&self) -> Option<Instant> {
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.timers.borrow().next_deadline().map(Instant::from_nanos)
     }
 
@@ -457,13 +498,13 @@ impl fmt::Debug for Reactor {
 }
 
 /// Keeps a reactor from being run within itself, and says that it is run.
-struct Running<'a> {
-    core: &'a Core,
+pub(crate) struct Running {
+    core: Rc<Core>,
     _dumps: Option<DumpsOnQuit>,
 }
 
-impl<'a> Running<'a> {
-    fn begin(core: &'a Core) -> Self {
+impl Running {
+    pub(crate) fn begin(core: &Rc<Core>) -> Self {
         assert!(
             !core.running.replace(true),
             "this reactor is running already, so a task of it cannot run it"
@@ -471,14 +512,15 @@ impl<'a> Running<'a> {
         core.begin_turn(core.driver.now());
         core.inbox.announce_run();
         core.wake_watchdog();
-        let running = Self { core, _dumps: if core.dumps_on_quit { DumpsOnQuit::new() } else { None } };
+        let running =
+            Self { core: core.clone(), _dumps: if core.dumps_on_quit { DumpsOnQuit::new() } else { None } };
         // Only now: whoever is told may panic, and then it runs no more.
         events::debug("core", format_args!("{} runs", core.runtime.id));
         running
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
         self.core.running.set(false);
         self.core.tasks.handle_run_ended();

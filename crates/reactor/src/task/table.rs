@@ -256,6 +256,21 @@ impl TaskTable {
         }
     }
 
+    /// Somebody else says which of the tasks that are ready is the next.
+    pub(crate) fn bring_forward(&self, choose: &mut impl FnMut(usize) -> usize) {
+        let count = self.ready.borrow().len();
+        if count > 1 {
+            let chosen = choose(count);
+            self.ready.borrow_mut().swap(0, chosen);
+        }
+    }
+
+    /// Wakes a task that nobody has woken: the one of this index, of those there are and then the first one.
+    pub(crate) fn wake_spuriously(&self, index: usize) {
+        let entry = self.entries.borrow().iter().nth(index).map(|(_, entry)| entry.clone());
+        self.enqueue(entry.as_ref().unwrap_or(&self.main));
+    }
+
     fn put_off(&self, entry: Rc<Entry>) {
         entry.queued.set(Queued::Yielded);
         self.yielded.borrow_mut().push_back(entry);

@@ -34,6 +34,7 @@ mod notices;
 mod inspecting;
 mod watching;
 mod world;
+mod turns;
 mod stand_in;
 mod own_process;
 mod stress;

@@ -1,0 +1,142 @@
+//! A reactor that is driven from outside, turn by turn: whoever has many of them on one thread says which is next.
+//!
+//! It is the loop of [`Reactor::run`], cut where that would wait: a turn asks the world first, since time went by, and then
+//! runs what is ready. The waiting is the caller's, who knows of all his reactors what each waits for.
+//!
+//! ```text
+//!                   ┌─ turn ──────────────────────────────┐
+//!   caller ────────►│ ask the driver · fire timers · work │────► done / ready / idle until then
+//!      ▲            └─────────────────────────────────────┘               │
+//!      └───────────────────────────────────────────────────────────────────
+//! ```
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::Poll;
+
+use crate::context::{self, Context};
+use crate::reactor::{Patience, Reactor, Running};
+use crate::time::Instant;
+
+/// A reactor and the future that it runs, in turns that the caller asks for; made by [`Reactor::start`].
+///
+/// For a world of many reactors on one thread. Within a turn the reactor is the current one, before and after it is not. No
+/// turn waits, whatever the driver.
+///
+/// ```
+/// use ekiden_reactor::{Config, Instant, Reactor, Turned, driver::hand::Hand, sleep};
+/// use std::time::Duration;
+///
+/// let hour = Duration::from_secs(3600);
+/// let (hand, clock) = Hand::new()?;
+/// let main = async move {
+///     sleep(hour).await;
+///     "an hour has passed"
+/// };
+/// let mut turns = Reactor::with_driver(Config::default(), hand).start(main);
+/// assert_eq!(turns.turn(|_ready| 0), Turned::Idle(Some(Instant::ORIGIN + hour)));
+/// clock.advance(hour);
+/// assert_eq!(turns.turn(|_ready| 0), Turned::Done("an hour has passed"));
+/// # std::io::Result::Ok(())
+/// ```
+///
+/// When it is dropped, so are the future and then the reactor, with all its tasks.
+pub struct Turns<F: Future> {
+    /// `None` when it is over.
+    main: Option<Pin<Box<F>>>,
+    /// `None` only while it is dropped.
+    running: Option<Running>,
+    reactor: Reactor,
+}
+
+/// What came of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "it says when the next turn is due"]
+pub enum Turned<T> {
+    /// The future is ready. Its reactor takes no more turns.
+    Done(T),
+    /// There is more to do at once.
+    Ready,
+    /// There is nothing to do until then, or, without an instant, until something happens: of which the driver knows, or
+    /// which somebody else wakes ([`Unpark`](crate::driver::Unpark)).
+    Idle(Option<Instant>),
+}
+
+impl<F: Future> Turns<F> {
+    pub(crate) fn new(reactor: Reactor, main: F, place: &'static Location<'static>) -> Self {
+        let running = reactor.within(|| Running::begin(reactor.core()));
+        reactor.core().tasks.begin_main(place);
+        Self { main: Some(Box::pin(main)), running: Some(running), reactor }
+    }
+
+    /// Takes a turn: hears what has happened, fires the timers that are due, and runs what is ready, some hundred polls at
+    /// most.
+    ///
+    /// Which task is next is for `choose` to say, each time that more than one is ready: it is given how many there are and
+    /// returns a number below that. Zero is the one that is ready for longest, which is the order of [`Reactor::run`]; any
+    /// other is as legal, as a task may rely on none.
+    ///
+    /// # Panics
+    ///
+    /// If the future panics or is over, if the driver fails for good, or if `choose` returns too much.
+    pub fn turn(&mut self, mut choose: impl FnMut(usize) -> usize) -> Turned<F::Output> {
+        let core = self.reactor.core();
+        let _entered = core.enter();
+        let mut nothing = Context::none();
+        let _begins_with = context::swap_in(&mut nothing);
+        let main = self.main.as_mut().expect("a future that is over takes no more turns");
+        core.look_out(Patience::Look);
+        let polled = core.work(main.as_mut(), || core.tasks.bring_forward(&mut choose));
+        if let Poll::Ready(output) = polled {
+            self.main = None;
+            return Turned::Done(output);
+        }
+        // Who leaves a letter from now on wakes the driver; what has been left is for the next turn.
+        if core.tasks.has_ready() || !core.inbox.announce_park() {
+            return Turned::Ready;
+        }
+        // Whatever time goes by before the next turn is rest.
+        core.rest_began.set(Some(core.driver.now()));
+        Turned::Idle(core.next_deadline())
+    }
+
+    /// Wakes a task, or the future, though nothing has happened: all must stand that, and seldom have to.
+    ///
+    /// `index` says which; beyond the last task it is the future.
+    pub fn wake_spuriously(&self, index: usize) {
+        self.reactor.core().tasks.wake_spuriously(index);
+    }
+
+    /// Does something for which the reactor is to be the current one, such as to list its tasks.
+    ///
+    /// ```
+    /// use ekiden_reactor::{Config, Reactor, Turned, inspect};
+    ///
+    /// let mut turns = Reactor::new(Config::default())?.start(std::future::pending::<()>());
+    /// assert_eq!(turns.turn(|_ready| 0), Turned::Idle(None));
+    /// assert_eq!(turns.within(inspect::tasks).len(), 1);
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn within<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.reactor.within(f)
+    }
+}
+
+impl<F: Future> Drop for Turns<F> {
+    /// In the order in which `run` ends: the future, which belongs to this reactor, then all that is left of it.
+    fn drop(&mut self) {
+        let _entered = self.reactor.core().enter();
+        let mut nothing = Context::none();
+        let _ends_with = context::swap_in(&mut nothing);
+        self.main = None;
+        self.running = None;
+    }
+}
+
+impl<F: Future> fmt::Debug for Turns<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turns").field("is_over", &self.main.is_none()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,151 @@
+//! Reactors that are driven from outside, turn by turn.
+
+use std::cell::{Cell, RefCell};
+use std::future::{pending, poll_fn};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use ekiden_reactor::driver::hand::{Clock, Hand};
+use ekiden_reactor::{
+    Config, Handle, Instant, Reactor, Turned, Turns, inspect, sleep, spawn, sync, yield_now,
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn start<F: Future>(main: F) -> (Turns<F>, Clock) {
+    let (hand, clock) = Hand::new().unwrap();
+    (Reactor::with_driver(Config::default(), hand).start(main), clock)
+}
+
+fn first(_ready: usize) -> usize {
+    0
+}
+
+#[test]
+fn a_turn_says_how_long_there_is_nothing_to_do() {
+    let (mut turns, clock) = start(async {
+        sleep(HOUR).await;
+        yield_now().await;
+        pending::<()>().await;
+    });
+    assert_eq!(turns.turn(first), Turned::Idle(Some(Instant::ORIGIN + HOUR)));
+    assert_eq!(turns.turn(first), Turned::Idle(Some(Instant::ORIGIN + HOUR)), "nothing has happened");
+    clock.advance(HOUR);
+    assert_eq!(turns.turn(first), Turned::Ready);
+    assert_eq!(turns.turn(first), Turned::Idle(None));
+}
+
+#[test]
+fn what_goes_by_between_two_turns_is_rest() {
+    let (mut turns, clock) = start(pending::<()>());
+    let stats = |turns: &Turns<_>| turns.within(|| Handle::current().stats());
+    assert_eq!(turns.turn(first), Turned::Idle(None));
+    clock.advance(HOUR);
+    assert_eq!(turns.turn(first), Turned::Idle(None));
+    assert_eq!((stats(&turns).busy, stats(&turns).idle), (Duration::ZERO, HOUR));
+}
+
+#[test]
+fn two_reactors_on_a_thread_speak_to_each_other() {
+    let ((ask, mut asked), (answer, mut answered)) = (sync::mpsc::channel(1), sync::mpsc::channel(1));
+    let (mut server, _clock) = start(async move {
+        while let Some(n) = asked.recv().await {
+            answer.send(2 * n).await.unwrap();
+        }
+    });
+    let (mut client, _clock) = start(async move {
+        ask.send(21).await.unwrap();
+        answered.recv().await
+    });
+    assert_eq!(server.turn(first), Turned::Idle(None));
+    assert_eq!(client.turn(first), Turned::Idle(None));
+    // A letter is read at the end of a turn, and what it wakes runs in the next.
+    assert_eq!(server.turn(first), Turned::Ready);
+    assert_eq!(server.turn(first), Turned::Idle(None));
+    assert_eq!(client.turn(first), Turned::Ready);
+    assert_eq!(client.turn(first), Turned::Done(Some(42)));
+    drop(client);
+    assert_eq!(server.turn(first), Turned::Ready);
+    assert_eq!(server.turn(first), Turned::Done(()));
+}
+
+#[test]
+fn which_task_is_next_is_the_callers_to_say() {
+    let order = |choose: fn(usize) -> usize| {
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let logged = log.clone();
+        let (mut turns, _clock) = start(async move {
+            for number in 0..4 {
+                let log = logged.clone();
+                drop(spawn(async move { log.borrow_mut().push(number) }));
+            }
+            pending::<()>().await;
+        });
+        assert_eq!(turns.turn(choose), Turned::Idle(None));
+        drop(turns);
+        Rc::into_inner(log).unwrap().into_inner()
+    };
+    assert_eq!(order(first), [0, 1, 2, 3]);
+    assert_eq!(order(|ready| ready - 1), [3, 0, 1, 2]);
+}
+
+#[test]
+fn a_task_is_woken_though_nothing_has_happened() {
+    let polls = Rc::new([Cell::new(0), Cell::new(0)]);
+    let counted = |which: usize| {
+        let polls = polls.clone();
+        poll_fn(move |_| {
+            polls[which].set(polls[which].get() + 1);
+            Poll::<()>::Pending
+        })
+    };
+    let (task, main) = (counted(0), counted(1));
+    let (mut turns, _clock) = start(async {
+        drop(spawn(task));
+        main.await;
+    });
+    assert_eq!(turns.turn(first), Turned::Idle(None));
+    turns.wake_spuriously(0);
+    assert_eq!(turns.turn(first), Turned::Idle(None));
+    turns.wake_spuriously(1);
+    assert_eq!(turns.turn(first), Turned::Idle(None));
+    assert_eq!([polls[0].get(), polls[1].get()], [2, 2]);
+}
+
+#[test]
+fn who_is_dropped_with_it_finds_the_reactor() {
+    struct AtTheEnd(Rc<Cell<usize>>);
+    impl Drop for AtTheEnd {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + inspect::tasks().len().min(1));
+        }
+    }
+    let found = Rc::new(Cell::new(0));
+    let (of_main, of_task) = (AtTheEnd(found.clone()), AtTheEnd(found.clone()));
+    let (mut turns, _clock) = start(async move {
+        drop(spawn(async move {
+            pending::<()>().await;
+            drop(of_task);
+        }));
+        pending::<()>().await;
+        drop(of_main);
+    });
+    assert_eq!(turns.turn(first), Turned::Idle(None));
+    drop(turns);
+    assert_eq!(found.get(), 2);
+}
+
+#[test]
+fn one_whose_future_panics_is_dropped_as_well() {
+    let (mut turns, _clock) = start(async {
+        drop(spawn(pending::<()>()));
+        yield_now().await;
+        panic!("as the test wants");
+    });
+    assert_eq!(turns.turn(first), Turned::Ready);
+    let turned = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| turns.turn(first)));
+    assert!(turned.is_err());
+    drop(turns);
+    assert_eq!(ekiden_reactor::run(async { 6 * 7 }), 42);
+}
