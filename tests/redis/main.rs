@@ -1,14 +1,17 @@
 //! Redis against the real thing: our client against `redis-server`, and `redis-cli` and `redis-benchmark` against our
 //! server.
 //!
-//! What a byte means has its tests beside the codec; what is here is here because only the other program can show it. In reading order: `client` is about calls, `lost` about a server that goes away
-//! amid them, `blocking` about commands that wait, `messages` about what nobody asked for; `kv` is the example that serves.
+//! What a byte means has its tests beside the codec; what is here is here because only the other program can show it.
+//! In reading order: `client` is about calls, `lost` about a server that goes away amid them, `blocking` about
+//! commands that wait, `messages` about what nobody asked for; `commands` has every command in both versions of the
+//! protocol; `kv` is the example that serves.
 #![forbid(unsafe_code)]
 
 mod client;
 mod lost;
 mod blocking;
 mod messages;
+mod commands;
 mod kv;
 
 use std::future::Future;

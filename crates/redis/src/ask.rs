@@ -11,8 +11,9 @@ use crate::error::Error;
 use crate::typed::{IntoTyped, Together};
 use crate::value::Value;
 
-/// Asks typed commands of a service that takes commands: a [`Client`](crate::Client), with any middleware around it.
-pub trait Ask: Service<Req = Command, Resp = Value, Error = Error> {
+/// Asks typed commands of a service that takes commands: a [`Client`](crate::Client), with any middleware around it. Its
+/// error may be another than ours, if ours becomes one: what an answer should have been is found out here.
+pub trait Ask: Service<Req = Command, Resp = Value, Error: From<Error>> {
     /// Asks a command, and makes of the answer what the command says.
     ///
     /// ```
@@ -33,9 +34,9 @@ pub trait Ask: Service<Req = Command, Resp = Value, Error = Error> {
     /// # Errors
     ///
     /// Those of the service; of the server; and if the answer is of another type.
-    fn ask<T: IntoTyped>(&self, typed: T) -> impl Future<Output = Result<T::Answer, Error>> {
+    fn ask<T: IntoTyped>(&self, typed: T) -> impl Future<Output = Result<T::Answer, Self::Error>> {
         let (command, convert) = typed.into_typed().into_parts();
-        async move { convert(self.call(command).await?) }
+        async move { Ok(convert(self.call(command).await?)?) }
     }
 
     /// Asks several commands that leave together, with nothing of other callers between them.
@@ -67,9 +68,9 @@ pub trait Ask: Service<Req = Command, Resp = Value, Error = Error> {
     ///
     /// Those of the service, and the first of an answer; to have each by itself make the commands
     /// [`becoming::<Result<T, ServerError>>`](crate::Typed::becoming).
-    fn pipeline<G: Together>(&self, group: G) -> impl Future<Output = Result<G::Answers, Error>> {
+    fn pipeline<G: Together>(&self, group: G) -> impl Future<Output = Result<G::Answers, Self::Error>> {
         let (commands, convert) = group.split();
-        async move { convert(answers(self, commands).await?) }
+        async move { Ok(convert(answers(self, commands).await?)?) }
     }
 
     /// Has several commands done as one, by `MULTI` and `EXEC`: no command of anybody is served between them.
@@ -86,38 +87,43 @@ pub trait Ask: Service<Req = Command, Resp = Value, Error = Error> {
     /// If the server takes one of the commands not even into the transaction, nothing was done, and the error is of that
     /// command. If one fails while it is done, those before and behind it are done all the same; the error is of the first
     /// that failed.
-    fn transaction<G: Together>(&self, group: G) -> impl Future<Output = Result<G::Answers, Error>> {
+    fn transaction<G: Together>(&self, group: G) -> impl Future<Output = Result<G::Answers, Self::Error>> {
         let (commands, convert) = group.split();
-        async move { convert(transact(self, commands).await?) }
+        async move { Ok(convert(transact(self, commands).await?)?) }
     }
 }
 
-impl<S: Service<Req = Command, Resp = Value, Error = Error> + ?Sized> Ask for S {}
+impl<S: Service<Req = Command, Resp = Value, Error: From<Error>> + ?Sized> Ask for S {}
 
 /// The answers of commands that leave together.
-async fn answers<S>(service: &S, commands: Vec<Command>) -> Result<Vec<Value>, Error>
+async fn answers<S>(service: &S, commands: Vec<Command>) -> Result<Vec<Value>, S::Error>
 where
-    S: Service<Req = Command, Resp = Value, Error = Error> + ?Sized,
+    S: Service<Req = Command, Resp = Value, Error: From<Error>> + ?Sized,
 {
     let count = commands.len();
     let Some(command) = commands.into_iter().reduce(Command::then) else { return Ok(Vec::new()) };
     match (service.call(command).await?, count) {
         (answer, 1) => Ok(vec![answer]),
         (Value::Array(answers), _) => Ok(answers),
-        (answer, _) => Err(Error::mismatch("the answers of several commands", &answer)),
+        (answer, _) => Err(Error::mismatch("the answers of several commands", &answer).into()),
     }
 }
 
 /// The answers of commands that are done as one.
-pub(crate) async fn transact<S>(service: &S, commands: Vec<Command>) -> Result<Vec<Value>, Error>
+pub(crate) async fn transact<S>(service: &S, commands: Vec<Command>) -> Result<Vec<Value>, S::Error>
 where
-    S: Service<Req = Command, Resp = Value, Error = Error> + ?Sized,
+    S: Service<Req = Command, Resp = Value, Error: From<Error>> + ?Sized,
 {
     if commands.is_empty() {
         return Ok(Vec::new());
     }
     let all = std::iter::once(Command::new("MULTI")).chain(commands).chain([Command::new("EXEC")]);
-    let mut answers = answers(service, all.collect()).await?;
+    let answers = answers(service, all.collect()).await?;
+    Ok(of_exec(answers)?)
+}
+
+/// The answers of commands that were done as one, among those of the transaction's own words.
+fn of_exec(mut answers: Vec<Value>) -> Result<Vec<Value>, Error> {
     match (answers.pop(), answers.into_iter().find_map(refusal)) {
         // It was not even queued, which is also why `EXEC` says no.
         (Some(Value::Error(_)), Some(refused)) => Err(refused),

@@ -1,14 +1,15 @@
 //! Redis as services: a client that pipelines whatever is asked at the same time, and servers that speak RESP.
 //!
-//! A [`Client`] is a [`Service`](ekiden_service::Service) that takes a [`Command`] and answers a [`Value`]. One connection
-//! serves any number of callers. Around it goes whatever middleware goes around any service, and [`Ask`] gives all of them typed
-//! answers:
+//! A [`Client`] is a [`Service`](ekiden_service::Service) that takes a [`Command`] and answers a [`Value`]. One
+//! connection serves any number of callers. Around it goes whatever middleware goes around any service, and
+//! [`Commands`] gives all of them the commands of Redis as typed methods:
 //!
 //! ```
 //! use std::time::Duration;
 //!
 //! use ekiden_middleware::MiddlewareExt;
-//! use ekiden_redis::{Ask, Client, Command};
+//! use ekiden_redis::commands::{del, incr, set};
+//! use ekiden_redis::{Ask, Client, Command, Commands};
 //! # use ekiden_redis::{Error, Value, server};
 //!
 //! # ekiden_reactor::run(async {
@@ -27,15 +28,18 @@
 //! # }));
 //! let client = Client::new(addr).timeout(Duration::from_secs(5));
 //!
-//! client.ask(Command::new("SET").arg("name").arg("ada").typed::<()>()).await?;
-//! let name = client.ask(Command::new("GET").arg("name").typed::<Option<String>>()).await?;
+//! client.set("name", "ada").await?;
+//! let name: Option<String> = client.get("name").await?;
 //! assert_eq!(name.as_deref(), Some("ada"));
 //!
-//! // Several as one.
-//! let incr = Command::new("INCR").arg("visits").typed::<i64>();
-//! let del = Command::new("DEL").arg("name").typed::<i64>();
-//! let (visits, _) = client.transaction((incr, del)).await?;
-//! assert_eq!(visits, 1);
+//! // With options, and several as one: the same commands as values.
+//! let is_mine = client.ask(set("lock", "ada").nx().px(500)).await?;
+//! let (visits, _) = client.transaction((incr("visits"), del("name"))).await?;
+//! assert!(is_mine && visits == 1);
+//!
+//! // Whatever has no method, of a module for example.
+//! let length = client.ask(Command::new("STRLEN").arg("name").typed::<u64>()).await?;
+//! assert_eq!(length, 3);
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
@@ -45,7 +49,8 @@
 //! | wanted | found |
 //! |---|---|
 //! | a password, a data base, limits, RESP2 | [`client::Config`] |
-//! | commands that block | the same call: each has a connection of its own while it waits |
+//! | the commands of Redis, by their groups | [`commands`]: as methods, and as functions with options |
+//! | commands that block | the same methods: each has a connection of its own while it waits |
 //! | `MULTI` and `EXEC` | [`Ask::transaction`]; with `WATCH`, [`client::Dedicated`] |
 //! | scripts | [`Script`] |
 //! | pub/sub | [`Client::subscriber`], a stream |
@@ -56,17 +61,20 @@
 //! A server of a cluster that is not the one to ask answers with a redirect; it is an error that says where to
 //! ([`Error::redirect`]), and not followed.
 //!
-//! In reading order: [`Value`] is what is answered and [`Command`] what is asked; to `convert` the one into what a program
-//! wants is [`FromValue`]'s business, [`Typed`] knows it of the other, and [`Ask`] puts the two together. [`resp`] is the wire
-//! format. [`client`] and [`server`] are the two ends, `pubsub` listens to messages, [`Script`] calls scripts by their
+//! In reading order: [`Value`] is what is answered and [`Command`] what is asked; to `convert` the one into what a
+//! program wants is [`FromValue`]'s business, [`Typed`] knows it of the other, and [`Ask`] puts the two together;
+//! `collections` are those of std, as both. [`commands`] has all that are known. [`resp`] is the wire format.
+//! [`client`] and [`server`] are the two ends, `pubsub` listens to messages, [`Script`] calls scripts by their
 //! `sha1`, and [`Error`] says why there is no answer.
 #![forbid(unsafe_code)]
 
 mod value;
 mod command;
 mod convert;
+mod collections;
 mod typed;
 mod ask;
+pub mod commands;
 pub mod resp;
 pub mod client;
 mod pubsub;
@@ -78,6 +86,7 @@ mod error;
 pub use ask::Ask;
 pub use client::{Client, Dedicated, Invalidation, Invalidations};
 pub use command::{Args, Command, ToArg, ToArgs};
+pub use commands::Commands;
 pub use convert::FromValue;
 pub use error::{Error, Mismatch, Redirect};
 pub use pubsub::{Event, Message, Subscriber};

@@ -25,15 +25,15 @@ use crate::value::Value;
 ///
 /// ```no_run
 /// use ekiden_redis::client::Outcome;
-/// use ekiden_redis::{Ask, Client, Command};
+/// use ekiden_redis::{Client, Commands, commands};
 ///
 /// # async fn run(client: Client) -> Result<(), ekiden_redis::Error> {
 /// // Double a number, if nobody changes it meanwhile.
 /// let own = client.dedicated().await?;
 /// loop {
 ///     own.watch("number").await?;
-///     let number = own.ask(Command::new("GET").arg("number").typed::<Option<i64>>()).await?;
-///     let set = Command::new("SET").arg("number").arg(2 * number.unwrap_or(1)).typed::<()>();
+///     let number: Option<i64> = own.get("number").await?;
+///     let set = commands::set("number", 2 * number.unwrap_or(1));
 ///     if let Outcome::Done(_) = own.exec((set,)).await? {
 ///         break;
 ///     }

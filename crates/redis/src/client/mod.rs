@@ -51,8 +51,8 @@ use shared::Connector;
 /// needed, and made anew when it was lost, with pauses that grow.
 ///
 /// ```
-/// use ekiden_redis::{Ask, Client, Command};
-/// # use ekiden_redis::{Error, Value, server};
+/// use ekiden_redis::{Client, Commands};
+/// # use ekiden_redis::{Command, Error, Value, server};
 /// # use ekiden_service::service_fn;
 ///
 /// # ekiden_reactor::run(async {
@@ -62,8 +62,8 @@ use shared::Connector;
 /// #     Ok::<_, Error>(if command.name() == b"GET" { Value::from("ada") } else { Value::ok() })
 /// # }));
 /// let client = Client::new(addr);
-/// client.ask(Command::new("SET").arg("name").arg("ada").typed::<()>()).await?;
-/// let name = client.ask(Command::new("GET").arg("name").typed::<Option<String>>()).await?;
+/// client.set("name", "ada").await?;
+/// let name: Option<String> = client.get("name").await?;
 /// assert_eq!(name.as_deref(), Some("ada"));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// # }).unwrap();

@@ -89,6 +89,11 @@ impl Nature {
             Self::Breaks(NO_ANSWER)
         } else if what.eq_ignore_ascii_case(b"TRACKING") || what.eq_ignore_ascii_case(b"SETNAME") {
             Self::Changes(CONFIG)
+        } else if [&b"CACHING"[..], b"NO-EVICT", b"NO-TOUCH"]
+            .iter()
+            .any(|word| what.eq_ignore_ascii_case(word))
+        {
+            Self::Changes(OWN)
         } else {
             Self::Question
         }
@@ -141,6 +146,7 @@ const UNSUBSCRIBING: &[(&str, Nature)] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::{EFFECTS, Effect};
 
     fn check(line: &str, expect: &str) {
         let mut commands = line
@@ -183,6 +189,19 @@ mod tests {
             ["SELECT 1", "WATCH a", "MULTI", "exec", "AUTH a", "HELLO 3", "WAIT 1 0", "CLIENT TRACKING ON"]
         {
             check(line, "changes");
+        }
+    }
+
+    #[test]
+    fn the_tables_of_commands_say_the_same() {
+        for (words, effect) in EFFECTS.iter().flat_map(|group| group.iter()) {
+            let nature = Nature::of(&Command::new(words));
+            let is_same = match effect {
+                Effect::Reads | Effect::Writes => nature == Nature::Question,
+                Effect::Blocks => matches!(nature, Nature::Blocks | Nature::Changes(WAIT)),
+                Effect::Binds => matches!(nature, Nature::Changes(_)),
+            };
+            assert!(is_same, "{words}: {nature:?}, and the table says {effect:?}");
         }
     }
 
