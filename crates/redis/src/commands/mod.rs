@@ -221,4 +221,16 @@ mod tests {
             assert_eq!(error.to_string(), "an integer was wanted, and the answer is a text that is none");
         });
     }
+
+    #[test]
+    fn a_command_is_one_allocation_with_its_options_and_a_call_of_it_no_more() {
+        let made = |make: &dyn Fn() -> Command| allocation_counter::measure(|| drop(make())).count_total;
+        assert_eq!(made(&|| get::<String>("key").into_command()), 1);
+        assert_eq!(made(&|| set("key", "value").px(500).nx().into_typed().into_command()), 1);
+        let client = service_fn(async |_: Command| Ok::<_, Error>(Value::Nil));
+        let mut called = std::pin::pin!(async { client.get::<String>("key").await });
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let counted = allocation_counter::measure(|| assert!(called.as_mut().poll(&mut cx).is_ready()));
+        assert_eq!(counted.count_total, 1);
+    }
 }
