@@ -7,6 +7,8 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::resp::digits::{self, DIGITS};
+
 /// A command with its arguments.
 ///
 /// It knows nothing of what it says: any command can be made so.
@@ -35,7 +37,7 @@ impl Command {
     /// A command without arguments. A name of two words, such as `CONFIG GET`, is two of the wire's arguments.
     pub fn new(name: &str) -> Self {
         let mut command = Self::with_capacity(COMMAND_BYTES);
-        name.split(' ').for_each(|word| command.push(word.as_bytes()));
+        name.as_bytes().split(|byte| *byte == b' ').for_each(|word| command.push(word));
         command
     }
 
@@ -84,12 +86,10 @@ impl Command {
 
     /// Adds one argument.
     pub fn push(&mut self, arg: &[u8]) {
-        let mut digits = [0; DIGITS_MAX];
-        let length = decimal(arg.len() as u64, &mut digits);
-        self.wire.reserve(arg.len() + length.len() + 5);
-        self.wire.push(b'$');
-        self.wire.extend_from_slice(length);
-        self.wire.extend_from_slice(b"\r\n");
+        let mut digits = DIGITS;
+        let head = digits::head(b'$', arg.len() as u64, &mut digits);
+        self.wire.reserve(head.len() + arg.len() + 2);
+        self.wire.extend_from_slice(head);
         self.wire.extend_from_slice(arg);
         self.wire.extend_from_slice(b"\r\n");
         self.count += 1;
@@ -145,12 +145,10 @@ impl Command {
     /// Writes it, and those behind it.
     pub(crate) fn write_to(&self, buf: &mut BytesMut) {
         for command in self.each() {
-            let mut digits = [0; DIGITS_MAX];
-            let count = decimal(command.count.into(), &mut digits);
-            buf.reserve(command.wire.len() + count.len() + 3);
-            buf.extend_from_slice(b"*");
-            buf.extend_from_slice(count);
-            buf.extend_from_slice(b"\r\n");
+            let mut digits = DIGITS;
+            let head = digits::head(b'*', command.count.into(), &mut digits);
+            buf.reserve(head.len() + command.wire.len());
+            buf.extend_from_slice(head);
             buf.extend_from_slice(&command.wire);
         }
     }
@@ -234,9 +232,8 @@ macro_rules! numbers_are_one_argument {
     ($($type:ty),*) => {$(
         impl ToArgs for $type {
             fn push_to(&self, command: &mut Command) {
-                let mut digits = [0; DIGITS_MAX];
-                let text = signed(i64::from(*self), &mut digits);
-                command.push(text);
+                let mut digits = DIGITS;
+                command.push(digits::signed(i64::from(*self), &mut digits));
             }
         }
 
@@ -249,8 +246,8 @@ numbers_are_one_argument!(i64, i32, i16, i8, u32, u16);
 
 impl ToArgs for u64 {
     fn push_to(&self, command: &mut Command) {
-        let mut digits = [0; DIGITS_MAX];
-        command.push(decimal(*self, &mut digits));
+        let mut digits = DIGITS;
+        command.push(digits::decimal(*self, &mut digits));
     }
 }
 
@@ -335,33 +332,6 @@ impl<T: ToArgs> ToArgs for Option<T> {
         self.iter().for_each(|arg| arg.push_to(command));
     }
 }
-
-/// The digits of a number, at the end of `digits`.
-pub(crate) fn decimal(mut number: u64, digits: &mut [u8; DIGITS_MAX]) -> &[u8] {
-    let mut from = DIGITS_MAX;
-    loop {
-        from -= 1;
-        digits[from] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &digits[from..];
-        }
-    }
-}
-
-/// The digits of a number with its sign, at the end of `digits`.
-pub(crate) fn signed(number: i64, digits: &mut [u8; DIGITS_MAX]) -> &[u8] {
-    let length = decimal(number.unsigned_abs(), digits).len();
-    let mut from = DIGITS_MAX - length;
-    if number < 0 {
-        from -= 1;
-        digits[from] = b'-';
-    }
-    &digits[from..]
-}
-
-/// As many digits as the longest number has, and a sign.
-pub(crate) const DIGITS_MAX: usize = 21;
 
 /// What a command is given room for at once. 64: a name, a key and a short value, and no more than the allocator
 /// rounds up to anyway.

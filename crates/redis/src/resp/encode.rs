@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use crate::command::{DIGITS_MAX, decimal, signed};
+use super::digits::{self, DIGITS};
 use crate::value::Value;
 
 /// The version of RESP in which a connection's replies are written.
@@ -36,8 +36,8 @@ pub fn encode(value: &Value, version: Version, buf: &mut BytesMut) {
         Value::Status(text) => line(b'+', text, buf),
         Value::Bulk(bytes) => bulk(b'$', bytes, buf),
         Value::Integer(number) => {
-            let mut digits = [0; DIGITS_MAX];
-            line(b':', signed(*number, &mut digits), buf);
+            let mut digits = DIGITS;
+            line(b':', digits::signed(*number, &mut digits), buf);
         }
         Value::Double(number) => {
             // Rust writes "inf", "-inf" and "NaN".
@@ -77,15 +77,15 @@ fn many(kind: u8, values: &[Value], version: Version, buf: &mut BytesMut) {
 }
 
 fn bulk(kind: u8, bytes: &[u8], buf: &mut BytesMut) {
-    buf.reserve(bytes.len() + DIGITS_MAX + 5);
+    buf.reserve(bytes.len() + DIGITS.len() + 2);
     header(kind, bytes.len(), buf);
     buf.put_slice(bytes);
     buf.put_slice(b"\r\n");
 }
 
 fn header(kind: u8, length: usize, buf: &mut BytesMut) {
-    let mut digits = [0; DIGITS_MAX];
-    line(kind, decimal(length as u64, &mut digits), buf);
+    let mut digits = DIGITS;
+    buf.put_slice(digits::head(kind, length as u64, &mut digits));
 }
 
 fn line(kind: u8, text: &[u8], buf: &mut BytesMut) {
