@@ -6,7 +6,8 @@
 //! ```
 //!
 //! In reading order: `memory` is the world that it is played in, a `pipe` a connection there; an input is a list of `step`s;
-//! `pipeline_server` and `pipeline_client` play them, and so do, in their `frames`, `multiplex_server` and `multiplex_client`.
+//! `pipeline_server` and `pipeline_client` play them, `streamed` both ends with bodies, and in their `frames`,
+//! `multiplex_server` and `multiplex_client`.
 
 #[path = "../world/memory.rs"]
 #[allow(dead_code, reason = "others need more of it")]
@@ -18,6 +19,7 @@ mod pipe;
 mod step;
 mod pipeline_server;
 mod pipeline_client;
+mod streamed;
 mod frames;
 mod multiplex_server;
 mod multiplex_client;
@@ -35,6 +37,11 @@ proptest! {
     #[test]
     fn a_pipelined_client_stands_any_schedule(input in any_input()) {
         pipeline_client::check(&input);
+    }
+
+    #[test]
+    fn pipelined_bodies_stand_any_schedule(input in any_input()) {
+        streamed::check(&input);
     }
 
     #[test]

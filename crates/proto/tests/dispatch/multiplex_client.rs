@@ -120,7 +120,7 @@ async fn play(world: &World, setup: u8, steps: impl Iterator<Item = Step>) {
             Operation::AskMore => {
                 let (chunks, bytes) =
                     (1 + usize::from(step.how_much & 7), usize::from(step.how_much >> 3) * 8);
-                let fails = step.how_much % 11 == 0;
+                let fails = step.how_much.is_multiple_of(11);
                 client.iter().for_each(|client| callers.ask(client, chunks, bytes, fails));
             }
             Operation::Drop => callers.give_up(step),

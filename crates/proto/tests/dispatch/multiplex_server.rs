@@ -149,7 +149,8 @@ async fn play(world: &World, setup: u8, steps: impl Iterator<Item = Step>) {
             Operation::Answer => calls.tell(step, Order::Answer),
             Operation::AnswerMore => {
                 let (chunks, bytes) = (usize::from(step.how_much & 7), usize::from(step.how_much >> 3) * 8);
-                calls.tell(step, Order::AnswerMore { chunks, bytes, fails: step.how_much % 11 == 0 });
+                calls
+                    .tell(step, Order::AnswerMore { chunks, bytes, fails: step.how_much.is_multiple_of(11) });
             }
             Operation::Fail => calls.tell(step, Order::Fail(Failed { is_refused: step.how_much & 8 != 0 })),
             Operation::Read => calls.read(step),
