@@ -1,0 +1,91 @@
+//! Chance: numbers that look drawn and are not, since the same seed gives the same ones.
+//!
+//! Everything that the world leaves open is asked of the one generator of a run, so a run is a function of its seed and of
+//! what the program does. It is SplitMix64 (Steele, Lea, Flood, 2014): one addition and two multiplications a number, and
+//! no state that is bad. It is no source of secrets.
+
+/// The numbers of one seed.
+#[derive(Clone, Debug)]
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number, any as likely as another.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `end`, which is not zero.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        // The upper half of a product: no division, and as even as the numbers are many more than `end`.
+        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
+    }
+
+    /// The same for an index.
+    pub(crate) fn index(&mut self, len: usize) -> usize {
+        self.below(len as u64) as usize
+    }
+
+    /// A number of a range, its end included.
+    pub(crate) fn within(&mut self, (least, most): (u64, u64)) -> u64 {
+        least + self.below((most.saturating_sub(least)).saturating_add(1))
+    }
+
+    /// True once in so many times, and never for zero.
+    pub(crate) fn one_in(&mut self, times: u32) -> bool {
+        times > 0 && self.below(times.into()) == 0
+    }
+
+    /// Puts things into any order.
+    pub(crate) fn shuffle<T>(&mut self, things: &mut [T]) {
+        for end in (2..=things.len()).rev() {
+            let chosen = self.index(end);
+            things.swap(chosen, end - 1);
+        }
+    }
+
+    pub(crate) fn fill(&mut self, buf: &mut [u8]) {
+        for chunk in buf.chunks_mut(8) {
+            let bytes = self.next().to_le_bytes();
+            chunk.copy_from_slice(&bytes[..chunk.len()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_what_it_was() {
+        // From the reference implementation.
+        let mut chance = Chance::new(1_234_567);
+        let drawn = [chance.next(), chance.next(), chance.next()];
+        assert_eq!(drawn, [6457827717110365317, 3203168211198807973, 9817491932198370423]);
+    }
+
+    #[test]
+    fn what_is_drawn_is_within_its_bounds_and_reaches_them() {
+        let mut chance = Chance::new(7);
+        let drawn: Vec<u64> = (0..1000).map(|_| chance.within((3, 5))).collect();
+        assert_eq!((drawn.iter().min(), drawn.iter().max()), (Some(&3), Some(&5)));
+        assert_eq!((0..9).filter(|_| chance.one_in(0)).count(), 0);
+        let hits = (0..10_000).filter(|_| chance.one_in(10)).count();
+        assert!((900..1100).contains(&hits), "{hits}");
+    }
+
+    #[test]
+    fn a_shuffle_keeps_all_and_moves_them() {
+        let mut cards: Vec<u32> = (0..52).collect();
+        Chance::new(7).shuffle(&mut cards);
+        assert_ne!(cards, (0..52).collect::<Vec<_>>());
+        cards.sort();
+        assert_eq!(cards, (0..52).collect::<Vec<_>>());
+    }
+}

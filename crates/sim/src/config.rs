@@ -1,0 +1,73 @@
+//! How a world behaves, where the seed leaves something to choose.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// How a world behaves. What is a range is drawn anew each time.
+///
+/// ```
+/// use ekiden_sim::{Config, Sim};
+/// use std::time::Duration;
+///
+/// let mut config = Config::default();
+/// config.latency = Duration::from_millis(40)..=Duration::from_millis(60);
+/// let sim = Sim::with_config(7, config);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// How long something takes from one host to another, one way, unless it is said of a link
+    /// ([`Sim::latency`](crate::Sim::latency)). 0.2 to 5 ms: a data centre on a bad day, so that what is sent by two hosts
+    /// at once arrives in any order.
+    pub latency: RangeInclusive<Duration>,
+    /// The same within a host: 5 to 50 µs.
+    pub latency_within: RangeInclusive<Duration>,
+    /// How many bytes of one direction of a connection are under way or not yet read before writing has to wait, drawn for
+    /// each direction. 512 B to 64 KiB: the small ones show who forgets that a write may wait.
+    pub window_bytes: RangeInclusive<usize>,
+    /// Once in so many times a read takes, or a write leaves, less than it could; zero for never. Once in four.
+    pub short_one_in: u32,
+    /// Once in so many turns of a host a task is woken for nothing; zero for never. Once in sixteen.
+    pub spurious_one_in: u32,
+    /// How much of the virtual time a turn of a host takes. 1 to 20 µs.
+    pub turn: RangeInclusive<Duration>,
+    /// How long a job of [`blocking`](fn@ekiden_reactor::blocking) takes. 20 µs to 10 ms.
+    pub blocking: RangeInclusive<Duration>,
+    /// How long it takes to look up a name. 50 µs to 5 ms.
+    pub lookup: RangeInclusive<Duration>,
+    /// How long a host says something again that is not acknowledged before it gives its connection up. 924 s, as Linux
+    /// does (`tcp_retries2`).
+    pub give_up: Duration,
+    /// When the world must have done what it was to do. An hour of virtual time, beyond which something turns in circles.
+    pub time_max: Duration,
+    /// So many turns may a host take one after the other without ever having nothing to do. 100,000: a second or so of its
+    /// time. Beyond that it works and gets nowhere.
+    pub busy_turns_max: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            latency: Duration::from_micros(200)..=Duration::from_millis(5),
+            latency_within: Duration::from_micros(5)..=Duration::from_micros(50),
+            window_bytes: 512..=64 * 1024,
+            short_one_in: 4,
+            spurious_one_in: 16,
+            turn: Duration::from_micros(1)..=Duration::from_micros(20),
+            blocking: Duration::from_micros(20)..=Duration::from_millis(10),
+            lookup: Duration::from_micros(50)..=Duration::from_millis(5),
+            give_up: Duration::from_secs(924),
+            time_max: Duration::from_secs(3600),
+            busy_turns_max: 100_000,
+        }
+    }
+}
+
+/// A range of durations as the world counts.
+pub(crate) fn nanos(range: &RangeInclusive<Duration>) -> (u64, u64) {
+    (to_nanos(*range.start()), to_nanos(*range.end()))
+}
+
+pub(crate) fn to_nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,161 @@
+//! A host's driver: what its reactor asks of the world, passed on to that.
+//!
+//! It never waits: time goes by between the turns of the reactor. Its TCP sockets are in `tcp`. What the world does not have
+//! is an error that says so.
+
+mod tcp;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use ekiden_reactor::driver::{
+    ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream,
+    Token, Unpark,
+};
+use ekiden_reactor::{Instant, Signal};
+
+use crate::config::nanos;
+use crate::journal::{Digest, HostId, What};
+use crate::world::{Happening, Shared, World};
+
+/// The driver of a host's program, from its beginning to its end.
+pub(crate) struct HostDriver {
+    world: Shared,
+    host: HostId,
+    life: u32,
+    unparked: Unparked,
+}
+
+/// The hosts whose reactors somebody else has left a letter.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unparked(Arc<Mutex<BTreeSet<HostId>>>);
+
+impl Unparked {
+    pub(crate) fn take(&self) -> BTreeSet<HostId> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+struct Unparker(HostId, Unparked);
+
+impl Unpark for Unparker {
+    fn unpark(&self) {
+        let Unparked(hosts) = &self.1;
+        hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(self.0);
+    }
+}
+
+impl HostDriver {
+    /// Of the program that has just begun on that host.
+    pub(crate) fn new(world: Shared, host: HostId, unparked: Unparked) -> Self {
+        let life = world.lock().host(host).life();
+        Self { world, host, life, unparked }
+    }
+
+    fn happen(&self, world: &mut World, time: (u64, u64), happening: Happening) {
+        let (at, tie) = (world.now + world.chance.within(time), world.chance.next());
+        world.queue.push(at, tie, happening);
+    }
+}
+
+impl Driver for HostDriver {
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.world.lock().now)
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + WALL_ORIGIN + Duration::from_nanos(self.world.lock().now)
+    }
+
+    fn entropy(&self, buf: &mut [u8]) -> io::Result<()> {
+        let mut world = self.world.lock();
+        world.chance.fill(buf);
+        world.tell(self.host, What::Draws(buf.len()));
+        Ok(())
+    }
+
+    fn park(&self, _park: Park, happened: &mut dyn FnMut(Event)) -> io::Result<()> {
+        let news = self.world.lock().take_news(self.host);
+        news.into_iter().for_each(happened);
+        Ok(())
+    }
+
+    fn unparker(&self) -> Arc<dyn Unpark> {
+        Arc::new(Unparker(self.host, self.unparked.clone()))
+    }
+
+    fn tcp_listen(&self, addr: SocketAddr, options: &ListenOptions, token: Token) -> io::Result<TcpListener> {
+        refuse(options.reuse_port, "listeners that share a port")?;
+        refuse(options.keepalive.is_some(), "keepalive")?;
+        let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
+        refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
+        refuse(addr.is_ipv6(), "IPv6")?;
+        tcp::listen(&self.world, self.host, addr, options.backlog, token)
+    }
+
+    fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream> {
+        refuse(addr.is_ipv6(), "IPv6")?;
+        Ok(tcp::connect(&self.world, self.host, addr, token))
+    }
+
+    fn tcp_connect_with(
+        &self,
+        addr: SocketAddr,
+        options: &ConnectOptions,
+        token: Token,
+    ) -> io::Result<TcpStream> {
+        refuse(options.local_addr.is_some(), "choice of the local address")?;
+        refuse(options.keepalive.is_some(), "keepalive")?;
+        let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
+        refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
+        self.tcp_connect(addr, token)
+    }
+
+    fn lookup(&self, host: String, port: u16, done: LookupDone) {
+        let mut world = self.world.lock();
+        world.tell(self.host, What::LooksUp(Digest::of(host.as_bytes())));
+        let known = world.hosts.iter().find(|known| known.name == host).map(|known| known.ip);
+        let ip = if host == "localhost" { Some(Ipv4Addr::LOCALHOST) } else { known };
+        let found = match ip {
+            Some(ip) => Ok(vec![SocketAddr::new(IpAddr::V4(ip), port)]),
+            None => Err(io::Error::new(io::ErrorKind::NotFound, "no host of this world has that name")),
+        };
+        let time = nanos(&world.config.lookup);
+        self.happen(&mut world, time, Happening::Answer { host: self.host, life: self.life, done, found });
+    }
+
+    fn blocking(&self, job: Job) -> Result<(), Overloaded> {
+        let mut world = self.world.lock();
+        let time = nanos(&world.config.blocking);
+        self.happen(&mut world, time, Happening::Job { host: self.host, life: self.life, job });
+        Ok(())
+    }
+
+    fn watch_signals(&self) -> io::Result<()> {
+        self.world.lock().host(self.host).watch_shutdown();
+        Ok(())
+    }
+
+    fn watch_signal(&self, signal: Signal) -> io::Result<()> {
+        self.world.lock().host(self.host).watched.insert(signal);
+        Ok(())
+    }
+
+    fn unwatch_signal(&self, signal: Signal) {
+        self.world.lock().host(self.host).watched.remove(&signal);
+    }
+}
+
+/// What the world does not have is an error, never a thing that is left aside.
+fn refuse(is_asked: bool, what: &str) -> io::Result<()> {
+    match is_asked {
+        true => Err(io::Error::new(io::ErrorKind::Unsupported, format!("the simulation has no {what}"))),
+        false => Ok(()),
+    }
+}
+
+/// How far past 1970 the wall clock stands at first: 2030-01-01, which no test takes for the present.
+const WALL_ORIGIN: Duration = Duration::from_secs(1_893_456_000);

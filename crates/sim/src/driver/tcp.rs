@@ -1,0 +1,118 @@
+//! The world's TCP sockets, as a reactor holds them: names of what is in the world.
+
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, SocketAddr};
+
+use ekiden_reactor::driver::{OtherTcpListener, OtherTcpStream, TcpListener, TcpOptions, TcpStream, Token};
+
+use crate::journal::{EndId, HostId};
+use crate::world::Shared;
+use crate::world::tcp::ListenerId;
+
+pub(super) fn listen(
+    world: &Shared,
+    host: HostId,
+    addr: SocketAddr,
+    backlog: u32,
+    token: Token,
+) -> io::Result<TcpListener> {
+    let (id, addr) = world.lock().listen(host, addr, backlog, token)?;
+    Ok(TcpListener::Other(Box::new(Listener { world: world.clone(), id, addr })))
+}
+
+pub(super) fn connect(world: &Shared, host: HostId, addr: SocketAddr, token: Token) -> TcpStream {
+    let id = world.lock().connect(host, addr, token);
+    TcpStream::Other(Box::new(Stream { world: world.clone(), id }))
+}
+
+#[derive(Debug)]
+struct Listener {
+    world: Shared,
+    id: ListenerId,
+    addr: SocketAddr,
+}
+
+impl OtherTcpListener for Listener {
+    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (id, peer) = self.world.lock().accept(self.id)?;
+        Ok((TcpStream::Other(Box::new(Stream { world: self.world.clone(), id })), peer))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.addr)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.world.lock().close_listener(self.id);
+    }
+}
+
+#[derive(Debug)]
+struct Stream {
+    world: Shared,
+    id: EndId,
+}
+
+impl OtherTcpStream for Stream {
+    fn register(&mut self, token: Token) -> io::Result<()> {
+        self.world.lock().take_up(self.id, token);
+        Ok(())
+    }
+
+    fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.world.lock().read(self.id, buf)
+    }
+
+    fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.world.lock().write(self.id, &[IoSlice::new(buf)])
+    }
+
+    fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.world.lock().write(self.id, bufs)
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.world.lock().shut(self.id, how)
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.world.lock().addrs(self.id).1.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.world.lock().addrs(self.id).0.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Nothing waits here to be sent in larger pieces, so the option says nothing.
+    fn set_nodelay(&self, _nodelay: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn nodelay(&self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(self.world.lock().take_error(self.id))
+    }
+
+    fn options(&self) -> &dyn TcpOptions {
+        self
+    }
+}
+
+/// The others are the driver's own error.
+impl TcpOptions for Stream {
+    fn set_zero_linger(&self) -> io::Result<()> {
+        self.world.lock().set_reset_when_closed(self.id);
+        Ok(())
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.world.lock().close(self.id);
+    }
+}

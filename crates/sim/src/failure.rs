@@ -1,0 +1,87 @@
+//! How a run has failed, and all that there is to say about it.
+
+use std::any::Any;
+use std::fmt::{self, Write as _};
+
+use ekiden_reactor::inspect::{TaskInfo, TaskState};
+
+use crate::journal::{At, Line};
+use crate::world::World;
+
+/// How a run has failed: what was wrong, and what the world was like.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub(crate) seed: u64,
+    pub(crate) text: String,
+}
+
+impl Failure {
+    /// `tables` has the tasks of each host.
+    pub(crate) fn new(seed: u64, what: &str, world: &World, tables: &[String]) -> Self {
+        let mut text = format!("{what}\n\nseed {seed}, at {} of the world's time\n", At(world.now));
+        // Writing to a string does not fail.
+        let _ = write!(text, "\nhosts\n");
+        for (host, table) in world.hosts.iter().zip(tables) {
+            let state = match (host.is_up, host.is_paused) {
+                (true, false) => "runs",
+                (true, true) => "is paused",
+                (false, _) => "does not run",
+            };
+            let _ = writeln!(text, "  {} ({}) {state}", host.name, host.ip);
+            text.push_str(table);
+        }
+        let names: Vec<String> = world.hosts.iter().map(|host| host.name.clone()).collect();
+        for (from, to) in world.links.cut() {
+            let _ = writeln!(text, "  {} is not heard by {}", names[from.index()], names[to.index()]);
+        }
+        let _ = writeln!(text, "\nlast of {} events", world.journal.count());
+        for event in world.journal.last() {
+            let _ = writeln!(text, "  {}", Line(event, &names));
+        }
+        if !world.notices.is_empty() {
+            let _ = writeln!(text, "\nwhat operators were told last");
+            for notice in &world.notices {
+                let _ = writeln!(text, "  {notice}");
+            }
+        }
+        Self { seed, text }
+    }
+
+    /// The seed of the run.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The tasks of a host, a line each.
+pub(crate) fn table(tasks: &[TaskInfo]) -> String {
+    let mut text = String::new();
+    for task in tasks {
+        let state = match task.state {
+            TaskState::Running => "running",
+            TaskState::Ready => "ready",
+            TaskState::Stuck => "STUCK",
+            _ => "waiting",
+        };
+        let _ = write!(text, "    {:>4} {state:<7} for {:?}: {}", task.id, task.since, task.spawned);
+        let waits: Vec<String> = task.waits.iter().map(ToString::to_string).collect();
+        let waits = waits.join(" · ");
+        let _ = if waits.is_empty() { writeln!(text) } else { writeln!(text, "\n           {waits}") };
+    }
+    text
+}
+
+/// What a panic said.
+pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}

@@ -1,0 +1,91 @@
+//! A seeded world for Ekiden programs: many hosts on one thread, a virtual clock, a network that fails.
+//!
+//! The code under test is the production code: whatever is below the asynchronous function that a `main` hands to `run`, with
+//! no feature and no other type. Below its reactor is another driver, and that is all. Everything that the world leaves open
+//! is drawn from a seed: latencies, short reads and writes, the order of ready tasks, wake-ups for nothing. So a run that
+//! fails can be had again.
+//!
+//! ```
+//! use ekiden_reactor::net::{TcpListener, TcpStream};
+//! use ekiden_reactor::{sleep, spawn, timeout};
+//! use std::{io, time::Duration};
+//!
+//! async fn echo() -> io::Result<()> {
+//!     let listener = TcpListener::bind("0.0.0.0:7").await?;
+//!     loop {
+//!         let (stream, _peer) = listener.accept().await?;
+//!         spawn(async move {
+//!             let mut buf = [0; 64];
+//!             loop {
+//!                 match stream.read(&mut buf).await? {
+//!                     0 => return io::Result::Ok(()),
+//!                     n => stream.write_all(&buf[..n]).await?,
+//!                 }
+//!             }
+//!         });
+//!     }
+//! }
+//!
+//! async fn ask() -> io::Result<u8> {
+//!     let stream = TcpStream::connect("server:7").await?;
+//!     stream.write_all(&[42]).await?;
+//!     let mut answer = [0];
+//!     stream.read(&mut answer).await?;
+//!     Ok(answer[0])
+//! }
+//!
+//! // Who asks while the link is cut is answered once it is whole again.
+//! ekiden_sim::check(|sim| {
+//!     sim.host("server", echo);
+//!     sim.run(async |sim| {
+//!         sleep(Duration::from_millis(1)).await;
+//!         sim.partition("main", "server");
+//!         let asked = spawn(ask());
+//!         sleep(Duration::from_secs(2)).await;
+//!         assert!(!asked.is_finished());
+//!         sim.heal("main", "server");
+//!         assert_eq!(timeout(Duration::from_secs(60), asked).await.unwrap().unwrap().unwrap(), 42);
+//!     });
+//! });
+//! ```
+//!
+//! # What there is
+//!
+//! Hosts with names and addresses, that [crash, are started again, pause](Sim#hosts) and get signals. TCP between them and
+//! within one: handshakes, backlogs that fill, bytes in order, ends of one direction, resets, windows that fill, lost
+//! segments that are sent again and given up at last, refusals. [Links](Sim#links) that are slow, or cut one way or both.
+//! Name resolution, `blocking`, entropy, both clocks. A scenario is run for many seeds by [`check`].
+//!
+//! # What there is not
+//!
+//! - UDP, Unix sockets, child processes, standard streams, other cores, keepalive, IPv6, sizes of buffers but the
+//!   configuration's, a port for several listeners: to ask for one is an error that names it, and never something else.
+//! - Bandwidth, clocks that differ from host to host, faults drawn from a profile, and smaller failing runs made of larger.
+//! - A task that never comes back from its poll holds the whole world, as there is one thread. One that goes on and on
+//!   without waiting is found ([`Config::busy_turns_max`]).
+//! - What a program asks of the system and not of the reactor is not of the seed: `std`'s clocks, threads and `HashMap`s, the
+//!   file system. [`check`] finds it by running a seed twice, if it shows.
+//!
+//! # The parts
+//!
+//! In reading order: [`Sim`] is the world as scripts see it, `config` how it behaves; `run` is its loop, `check` the many
+//! seeds; `program` is what a host runs, `driver` what its reactor asks; `world` has the network, as data; `chance` draws,
+//! `journal` writes everything down, `failure` says what was wrong.
+#![forbid(unsafe_code)]
+
+mod sim;
+mod config;
+mod run;
+mod check;
+mod program;
+mod driver;
+mod world;
+mod chance;
+mod journal;
+mod failure;
+
+pub use check::{check, check_with};
+pub use config::Config;
+pub use failure::Failure;
+pub use program::Outcome;
+pub use sim::Sim;

@@ -1,0 +1,75 @@
+//! A host's program: the asynchronous function that it runs, from the beginning each time that it is started.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use ekiden_reactor::Turns;
+
+/// What a program returns: nothing, or whether it has failed, by which the run fails.
+pub trait Outcome: sealed::Sealed {}
+
+impl<T: sealed::Sealed> Outcome for T {}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "that is the seal: nobody else can implement it")]
+    pub trait Sealed {
+        fn into_result(self) -> Result<(), String>;
+    }
+}
+
+impl sealed::Sealed for () {
+    fn into_result(self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl<E: Display> sealed::Sealed for Result<(), E> {
+    fn into_result(self) -> Result<(), String> {
+        self.map_err(|error| error.to_string())
+    }
+}
+
+/// What a reactor of the world runs.
+pub(crate) type Main = Pin<Box<dyn Future<Output = Result<(), String>>>>;
+
+/// Begins a program.
+pub(crate) type Begin = Rc<dyn Fn() -> Main>;
+
+/// A host's program.
+pub(crate) struct Program {
+    pub(crate) begin: Begin,
+    /// While it runs.
+    pub(crate) turns: Option<Turns<Main>>,
+}
+
+/// What calls an asynchronous function each time that its program begins.
+pub(crate) fn begins<M, R>(main: M) -> Begin
+where
+    M: AsyncFn() -> R + 'static,
+    R: Outcome,
+{
+    let main = Rc::new(main);
+    Rc::new(move || {
+        let main = main.clone();
+        Box::pin(async move { (*main)().await.into_result() })
+    })
+}
+
+/// The same for a future, which can only begin once.
+pub(crate) fn begins_once(main: impl Future<Output = ()> + 'static) -> Begin {
+    let main = Rc::new(std::cell::Cell::new(Some(main)));
+    Rc::new(move || {
+        let main = main.take();
+        Box::pin(async move {
+            match main {
+                Some(main) => {
+                    main.await;
+                    Ok(())
+                }
+                None => Err("what a world was asked to run cannot begin again".to_owned()),
+            }
+        })
+    })
+}

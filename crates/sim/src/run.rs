@@ -1,0 +1,243 @@
+//! The loop of a world: whose turn is it, and what came of it.
+//!
+//! A host's reactor takes a turn, at a moment of the virtual clock; what its program did is in the world then, and the world
+//! says what is next. Time goes by only here, from one moment at which something happens to the next.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+
+use ekiden_reactor::notice::{Level, Notice};
+use ekiden_reactor::{Handle, Reactor, Turned, inspect};
+
+use crate::driver::HostDriver;
+use crate::failure::{Failure, message, table};
+use crate::journal::{Digest, HostId, What};
+use crate::program::begins_once;
+use crate::sim::{Order, Sim};
+use crate::world::{Again, Next, Outside};
+
+impl Sim {
+    /// Runs the world until `main` is ready: the scenario's own program, on a host that is called `main`.
+    ///
+    /// The other hosts stay as they are, and go on when this is called again.
+    ///
+    /// # Panics
+    ///
+    /// If the run fails, with all that there is to say about it: a program panics or returns an error; nothing can happen
+    /// any more and `main` still waits; a host is busy and gets nowhere; the [time](crate::Config::time_max) is up.
+    pub fn run<M, T>(&self, main: M) -> T
+    where
+        M: AsyncFnOnce(Self) -> T + 'static,
+        T: 'static,
+    {
+        match self.try_run(main) {
+            Ok(output) => output,
+            Err(failure) if self.0.is_checked.get() => {
+                let payload: Box<dyn Any + Send> = Box::new(failure.to_string());
+                *self.0.failure.borrow_mut() = Some(failure);
+                // Whoever checks tells of it; the panic's own hook has been called, if there was a panic.
+                resume_unwind(payload)
+            }
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+
+    /// The same, and a failure is returned.
+    ///
+    /// # Errors
+    ///
+    /// The run failed.
+    ///
+    /// # Panics
+    ///
+    /// If the world runs already.
+    pub fn try_run<M, T>(&self, main: M) -> Result<T, Failure>
+    where
+        M: AsyncFnOnce(Self) -> T + 'static,
+        T: 'static,
+    {
+        assert!(
+            !self.0.is_running.replace(true),
+            "this world runs already, so a program of it cannot run it"
+        );
+        let output = Rc::new(Cell::new(None));
+        let (here, sim) = (output.clone(), self.clone());
+        let main = begins_once(async move { here.set(Some(main(sim).await)) });
+        let id = match self.find(MAIN) {
+            Some(id) => {
+                self.0.programs.borrow_mut()[id.index()].begin = main;
+                id
+            }
+            None => self.add_host(MAIN, main),
+        };
+        self.0.orders.borrow_mut().push_back(Order::Start(id));
+        let result = self.run_until(|| output.take());
+        self.0.is_running.set(false);
+        result
+    }
+
+    fn run_until<T>(&self, is_over: impl Fn() -> Option<T>) -> Result<T, Failure> {
+        loop {
+            self.carry_out_orders()?;
+            if let Some(output) = is_over() {
+                return Ok(output);
+            }
+            let next = self.0.world.lock().next();
+            match next {
+                Next::Turn(host) => self.take_turn(host)?,
+                Next::Outside(outside) => self.do_outside(outside),
+                Next::Never => return Err(self.fail("all wait, and nothing can happen any more")),
+                Next::TooLate => return Err(self.fail("it has not ended in time (`Config::time_max`)")),
+            }
+            let unparked = self.0.unparked.take();
+            if !unparked.is_empty() {
+                let mut world = self.0.world.lock();
+                unparked.into_iter().for_each(|host| world.wake(host));
+            }
+        }
+    }
+
+    fn carry_out_orders(&self) -> Result<(), Failure> {
+        loop {
+            let order = self.0.orders.borrow_mut().pop_front();
+            match order {
+                Some(Order::Start(host)) => self.start(host),
+                Some(Order::Crash(host)) => self.crash_now(host)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn start(&self, host: HostId) {
+        let world = &self.0.world;
+        world.lock().begin(host);
+        let driver = HostDriver::new(world.clone(), host, self.0.unparked.clone());
+        let mut config = ekiden_reactor::Config::default();
+        let told = world.clone();
+        config.on_notice = Rc::new(move |notice| handle_notice(&told, host, notice));
+        let begin = self.0.programs.borrow()[host.index()].begin.clone();
+        let turns = Reactor::with_driver(config, driver).start(begin());
+        self.0.programs.borrow_mut()[host.index()].turns = Some(turns);
+    }
+
+    fn crash_now(&self, host: HostId) -> Result<(), Failure> {
+        let turns = self.0.programs.borrow_mut()[host.index()].turns.take();
+        if turns.is_some() {
+            // Before its sockets are dropped, which would close them in good order.
+            self.0.world.lock().crash(host);
+        }
+        catch_unwind(AssertUnwindSafe(|| drop(turns))).map_err(|payload| self.failed_by(host, &*payload))
+    }
+
+    fn take_turn(&self, host: HostId) -> Result<(), Failure> {
+        let world = &self.0.world;
+        let Some(mut turns) = self.0.programs.borrow_mut()[host.index()].turns.take() else { return Ok(()) };
+        let spurious = {
+            let mut world = world.lock();
+            let times = world.config.spurious_one_in;
+            world.chance.one_in(times).then(|| world.chance.index(SPURIOUS_AMONG))
+        };
+        if let Some(index) = spurious {
+            turns.wake_spuriously(index);
+        }
+        let choose = |ready| {
+            let mut world = world.lock();
+            let chosen = world.chance.index(ready);
+            world.journal.mix(chosen as u64);
+            chosen
+        };
+        let turned = catch_unwind(AssertUnwindSafe(|| turns.turn(choose)));
+        let lost_panics = turns.within(|| Handle::current().stats().panics);
+        let again = match turned {
+            Ok(Turned::Done(result)) => {
+                let dropped = catch_unwind(AssertUnwindSafe(|| drop(turns)));
+                world.lock().end(host);
+                dropped.map_err(|payload| self.failed_by(host, &*payload))?;
+                return result
+                    .map_err(|error| self.fail(&self.of(host, &format!("ended by an error: {error}"))));
+            }
+            Ok(Turned::Ready) => Ok(Again::AtOnce),
+            Ok(Turned::Idle(until)) => Ok(Again::At(until.map(|until| until.as_nanos()))),
+            Err(payload) => Err(payload),
+        };
+        self.0.programs.borrow_mut()[host.index()].turns = Some(turns);
+        let again = again.map_err(|payload| self.failed_by(host, &*payload))?;
+        if lost_panics > 0 {
+            return Err(self.fail(&self.of(host, "has a task that panicked, and nobody received that")));
+        }
+        let is_busy = {
+            let mut world = world.lock();
+            world.end_turn(host, again);
+            let turns_max = world.config.busy_turns_max;
+            world.host(host).turns_busy > turns_max
+        };
+        match is_busy {
+            true => {
+                Err(self
+                    .fail(&self.of(host, "is busy without end, and gets nowhere (`Config::busy_turns_max`)")))
+            }
+            false => Ok(()),
+        }
+    }
+
+    fn do_outside(&self, outside: Outside) {
+        match outside {
+            Outside::Lookup(done, found) => done(found),
+            Outside::Job(job) => job(),
+            Outside::Dropped(_) => {}
+        }
+    }
+
+    fn of(&self, host: HostId, what: &str) -> String {
+        format!("the program of `{}` {what}", self.0.world.lock().host(host).name)
+    }
+
+    fn failed_by(&self, host: HostId, payload: &(dyn Any + Send)) -> Failure {
+        self.fail(&self.of(host, &format!("panicked: {}", message(payload))))
+    }
+
+    /// What there is to say when something is wrong.
+    pub(crate) fn fail(&self, what: &str) -> Failure {
+        let programs = self.0.programs.borrow();
+        let tables: Vec<String> = programs
+            .iter()
+            .map(|program| program.turns.as_ref().map(|turns| turns.within(|| table(&inspect::tasks()))))
+            .map(Option::unwrap_or_default)
+            .collect();
+        Failure::new(self.0.seed, what, &self.0.world.lock(), &tables)
+    }
+
+    /// Ends all programs, which may hold the world themselves.
+    pub(crate) fn end(&self) {
+        let programs = std::mem::take(&mut *self.0.programs.borrow_mut());
+        for program in programs {
+            // What is dropped after the end of a scenario is not of it.
+            drop(catch_unwind(AssertUnwindSafe(|| drop(program))));
+        }
+    }
+}
+
+/// Keeps what a program tells its operator.
+fn handle_notice(world: &crate::world::Shared, host: HostId, notice: &Notice<'_>) {
+    let text = notice.to_string();
+    let mut world = world.lock();
+    world.tell(host, What::Notice(Digest::of(text.as_bytes())));
+    if notice.level <= Level::Warning {
+        if world.notices.len() == NOTICES_MAX {
+            world.notices.remove(0);
+        }
+        let line = format!("{}: {text}", world.host(host).name);
+        world.notices.push(line);
+    }
+}
+
+/// The host on which a scenario's own program runs.
+const MAIN: &str = "main";
+
+/// Which task is woken for nothing: one of so many first ones, or, where there are fewer, the future of the program.
+const SPURIOUS_AMONG: usize = 16;
+
+/// As many as one reads.
+const NOTICES_MAX: usize = 20;

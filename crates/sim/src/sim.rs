@@ -1,0 +1,271 @@
+//! A world as its scripts see it: hosts with their programs, links, faults, and the clock.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ekiden_reactor::{Instant, Signal};
+
+use crate::config::{Config, nanos};
+use crate::driver::Unparked;
+use crate::failure::Failure;
+use crate::journal::{HostId, What};
+use crate::program::{Begin, Outcome, Program, begins};
+use crate::world::{Host, Shared, World};
+
+/// A world of hosts, each with a program and a reactor of its own, on one thread, on a virtual clock, out of one seed.
+///
+/// Clones are the same world. What scripts do to it holds from that moment on; what begins or ends a program does so when the
+/// task that asks for it next waits.
+///
+/// ```
+/// use ekiden_reactor::net::{TcpListener, TcpStream};
+/// use ekiden_sim::Sim;
+///
+/// let sim = Sim::new(7);
+/// sim.host("server", async || {
+///     let listener = TcpListener::bind("0.0.0.0:80").await?;
+///     loop {
+///         let (stream, _peer) = listener.accept().await?;
+///         stream.write_all(b"hello").await?;
+///     }
+///     # #[expect(unreachable_code, reason = "what it would return")]
+///     std::io::Result::Ok(())
+/// });
+/// sim.run(async |sim| {
+///     let stream = TcpStream::connect("server:80").await.unwrap();
+///     assert!(stream.read(&mut [0; 5]).await.unwrap() > 0);
+///     sim.crash("server");
+///     let error = TcpStream::connect("server:80").await.unwrap_err();
+///     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+/// });
+/// ```
+#[derive(Clone)]
+pub struct Sim(pub(crate) Rc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) seed: u64,
+    pub(crate) world: Shared,
+    /// Those of the hosts, in their order.
+    pub(crate) programs: RefCell<Vec<Program>>,
+    pub(crate) orders: RefCell<VecDeque<Order>>,
+    pub(crate) unparked: Unparked,
+    pub(crate) is_running: Cell<bool>,
+    /// Whether whoever runs it asks for the failure, so that nothing need be printed here.
+    pub(crate) is_checked: Cell<bool>,
+    pub(crate) failure: RefCell<Option<Failure>>,
+}
+
+/// What is done when no reactor is in the way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    Start(HostId),
+    Crash(HostId),
+}
+
+impl Sim {
+    /// An empty world of that seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self::with_config(seed, Config::default())
+    }
+
+    /// The same, with a configuration.
+    #[must_use]
+    pub fn with_config(seed: u64, config: Config) -> Self {
+        Self(Rc::new(Inner {
+            seed,
+            world: Shared::new(World::new(seed, config)),
+            programs: RefCell::default(),
+            orders: RefCell::default(),
+            unparked: Unparked::default(),
+            is_running: Cell::new(false),
+            is_checked: Cell::new(false),
+            failure: RefCell::default(),
+        }))
+    }
+
+    /// Adds a host, whose program is started: when the world runs, or, if it does, next.
+    ///
+    /// Its name is its name in DNS, and its address the next of 10.0.0.0/8. The function is called again each time that
+    /// the host is restarted. When it returns the program has ended; if it returns an error or panics, or a task of it
+    /// panics and nobody receives that, the run has failed.
+    ///
+    /// # Panics
+    ///
+    /// If there is a host of that name.
+    pub fn host<M, R>(&self, name: &str, main: M)
+    where
+        M: AsyncFn() -> R + 'static,
+        R: Outcome,
+    {
+        assert!(self.find(name).is_none(), "there is a host `{name}` already");
+        let id = self.add_host(name, begins(main));
+        self.0.orders.borrow_mut().push_back(Order::Start(id));
+    }
+
+    pub(crate) fn add_host(&self, name: &str, begin: Begin) -> HostId {
+        let mut world = self.0.world.lock();
+        let number = world.hosts.len() as u32;
+        let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 1)) + number);
+        world.hosts.push(Host::new(name, ip));
+        self.0.programs.borrow_mut().push(Program { begin, turns: None });
+        HostId(number)
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<HostId> {
+        let world = self.0.world.lock();
+        world.hosts.iter().zip(0..).find(|(host, _)| host.name == name).map(|(_, id)| HostId(id))
+    }
+
+    #[track_caller]
+    fn id(&self, name: &str) -> HostId {
+        self.find(name).unwrap_or_else(|| panic!("there is no host `{name}`"))
+    }
+
+    /// How much of the virtual time has passed.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        Instant::from_nanos(self.0.world.lock().now) - Instant::ORIGIN
+    }
+
+    /// The seed.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.0.seed
+    }
+
+    /// What has happened so far, in a number: two runs of a scenario by the same seed have the same.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.0.world.lock().journal.hash()
+    }
+
+    /// A number of a range, its end included, drawn from the seed: for scripts.
+    #[must_use]
+    pub fn draw(&self, range: RangeInclusive<u64>) -> u64 {
+        self.0.world.lock().chance.within((*range.start(), *range.end()))
+    }
+
+    /// A host's address.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of that name, here and in what follows.
+    #[must_use]
+    #[track_caller]
+    pub fn addr(&self, host: &str) -> Ipv4Addr {
+        let id = self.id(host);
+        self.0.world.lock().host(id).ip
+    }
+
+    /// Whether a host's program runs.
+    #[must_use]
+    #[track_caller]
+    pub fn is_up(&self, host: &str) -> bool {
+        let id = self.id(host);
+        self.0.world.lock().host(id).is_up
+    }
+}
+
+/// # Links
+///
+/// What is sent over a link that is cut is lost. TCP sends it again, later and later, and gives up in the end; an attempt to
+/// connect does so after 127 seconds, as Linux does.
+impl Sim {
+    /// How long what is sent between two hosts takes, one way, from now on.
+    #[track_caller]
+    pub fn latency(&self, a: &str, b: &str, latency: RangeInclusive<Duration>) {
+        let (a, b) = (self.id(a), self.id(b));
+        let mut world = self.0.world.lock();
+        world.links.set_latency(a, b, nanos(&latency));
+        world.links.set_latency(b, a, nanos(&latency));
+    }
+
+    /// Two hosts do not hear each other any more.
+    #[track_caller]
+    pub fn partition(&self, a: &str, b: &str) {
+        self.partition_one_way(a, b);
+        self.partition_one_way(b, a);
+    }
+
+    /// What one host sends is not heard by the other any more; it hears that other still.
+    #[track_caller]
+    pub fn partition_one_way(&self, from: &str, to: &str) {
+        let (from, to) = (self.id(from), self.id(to));
+        self.0.world.lock().cut(from, to);
+    }
+
+    /// Two hosts hear each other again.
+    #[track_caller]
+    pub fn heal(&self, a: &str, b: &str) {
+        let (a, b) = (self.id(a), self.id(b));
+        let mut world = self.0.world.lock();
+        world.heal(a, b);
+        world.heal(b, a);
+    }
+
+    /// Resets all connections between two hosts, at once and to both: as a box in between does that has forgotten them.
+    #[track_caller]
+    pub fn reset(&self, a: &str, b: &str) {
+        let (a, b) = (self.id(a), self.id(b));
+        self.0.world.lock().reset_between(a, b);
+    }
+}
+
+/// # Hosts
+impl Sim {
+    /// Ends a host's program at once: its tasks are dropped and its connections reset. The machine stands, so it refuses
+    /// whoever connects.
+    #[track_caller]
+    pub fn crash(&self, host: &str) {
+        let id = self.id(host);
+        self.0.orders.borrow_mut().push_back(Order::Crash(id));
+    }
+
+    /// Starts a host's program again, which is ended before if it runs.
+    #[track_caller]
+    pub fn restart(&self, host: &str) {
+        let id = self.id(host);
+        self.0.orders.borrow_mut().extend([Order::Crash(id), Order::Start(id)]);
+    }
+
+    /// A host's program does nothing any more, as one that was stopped. Its machine goes on: what is sent to it is
+    /// acknowledged until its windows are full, and its listeners take as many connections as their backlogs hold.
+    #[track_caller]
+    pub fn pause(&self, host: &str) {
+        let id = self.id(host);
+        let mut world = self.0.world.lock();
+        world.host(id).is_paused = true;
+        world.tell(id, What::Pauses);
+    }
+
+    /// A host's program goes on.
+    #[track_caller]
+    pub fn resume(&self, host: &str) {
+        let id = self.id(host);
+        let mut world = self.0.world.lock();
+        world.host(id).is_paused = false;
+        world.tell(id, What::Resumes);
+    }
+
+    /// Sends a signal to a host's program, as `kill` does. One that did not ask for it ends by it.
+    #[track_caller]
+    pub fn signal(&self, host: &str, signal: Signal) {
+        let id = self.id(host);
+        let is_watched = self.0.world.lock().signal(id, signal);
+        if !is_watched {
+            self.crash(host);
+        }
+    }
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim").field("seed", &self.0.seed).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,260 @@
+//! The world: the clock, the network and what the hosts' machines know, as plain data. It runs no program.
+//!
+//! ```text
+//!   programs ── drivers ──► World ──► next: a host's turn, or something outside, at that time
+//!                             │
+//!            queue of what will happen, hosts, links, connections, chance, journal
+//! ```
+//!
+//! Drivers tell it what programs do; the loop of the [`Sim`](crate::Sim) asks it what is next, and by that time passes. In
+//! reading order: `queue` is what will happen, `host` what a machine knows, `links` who hears whom, `tcp` the connections.
+
+mod queue;
+mod host;
+mod links;
+pub(crate) mod tcp;
+
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+
+use ekiden_reactor::Signal;
+use ekiden_reactor::driver::{Event as News, Job, LookupDone};
+
+use crate::chance::Chance;
+use crate::config::{Config, nanos, to_nanos};
+use crate::journal::{Event, HostId, Journal, What};
+
+pub(crate) use host::Host;
+pub(crate) use links::Links;
+pub(crate) use queue::{Happening, Queue};
+
+use tcp::Connections;
+
+/// All of it, but for the programs.
+pub(crate) struct World {
+    pub(crate) config: Config,
+    /// Nanoseconds since the world began.
+    pub(crate) now: u64,
+    pub(crate) chance: Chance,
+    pub(crate) journal: Journal,
+    pub(crate) queue: Queue,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) links: Links,
+    pub(crate) tcp: Connections,
+    /// What programs told their operators, the last few.
+    pub(crate) notices: Vec<String>,
+}
+
+/// What is next.
+pub(crate) enum Next {
+    /// A host takes a turn.
+    Turn(HostId),
+    /// A job or an answer, to be run where nothing of the world is held.
+    Outside(Outside),
+    /// Nothing, for ever.
+    Never,
+    /// Something, but too late.
+    TooLate,
+}
+
+/// What runs code that is not the world's.
+pub(crate) enum Outside {
+    Lookup(LookupDone, std::io::Result<Vec<std::net::SocketAddr>>),
+    Job(Job),
+    /// Only to be dropped: its host's program is gone.
+    Dropped(#[expect(dead_code, reason = "that is all that is done with it")] Box<dyn std::any::Any + Send>),
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, config: Config) -> Self {
+        Self {
+            config,
+            now: 0,
+            chance: Chance::new(seed),
+            journal: Journal::default(),
+            queue: Queue::default(),
+            hosts: Vec::new(),
+            links: Links::default(),
+            tcp: Connections::default(),
+            notices: Vec::new(),
+        }
+    }
+
+    pub(crate) fn tell(&mut self, host: HostId, what: What) {
+        self.journal.tell(Event { nanos: self.now, host, what });
+    }
+
+    pub(crate) fn host(&mut self, id: HostId) -> &mut Host {
+        &mut self.hosts[id.index()]
+    }
+
+    /// Time passes until something is to be done outside of the world.
+    pub(crate) fn next(&mut self) -> Next {
+        loop {
+            let turn = self.next_turn();
+            let happening = self.queue.next_time();
+            let at = match (turn, happening) {
+                (Some((at, _)), Some(happens)) => at.min(happens),
+                (Some((at, _)), None) => at,
+                (None, Some(happens)) => happens,
+                (None, None) => return Next::Never,
+            };
+            if at > to_nanos(self.config.time_max) {
+                return Next::TooLate;
+            }
+            self.now = self.now.max(at);
+            if let Some((due, host)) = turn
+                && happening.is_none_or(|happens| due < happens)
+            {
+                self.host(host).due = None;
+                return Next::Turn(host);
+            }
+            if let Some(happening) = self.queue.pop()
+                && let Some(outside) = self.happen(happening)
+            {
+                return Next::Outside(outside);
+            }
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) -> Option<Outside> {
+        match happening {
+            Happening::Arrives(arrival) => self.handle_arrival(arrival),
+            Happening::Syn { from, attempt } => self.handle_syn(from, attempt),
+            Happening::Refused { end } => self.handle_refusal(end),
+            Happening::Resend { end } => self.handle_resend(end),
+            Happening::Answer { host, life, done, found } => {
+                return Some(match self.hosts[host.index()].is_in(life) {
+                    true => Outside::Lookup(done, found),
+                    false => Outside::Dropped(Box::new(done)),
+                });
+            }
+            Happening::Job { host, life, job } => {
+                let is_in = self.hosts[host.index()].is_in(life);
+                if is_in {
+                    self.tell(host, What::RunsJob);
+                }
+                return Some(if is_in { Outside::Job(job) } else { Outside::Dropped(Box::new(job)) });
+            }
+        }
+        None
+    }
+
+    /// Whose turn is next, and when. Of two at once the one that was drawn to be first is.
+    fn next_turn(&self) -> Option<(u64, HostId)> {
+        let due = self.hosts.iter().zip(0..).filter(|(host, _)| host.runs());
+        let due = due.filter_map(|(host, id)| Some((host.due?, host.tie, HostId(id))));
+        due.min().map(|(at, _, id)| (at, id))
+    }
+
+    /// A host has reason for a turn, as soon as it can.
+    pub(crate) fn wake(&mut self, id: HostId) {
+        let at = self.now;
+        self.wake_at(id, at);
+    }
+
+    fn wake_at(&mut self, id: HostId, at: u64) {
+        let tie = self.chance.next();
+        let host = self.host(id);
+        let at = at.max(host.busy_until);
+        if host.due.is_none_or(|due| at < due) {
+            (host.due, host.tie) = (Some(at), tie);
+        }
+    }
+
+    /// A host has had a turn: it was busy for a moment, and has to do again at once, or then, or not.
+    pub(crate) fn end_turn(&mut self, id: HostId, again: Again) {
+        let cost = self.chance.within(nanos(&self.config.turn));
+        let now = self.now;
+        let host = self.host(id);
+        host.busy_until = now + cost;
+        host.turns_busy = if let Again::At(_) = again { 0 } else { host.turns_busy + 1 };
+        let has_news = !host.news.is_empty();
+        self.journal.mix(u64::from(id.0));
+        match again {
+            Again::AtOnce => self.wake(id),
+            Again::At(_) if has_news => self.wake(id),
+            Again::At(Some(at)) => self.wake_at(id, at),
+            Again::At(None) => {}
+        }
+    }
+
+    /// Something of a host's is to be told to its program.
+    pub(crate) fn news(&mut self, id: HostId, news: News) {
+        if self.host(id).is_up {
+            self.host(id).news.push(news);
+            self.wake(id);
+        }
+    }
+
+    /// What a program is to hear, in any order.
+    pub(crate) fn take_news(&mut self, id: HostId) -> Vec<News> {
+        let mut news = std::mem::take(&mut self.host(id).news);
+        self.chance.shuffle(&mut news);
+        self.journal.mix(news.len() as u64);
+        news
+    }
+
+    /// The program of a host begins.
+    pub(crate) fn begin(&mut self, id: HostId) {
+        self.host(id).begin();
+        self.tell(id, What::Starts);
+        self.wake(id);
+    }
+
+    /// The program of a host has ended, by itself; what it had open it has closed.
+    pub(crate) fn end(&mut self, id: HostId) {
+        self.tell(id, What::Ends);
+        self.host(id).end();
+        self.forget_sockets(id);
+    }
+
+    /// The program of a host ends at once: what it had open is reset.
+    pub(crate) fn crash(&mut self, id: HostId) {
+        self.tell(id, What::Crashes);
+        self.host(id).end();
+        self.forget_sockets(id);
+    }
+
+    /// Tells a program of a signal. False if it did not ask for it: then it ends by that.
+    pub(crate) fn signal(&mut self, id: HostId, signal: Signal) -> bool {
+        self.tell(id, What::Signal(signal));
+        let is_watched = self.host(id).watches(signal);
+        if is_watched {
+            self.news(id, News::Signal(signal));
+        }
+        is_watched
+    }
+}
+
+/// When a host takes its next turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Again {
+    AtOnce,
+    At(Option<u64>),
+}
+
+/// The world as its drivers and sockets share it. They are `Send`, as drivers' sockets have to be, so it is behind a lock;
+/// but there is one thread, so who finds it taken is within it, which is a mistake of ours.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Mutex<World>>);
+
+impl Shared {
+    pub(crate) fn new(world: World) -> Self {
+        Self(Arc::new(Mutex::new(world)))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
+        match self.0.try_lock() {
+            Ok(world) => world,
+            // A panic of a program's is not one of the world's.
+            Err(TryLockError::Poisoned(world)) => world.into_inner(),
+            Err(TryLockError::WouldBlock) => panic!("the world is used from within, or from another thread"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").finish_non_exhaustive()
+    }
+}

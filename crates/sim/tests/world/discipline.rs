@@ -1,0 +1,182 @@
+//! What is found when a run is wrong, and that a run can be had again.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use ekiden_reactor::net::TcpStream;
+use ekiden_reactor::{sleep, spawn, yield_now};
+use ekiden_sim::{Sim, check};
+
+use super::echo;
+
+/// What a check that fails says.
+fn complaint(scenario: impl Fn(Sim)) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(|| check(scenario))).expect_err("it should fail");
+    *payload.downcast::<String>().expect("a message")
+}
+
+fn busy_day(sim: &Sim) {
+    sim.host("server", echo);
+    sim.run(async |sim| {
+        sleep(Duration::from_millis(1)).await;
+        let clients: Vec<_> = (0..5u8)
+            .map(|n| {
+                spawn(async move {
+                    let stream = TcpStream::connect("server:7").await?;
+                    stream.write_all(&[n; 100]).await?;
+                    super::read_to_end(&stream).await
+                })
+            })
+            .collect();
+        sleep(Duration::from_millis(20)).await;
+        sim.reset("main", "server");
+        for client in clients {
+            drop(client.await);
+        }
+    });
+}
+
+#[test]
+fn a_seed_gives_the_same_run_and_another_seed_another() {
+    let hash = |seed| {
+        let sim = Sim::new(seed);
+        busy_day(&sim);
+        sim.hash()
+    };
+    let hashes: BTreeSet<u64> = (0..20).map(hash).collect();
+    assert_eq!(hashes.len(), 20);
+    assert_eq!((0..20).map(hash).collect::<BTreeSet<_>>(), hashes);
+}
+
+#[test]
+fn a_seed_is_the_same_run_in_every_process() {
+    let sim = Sim::new(7);
+    busy_day(&sim);
+    // Debug or release, here or elsewhere. It changes when the reactor or the world asks or does anything else than before.
+    let again = Sim::new(7);
+    busy_day(&again);
+    assert_eq!(sim.hash(), again.hash());
+}
+
+#[test]
+fn what_is_not_of_the_seed_is_found_with_the_first_event_that_differs() {
+    let runs = Cell::new(0);
+    let says = complaint(|sim| {
+        runs.set(runs.get() + 1);
+        let bytes = runs.get();
+        sim.host("server", echo);
+        sim.run(async move |_sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            stream.write_all(&vec![1; bytes]).await.unwrap();
+        });
+    });
+    assert!(says.starts_with("two runs of seed 0 differ"), "{says}");
+    assert!(says.contains("is the first that differs"), "{says}");
+    assert!(says.contains("once:") && says.contains("writes 1 bytes"), "{says}");
+    assert!(says.contains("then:") && says.contains("writes 2 bytes"), "{says}");
+}
+
+#[test]
+fn a_failure_says_which_seed_when_who_waits_and_what_came_before() {
+    let says = complaint(|sim| {
+        sim.host("server", echo);
+        sim.run(async |sim| {
+            drop(ekiden_reactor::spawn_named("clerk", sleep(Duration::from_secs(77))));
+            sleep(Duration::from_secs(3)).await;
+            drop(TcpStream::connect("server:7").await.unwrap());
+            assert!(sim.seed() != 3, "three is bad luck");
+        });
+    });
+    assert!(says.contains("the program of `main` panicked: three is bad luck"), "{says}");
+    assert!(says.contains("seed 3, at 3."), "{says}");
+    assert!(says.contains("clerk, spawned at") && says.contains("timer in 1.23 min"), "{says}");
+    assert!(says.contains("server (10.0.0.1) runs") && says.contains("accept tcp 0.0.0.0:7"), "{says}");
+    assert!(says.contains("connects to 10.0.0.1:7"), "{says}");
+    assert!(says.contains("EKIDEN_SEED=3 cargo test discipline::a_failure_says"), "{says}");
+}
+
+#[test]
+fn who_waits_for_ever_is_found() {
+    let says = complaint(|sim| {
+        sim.run(async |_sim| std::future::pending::<()>().await);
+    });
+    assert!(says.contains("all wait, and nothing can happen any more"), "{says}");
+    assert!(says.contains("STUCK"), "{says}");
+}
+
+#[test]
+fn who_is_busy_and_gets_nowhere_is_found() {
+    let says = complaint(|sim| {
+        sim.host("spinner", async || {
+            for _ in 0..u64::MAX {
+                yield_now().await;
+            }
+        });
+        sim.run(async |_sim| sleep(Duration::from_secs(1000)).await);
+    });
+    assert!(says.contains("the program of `spinner` is busy without end"), "{says}");
+}
+
+#[test]
+fn who_does_not_end_in_time_is_found() {
+    let says = complaint(|sim| {
+        sim.run(async |_sim| {
+            loop {
+                sleep(Duration::from_secs(10)).await;
+            }
+        });
+    });
+    assert!(says.contains("it has not ended in time"), "{says}");
+}
+
+#[test]
+fn a_panic_that_nobody_receives_fails_the_run() {
+    let says = complaint(|sim| {
+        sim.host("careless", async || {
+            drop(spawn(async { panic!("a slip") }));
+            std::future::pending::<()>().await;
+        });
+        sim.run(async |_sim| sleep(Duration::from_secs(1)).await);
+    });
+    assert!(says.contains("`careless` has a task that panicked"), "{says}");
+    assert!(says.contains("a slip"), "{says}");
+}
+
+#[test]
+fn a_program_that_ends_by_an_error_fails_the_run() {
+    let says = complaint(|sim| {
+        sim.host("bad", async || Err::<(), _>("out of ink"));
+        sim.run(async |_sim| sleep(Duration::from_secs(1)).await);
+    });
+    assert!(says.contains("the program of `bad` ended by an error: out of ink"), "{says}");
+}
+
+#[test]
+fn ready_tasks_run_in_every_order_and_are_woken_for_nothing() {
+    let (orders, polls) = (RefCell::new(BTreeSet::new()), Rc::new(Cell::new(0)));
+    check(|sim| {
+        let polls = polls.clone();
+        let order = sim.run(async move |_sim| {
+            let order = Rc::new(RefCell::new(Vec::new()));
+            for n in 0..3 {
+                let order = order.clone();
+                drop(spawn(async move { order.borrow_mut().push(n) }));
+            }
+            drop(spawn(std::future::poll_fn(move |_| {
+                polls.set(polls.get() + 1);
+                std::task::Poll::<()>::Pending
+            })));
+            for _ in 0..10 {
+                sleep(Duration::from_millis(1)).await;
+            }
+            order.take()
+        });
+        orders.borrow_mut().insert(order);
+    });
+    assert_eq!(orders.borrow().len(), 6);
+    assert!(polls.get() > 110, "{} polls in 110 runs, each of one that was never woken", polls.get());
+}

@@ -1,0 +1,192 @@
+//! Hosts that crash, begin again, pause and get signals.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ekiden_reactor::net::TcpStream;
+use ekiden_reactor::{Signal, blocking, shutdown, signals, sleep, spawn, sync, timeout};
+use ekiden_sim::{Sim, check};
+
+use super::echo;
+
+#[test]
+fn a_crash_resets_what_was_open_and_drops_what_ran() {
+    check(|sim| {
+        let dropped = Rc::new(Cell::new(0));
+        struct Told(Rc<Cell<u32>>);
+        impl Drop for Told {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() + 1);
+            }
+        }
+        let of_host = dropped.clone();
+        sim.host("server", async move || {
+            let told = [Told(of_host.clone()), Told(of_host.clone())];
+            let [of_task, of_main] = told;
+            drop(spawn(async move {
+                std::future::pending::<()>().await;
+                drop(of_task);
+            }));
+            echo().await?;
+            drop(of_main);
+            io::Result::Ok(())
+        });
+        sim.run(async move |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            assert!(sim.is_up("server"));
+            sim.crash("server");
+            assert_eq!(stream.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+            assert!(!sim.is_up("server"));
+            assert_eq!(dropped.get(), 2);
+            let error = TcpStream::connect("server:7").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+            sim.restart("server");
+            sleep(Duration::from_millis(1)).await;
+            drop(TcpStream::connect("server:7").await.unwrap());
+        });
+    });
+}
+
+#[test]
+fn who_did_not_hear_of_a_crash_hears_of_it_when_it_speaks() {
+    check(|sim| {
+        sim.host("server", echo);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+            sim.partition("main", "server");
+            sim.restart("server");
+            sleep(Duration::from_secs(1)).await;
+            sim.heal("main", "server");
+            assert!(timeout(Duration::from_secs(60), stream.read(&mut [0])).await.is_err());
+            stream.write_all(b"hello").await.unwrap();
+            assert_eq!(stream.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        });
+    });
+}
+
+#[test]
+fn what_a_program_that_ends_has_written_still_arrives() {
+    check(|sim| {
+        sim.host("server", async || {
+            let listener = ekiden_reactor::net::TcpListener::bind("0.0.0.0:7").await?;
+            let (stream, _peer) = listener.accept().await?;
+            stream.write_all(b"goodbye").await
+        });
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            assert_eq!(super::read_to_end(&stream).await.unwrap(), b"goodbye");
+            assert!(!sim.is_up("server"));
+        });
+    });
+}
+
+#[test]
+fn a_pause_holds_a_program_and_not_its_machine() {
+    check(|sim| {
+        sim.host("server", echo);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            sim.pause("server");
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            stream.write_all(b"x").await.unwrap();
+            assert!(timeout(Duration::from_secs(300), stream.read(&mut [0])).await.is_err());
+            sim.resume("server");
+            assert_eq!(timeout(Duration::from_secs(1), stream.read(&mut [0])).await.unwrap().unwrap(), 1);
+        });
+    });
+}
+
+#[test]
+fn a_signal_reaches_who_asked_and_ends_who_did_not() {
+    check(|sim| {
+        let told = Rc::new(RefCell::new(Vec::new()));
+        let log = told.clone();
+        sim.host("polite", async move || {
+            let mut hangups = signals([Signal::Hangup]).unwrap();
+            assert_eq!(hangups.recv().await, Signal::Hangup);
+            log.borrow_mut().push("hangup");
+            shutdown().await;
+            log.borrow_mut().push("shutdown");
+        });
+        sim.host("deaf", async || std::future::pending::<()>().await);
+        sim.run(async move |sim| {
+            sleep(Duration::from_millis(1)).await;
+            sim.signal("polite", Signal::Hangup);
+            sleep(Duration::from_millis(1)).await;
+            assert_eq!(*told.borrow(), ["hangup"]);
+            sim.signal("polite", Signal::Terminate);
+            sim.signal("deaf", Signal::Terminate);
+            sleep(Duration::from_millis(1)).await;
+            assert_eq!(*told.borrow(), ["hangup", "shutdown"]);
+            assert!(!sim.is_up("polite") && !sim.is_up("deaf"));
+        });
+    });
+}
+
+#[test]
+fn a_job_of_who_crashed_is_not_done() {
+    check(|sim| {
+        let done = Arc::new(AtomicUsize::new(0));
+        let count = done.clone();
+        sim.host("worker", async move || {
+            let jobs: Vec<_> = (0..100)
+                .map(|_| {
+                    let done = count.clone();
+                    blocking(move || done.fetch_add(1, Ordering::Relaxed))
+                })
+                .collect();
+            for job in jobs {
+                job.await.unwrap();
+            }
+        });
+        sim.run(async move |sim| {
+            sleep(Duration::from_millis(2)).await;
+            sim.restart("worker");
+            let before = done.load(Ordering::Relaxed);
+            assert!(before < 100);
+            sleep(Duration::from_secs(1)).await;
+            assert!(!sim.is_up("worker"), "it has ended");
+            assert_eq!(done.load(Ordering::Relaxed), before + 100);
+        });
+    });
+}
+
+#[test]
+fn who_is_written_to_by_another_host_is_woken() {
+    // By memory and not by the network, as the programs of a world are in one process.
+    check(|sim| {
+        let (ask, asked) = sync::mpsc::channel::<u32>(4);
+        let (answer, mut answered) = sync::mpsc::channel(4);
+        let asked = Rc::new(RefCell::new(Some(asked)));
+        sim.host("neighbour", async move || {
+            let mut asked = asked.borrow_mut().take().unwrap();
+            while let Some(n) = asked.recv().await {
+                answer.send(2 * n).await.unwrap();
+            }
+        });
+        sim.run(async move |_sim| {
+            sleep(Duration::from_millis(5)).await;
+            ask.send(21).await.unwrap();
+            assert_eq!(answered.recv().await, Some(42));
+        });
+    });
+}
+
+#[test]
+fn hosts_can_be_added_while_the_world_runs() {
+    let sim = Sim::new(1);
+    sim.run(async |sim| {
+        sim.host("late", echo);
+        sleep(Duration::from_millis(1)).await;
+        drop(TcpStream::connect("late:7").await.unwrap());
+        assert_eq!(sim.addr("late").to_string(), "10.0.0.2");
+    });
+}

@@ -1,0 +1,137 @@
+//! Links that are slow or cut.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use ekiden_reactor::net::TcpStream;
+use ekiden_reactor::{sleep, spawn, timeout};
+use ekiden_sim::check;
+
+use super::echo;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_slow_link_takes_its_time_each_way() {
+    check(|sim| {
+        sim.host("server", echo);
+        sim.run(async |sim| {
+            let second = Duration::from_secs(1);
+            sim.latency("main", "server", second..=second);
+            sleep(Duration::from_millis(1)).await;
+            let before = sim.now();
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            let connected = sim.now() - before;
+            assert!((2000..2100).contains(&connected.as_millis()), "{connected:?}");
+            stream.write_all(&[1]).await.unwrap();
+            stream.read(&mut [0]).await.unwrap();
+            let answered = sim.now() - before - connected;
+            assert!((2000..2100).contains(&answered.as_millis()), "{answered:?}");
+        });
+    });
+}
+
+#[test]
+fn who_is_cut_off_hears_nothing_until_the_link_is_whole() {
+    check(|sim| {
+        sim.host("server", echo);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            sim.partition("main", "server");
+            stream.write_all(b"hello").await.unwrap();
+            let mut buf = [0; 5];
+            assert!(timeout(MINUTE, stream.read(&mut buf)).await.is_err());
+            sim.heal("main", "server");
+            let n = timeout(2 * MINUTE, stream.read(&mut buf)).await.unwrap().unwrap();
+            assert_eq!(buf[..n], b"hello"[..n]);
+        });
+    });
+}
+
+#[test]
+fn an_attempt_to_connect_to_who_is_cut_off_ends_after_two_minutes() {
+    check(|sim| {
+        sim.host("server", echo);
+        sim.run(async |sim| {
+            sim.partition_one_way("main", "server");
+            let error = TcpStream::connect("server:7").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            assert_eq!(sim.now().as_secs(), 127);
+            let error = TcpStream::connect("10.1.2.3:7").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut, "there is no such host");
+        });
+    });
+}
+
+#[test]
+fn who_is_not_acknowledged_gives_up_at_last() {
+    for (from, to) in [("main", "server"), ("server", "main")] {
+        check(|sim| {
+            sim.host("server", echo);
+            sim.run(async move |sim| {
+                sleep(Duration::from_millis(1)).await;
+                let stream = TcpStream::connect("server:7").await.unwrap();
+                sleep(Duration::from_secs(1)).await;
+                sim.partition_one_way(from, to);
+                stream.write_all(b"hello").await.unwrap();
+                assert_eq!(stream.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::TimedOut);
+                let took = sim.now().as_secs();
+                assert!((924..924 + 121).contains(&took), "{took} s");
+            });
+        });
+    }
+}
+
+#[test]
+fn segments_that_were_lost_keep_their_order() {
+    check(|sim| {
+        sim.host("server", echo);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let latency = Duration::from_millis(20);
+            sim.latency("main", "server", latency..=latency);
+            let stream = std::rc::Rc::new(TcpStream::connect("server:7").await.unwrap());
+            let sent: Vec<u8> = (0..3000u32).map(|n| (n % 251) as u8).collect();
+            let (writer, data, flapping) = (stream.clone(), sent.clone(), sim.clone());
+            let writes = spawn(async move {
+                for piece in data.chunks(10) {
+                    writer.write_all(piece).await?;
+                    sleep(Duration::from_millis(1)).await;
+                }
+                std::io::Result::Ok(())
+            });
+            let flaps = spawn(async move {
+                // So briefly that of what is on its way only some is lost.
+                for _ in 0..40 {
+                    sleep(Duration::from_millis(flapping.draw(1..=60))).await;
+                    flapping.partition("main", "server");
+                    sleep(Duration::from_millis(flapping.draw(1..=3))).await;
+                    flapping.heal("main", "server");
+                }
+            });
+            let (mut heard, mut buf) = (Vec::new(), [0; 100]);
+            while heard.len() < sent.len() {
+                let n = timeout(10 * MINUTE, stream.read(&mut buf)).await.unwrap().unwrap();
+                heard.extend_from_slice(&buf[..n]);
+            }
+            assert!(heard == sent);
+            writes.await.unwrap().unwrap();
+            flaps.await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_reset_is_told_to_both_ends() {
+    check(|sim| {
+        sim.host("server", echo);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            sim.reset("server", "main");
+            assert_eq!(stream.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+            drop(TcpStream::connect("server:7").await.unwrap());
+        });
+    });
+}

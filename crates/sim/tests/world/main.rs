@@ -1,0 +1,43 @@
+//! The world's own promises: what its network, its hosts and its clock do, and what is found when a run is wrong.
+//!
+//! Each is checked for some seeds, as the world draws what it leaves open. Time is `ekiden_sim`'s, so to sleep waits for
+//! nobody.
+
+mod tcp;
+mod links;
+mod hosts;
+mod time;
+mod discipline;
+
+use std::io;
+
+use ekiden_reactor::net::{TcpListener, TcpStream};
+use ekiden_reactor::spawn;
+
+/// Answers with what it hears, until it hears no more.
+async fn echo() -> io::Result<()> {
+    let listener = TcpListener::bind("0.0.0.0:7").await?;
+    loop {
+        let (stream, _peer) = listener.accept().await?;
+        drop(spawn(async move {
+            let mut buf = [0; 1024];
+            loop {
+                match stream.read(&mut buf).await? {
+                    0 => return io::Result::Ok(()),
+                    n => stream.write_all(&buf[..n]).await?,
+                }
+            }
+        }));
+    }
+}
+
+/// Everything until the end.
+async fn read_to_end(stream: &TcpStream) -> io::Result<Vec<u8>> {
+    let (mut all, mut buf) = (Vec::new(), [0; 700]);
+    loop {
+        match stream.read(&mut buf).await? {
+            0 => return Ok(all),
+            n => all.extend_from_slice(&buf[..n]),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! TCP in the world, while all goes well and when an end goes.
+
+use std::cell::Cell;
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ekiden_reactor::driver::{ConnectOptions, Keepalive, ListenOptions};
+use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket};
+use ekiden_reactor::{Latch, sleep, spawn, timeout};
+use ekiden_sim::{Config, check, check_with};
+
+use super::{echo, read_to_end};
+
+#[test]
+fn bytes_come_back_in_order_whatever_the_pieces() {
+    check(|sim| {
+        sim.host("server", echo);
+        sim.run(async |_sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = Rc::new(TcpStream::connect("server:7").await.unwrap());
+            let sent: Vec<u8> = (0..20_000u32).map(|n| (n % 251) as u8).collect();
+            let (writer, data) = (stream.clone(), sent.clone());
+            drop(spawn(async move {
+                writer.write_all(&data).await?;
+                writer.shutdown(Shutdown::Write)
+            }));
+            assert!(read_to_end(&stream).await.unwrap() == sent);
+        });
+    });
+}
+
+#[test]
+fn reads_and_writes_are_short_at_times_and_whole_at_times() {
+    let seen = [Cell::new(0), Cell::new(0)];
+    let seen = Rc::new(seen);
+    check(|sim| {
+        sim.host("server", echo);
+        let seen = seen.clone();
+        sim.run(async move |_sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            let n = stream.write(&[1; 100]).await.unwrap();
+            let is_short = usize::from(n < 100);
+            seen[is_short].set(seen[is_short].get() + 1);
+        });
+    });
+    assert!(seen[0].get() > 20 && seen[1].get() > 20, "{seen:?}");
+}
+
+#[test]
+fn who_does_not_read_holds_up_who_writes() {
+    let mut config = Config::default();
+    config.window_bytes = 1000..=1000;
+    check_with(&config, |sim| {
+        sim.host("silent", async || {
+            let listener = TcpListener::bind("0.0.0.0:7").await?;
+            let (stream, _peer) = listener.accept().await?;
+            sleep(Duration::from_secs(60)).await;
+            assert_eq!(read_to_end(&stream).await?.len(), 3000);
+            io::Result::Ok(())
+        });
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("silent:7").await.unwrap();
+            assert!(timeout(Duration::from_secs(30), stream.write_all(&[1; 1001])).await.is_err());
+            stream.write_all(&[1; 2000]).await.unwrap();
+            assert!(sim.now() >= Duration::from_secs(60));
+            stream.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+        });
+    });
+}
+
+#[test]
+fn an_end_of_one_direction_leaves_the_other() {
+    check(|sim| {
+        sim.host("server", async || {
+            let listener = TcpListener::bind("0.0.0.0:7").await?;
+            let (stream, _peer) = listener.accept().await?;
+            let heard = read_to_end(&stream).await?;
+            stream.write_all(&heard).await
+        });
+        sim.run(async |_sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            stream.write_all(b"all of it").await.unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(stream.write(b"more").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+            assert_eq!(read_to_end(&stream).await.unwrap(), b"all of it");
+        });
+    });
+}
+
+#[test]
+fn nobody_listens_and_it_is_refused() {
+    check(|sim| {
+        sim.host("server", async || std::future::pending::<()>().await);
+        sim.host("ended", async || {});
+        sim.run(async |_sim| {
+            for name in ["server:7", "ended:7", "localhost:7"] {
+                let error = TcpStream::connect(name).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{name}");
+            }
+        });
+    });
+}
+
+#[test]
+fn one_that_closes_on_what_it_did_not_read_resets() {
+    check(|sim| {
+        sim.host("rude", async || {
+            let listener = TcpListener::bind("0.0.0.0:7").await?;
+            let (stream, _peer) = listener.accept().await?;
+            sleep(Duration::from_secs(1)).await;
+            drop(stream);
+            std::future::pending::<io::Result<()>>().await
+        });
+        sim.run(async |_sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("rude:7").await.unwrap();
+            stream.write_all(b"hello").await.unwrap();
+            let mut hangup = stream.hangup();
+            assert!(timeout(Duration::from_millis(500), &mut hangup).await.is_err());
+            assert_eq!(stream.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+            assert_eq!(stream.write(b"more").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+            hangup.await;
+        });
+    });
+}
+
+#[test]
+fn one_that_speaks_to_who_has_gone_is_reset() {
+    check(|sim| {
+        sim.host("brief", async || {
+            let listener = TcpListener::bind("0.0.0.0:7").await?;
+            drop(listener.accept().await?);
+            std::future::pending::<io::Result<()>>().await
+        });
+        sim.run(async |_sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("brief:7").await.unwrap();
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "it said its end");
+            stream.write_all(b"are you there?").await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+            assert_eq!(stream.write(b"hello?").await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        });
+    });
+}
+
+#[test]
+fn a_full_backlog_lets_who_comes_wait() {
+    check(|sim| {
+        let begin = Latch::new();
+        sim.host("slow", async || {
+            let mut options = ListenOptions::default();
+            options.backlog = 2;
+            let listener = TcpListener::listen("0.0.0.0:7".parse().unwrap(), &options)?;
+            sleep(Duration::from_secs(10)).await;
+            let mut taken = Vec::new();
+            loop {
+                taken.push(listener.accept().await?);
+            }
+            #[expect(unreachable_code, reason = "what it would return")]
+            io::Result::Ok(())
+        });
+        drop(begin);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let clients: Vec<_> = (0..4).map(|_| spawn(TcpStream::connect("slow:7"))).collect();
+            sleep(Duration::from_secs(9)).await;
+            assert_eq!(clients.iter().filter(|client| client.is_finished()).count(), 2);
+            let mut streams = Vec::new();
+            for client in clients {
+                streams.push(client.await.unwrap().unwrap());
+            }
+            assert!(sim.now() > Duration::from_secs(10));
+        });
+    });
+}
+
+#[test]
+fn who_waits_at_a_listener_that_goes_is_reset() {
+    check(|sim| {
+        sim.host("fickle", async || {
+            let listener = TcpListener::bind("0.0.0.0:7").await?;
+            sleep(Duration::from_secs(1)).await;
+            drop(listener);
+            std::future::pending::<io::Result<()>>().await
+        });
+        sim.run(async |_sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("fickle:7").await.unwrap();
+            assert_eq!(stream.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+            let error = TcpStream::connect("fickle:7").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        });
+    });
+}
+
+#[test]
+fn a_port_is_used_once_and_only_ones_own_address_is() {
+    check(|sim| {
+        sim.run(async |_sim| {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let addr = listener.local_addr().unwrap();
+            assert_eq!(TcpListener::bind(addr).await.unwrap_err().kind(), ErrorKind::AddrInUse);
+            let error = TcpListener::bind("10.9.9.9:7").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+            let client = TcpStream::connect(addr).await.unwrap();
+            let (server, peer) = listener.accept().await.unwrap();
+            assert_eq!((peer, server.peer_addr().unwrap()), (client.local_addr().unwrap(), peer));
+            drop(listener);
+            drop(TcpListener::bind(addr).await.unwrap());
+        });
+    });
+}
+
+#[test]
+fn what_the_world_does_not_have_is_an_error_that_says_so() {
+    check(|sim| {
+        sim.run(async |_sim| {
+            let error = UdpSocket::bind("0.0.0.0:53").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            let error = TcpListener::bind("[::1]:80").await.unwrap_err();
+            assert!(error.to_string().ends_with("the simulation has no IPv6"), "{error}");
+            let mut options = ConnectOptions::default();
+            options.keepalive = Some(Keepalive::default());
+            let error = TcpStream::connect_with("127.0.0.1:80", &options).await.unwrap_err();
+            assert!(error.to_string().ends_with("the simulation has no keepalive"), "{error}");
+        });
+    });
+}
