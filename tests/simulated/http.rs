@@ -1,0 +1,155 @@
+//! HTTP/1.1, both ends of it ours.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use ekiden::http::client::Client;
+use ekiden::http::{self, Body, Request, Response};
+use ekiden::net::TcpListener;
+use ekiden::{Begun, Failure, Service, service_fn, sleep, spawn};
+use ekiden_sim::check;
+
+use crate::{Ledger, millis};
+
+/// Answers with the request's body, after a moment.
+async fn echo(req: Request<Body>) -> Result<Response<Body>, http::Error> {
+    let wait = req.uri().path().len() as u64 % 7;
+    let body = req.into_body().collect(1 << 20).await?;
+    sleep(millis(wait)).await;
+    Ok(Response::new(Body::from(body)))
+}
+
+async fn serve() -> std::io::Result<()> {
+    let listener = TcpListener::bind("0.0.0.0:80").await?;
+    http::serve(listener, service_fn(echo)).await.map(drop)
+}
+
+/// Each request is answered, and by its own answer, however late and in whatever pieces bytes come.
+#[test]
+fn each_request_is_answered_by_its_own_answer() {
+    check(|sim| {
+        sim.host("server", serve);
+        sim.run(async |sim| {
+            sleep(millis(1)).await;
+            let connections: Vec<_> = (0..3u64)
+                .map(|connection| {
+                    let sim = sim.clone();
+                    spawn(async move {
+                        let client = Rc::new(Client::connect("server:80").await?);
+                        let calls: Vec<_> = (0..4u64)
+                            .map(|call| {
+                                let (client, size) = (client.clone(), sim.draw(0..=5000));
+                                spawn(async move {
+                                    let body = vec![(16 * connection + call) as u8; size as usize];
+                                    let path = format!("/{}", "x".repeat(size as usize % 10));
+                                    let req = Request::post(path).body(Body::from(body.clone())).unwrap();
+                                    let answer = client.call(req).await?.into_body().collect(1 << 20).await?;
+                                    assert!(answer == body, "{} bytes for {size}", answer.len());
+                                    Ok::<_, http::Error>(())
+                                })
+                            })
+                            .collect();
+                        for call in calls {
+                            call.await.unwrap()?;
+                        }
+                        Ok::<_, http::Error>(())
+                    })
+                })
+                .collect();
+            for connection in connections {
+                connection.await.unwrap().unwrap();
+            }
+        });
+    });
+}
+
+/// Amid resets each caller is told the truth of whether its request was begun, and none waits for ever.
+#[test]
+fn amid_resets_each_caller_is_told_the_truth() {
+    check(|sim| {
+        let ledger = Ledger::default();
+        let of_server = ledger.clone();
+        sim.host("server", async move || {
+            let listener = TcpListener::bind("0.0.0.0:80").await?;
+            let ledger = of_server.clone();
+            let service = service_fn(move |req: Request<Body>| {
+                ledger.begin(req.uri().path());
+                echo(req)
+            });
+            http::serve(listener, service).await.map(drop)
+        });
+        sim.run(async move |sim| {
+            sleep(millis(1)).await;
+            let breaks = sim.clone();
+            let breaks = spawn(async move {
+                for _ in 0..10 {
+                    sleep(millis(breaks.draw(1..=40))).await;
+                    breaks.reset("main", "server");
+                }
+            });
+            let mut outcomes = Vec::new();
+            for round in 0..10 {
+                let Ok(client) = Client::connect("server:80").await else { continue };
+                for call in 0..5 {
+                    let path = format!("/{round}/{call}");
+                    let body = Body::from(vec![7; sim.draw(0..=3000) as usize]);
+                    let answer = client.call(Request::post(&path).body(body).unwrap()).await;
+                    let outcome = answer.map(drop).map_err(|error| error.begun());
+                    let is_over = outcome.is_err();
+                    outcomes.push((path, outcome));
+                    if is_over {
+                        break;
+                    }
+                }
+            }
+            breaks.await.unwrap();
+            sleep(Duration::from_secs(5)).await;
+            for (path, outcome) in outcomes {
+                let begun = ledger.begun(&path);
+                assert!(begun <= 1, "{path} was begun {begun} times");
+                match outcome {
+                    Ok(()) | Err(Begun::Yes) => assert_eq!(begun, 1, "{path}: {outcome:?}"),
+                    Err(Begun::No) => assert_eq!(begun, 0, "{path}"),
+                    Err(Begun::Unknown) => {}
+                }
+            }
+        });
+    });
+}
+
+/// A connection that a partition has cut neither hangs its caller for longer than its time-out, nor answers it wrongly.
+#[test]
+fn a_partition_hangs_nobody() {
+    use ekiden::MiddlewareExt;
+    check(|sim| {
+        sim.host("server", serve);
+        sim.run(async |sim| {
+            sleep(millis(1)).await;
+            let client = Client::connect("server:80").await.unwrap().timeout(Duration::from_secs(10));
+            let faults = sim.clone();
+            drop(spawn(async move {
+                sleep(millis(faults.draw(0..=30))).await;
+                match faults.draw(0..=2) {
+                    0 => faults.partition("main", "server"),
+                    1 => faults.partition_one_way("main", "server"),
+                    _ => faults.partition_one_way("server", "main"),
+                }
+                sleep(millis(faults.draw(0..=20_000))).await;
+                faults.heal("main", "server");
+            }));
+            for call in 0..20u8 {
+                let before = sim.now();
+                let req = Request::post("/").body(Body::from(vec![call; 100])).unwrap();
+                let answer = client.call(req).await;
+                assert!(sim.now() - before <= Duration::from_millis(10_100), "{:?}", sim.now() - before);
+                match answer {
+                    Ok(answer) => match answer.into_body().collect(1000).await {
+                        Ok(body) => assert_eq!(body, vec![call; 100]),
+                        Err(error) => assert_ne!(error.begun(), Begun::No),
+                    },
+                    Err(_) => break,
+                }
+            }
+        });
+    });
+}
