@@ -7,7 +7,7 @@ use std::error::Error;
 
 use bytes::Bytes;
 use calls::Redis;
-use ekiden::redis::{Ask, Client, Command};
+use ekiden::redis::{Client, Commands};
 use ekiden::spawn;
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -16,7 +16,7 @@ fn main() -> Result<()> {
     ekiden::run(async {
         let Some(asked) = Redis::from_args()? else { return Ok(()) };
         let client = Client::new(asked.addr.clone());
-        client.ask(Command::new("SET").arg(Redis::KEY).arg(Redis::VALUE).typed::<()>()).await?;
+        client.set(Redis::KEY, Redis::VALUE).await?;
 
         calls::measure(asked.scenario, asked.calls, async |calls| {
             let tasks = calls::shares(calls, asked.tasks).map(|share| {
@@ -34,15 +34,15 @@ fn main() -> Result<()> {
 
 async fn gets(client: Client, calls: u64) -> Result<(), ekiden::redis::Error> {
     for _ in 0..calls {
-        let answer = client.ask(Command::new("GET").arg(Redis::KEY).typed::<Bytes>()).await?;
-        assert_eq!(answer, Redis::VALUE);
+        let answer: Option<Bytes> = client.get(Redis::KEY).await?;
+        assert!(answer.is_some_and(|answer| answer == Redis::VALUE));
     }
     Ok(())
 }
 
 async fn sets(client: Client, calls: u64) -> Result<(), ekiden::redis::Error> {
     for _ in 0..calls {
-        client.ask(Command::new("SET").arg(Redis::KEY).arg(Redis::VALUE).typed::<()>()).await?;
+        client.set(Redis::KEY, Redis::VALUE).await?;
     }
     Ok(())
 }
