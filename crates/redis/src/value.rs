@@ -24,7 +24,8 @@ pub enum Value {
     Nil,
     /// A short text that the protocol and not the data base made: `OK`, `QUEUED`.
     Status(Bytes),
-    /// Bytes of any length.
+    /// Bytes of any length. One of a long array may share a kilobyte with its neighbours, and one of 32 KiB or more keeps what
+    /// was read with it; who keeps few of many for long copies them.
     Bulk(Bytes),
     /// A number.
     Integer(i64),

@@ -10,10 +10,12 @@
 //!
 //! # Why it is our own
 //!
-//! The crate `redis-protocol` decodes RESP too, and is what the tests hold this against. For a client it would have to be
-//! wrapped in much: it begins anew at each piece of a reply that comes in pieces, so a long array costs its square; it
-//! goes as deep as the peer nests; it makes a table of places before it makes a reply, and of a map a hash map, whose order
-//! is not that of the wire; and requests it makes frames of frames, where a server needs a list of arguments.
+//! The crate `redis-protocol` 6 decodes RESP too, and is what the tests hold this against. For a client it would have to be
+//! wrapped in much: it begins anew at each piece of a reply that comes in pieces, so a long array costs its square; it goes
+//! as deep as the peer nests; of a map it makes a hash map, whose order is not that of the wire, and refuses some keys; and
+//! of a request it makes a frame of frames, where a server needs a list of arguments. A string of 64 bytes takes it 889
+//! instructions in RESP3 and 590 in RESP2, and this 577 in either; an array of a hundred strings of eight bytes 796 for each
+//! string, 457, and 411 (callgrind, with dropping them again).
 //!
 //! # What is refused
 //!

@@ -205,6 +205,7 @@ impl Decoder for ReplyDecoder {
     fn decode(&mut self, buf: &mut BytesMut) -> Result<Decoded<Value>, RespError> {
         // What is taken leaves the buffer at the end, all at once.
         let mut at = 0;
+        let mut block = None;
         let frame = loop {
             let Some((part, read)) = self.next_part(&buf[at..])? else { break None };
             at += read;
@@ -215,12 +216,17 @@ impl Decoder for ReplyDecoder {
                 Part::Bytes(length, text) => {
                     self.count(length + 2)?;
                     let bytes = if length < SHARED_BYTES_MIN {
-                        let bytes = Bytes::copy_from_slice(&buf[at..at + length]);
+                        let is_one_of_many = self.open.last().is_some_and(|open| open.left >= MANY);
+                        let bytes = if is_one_of_many {
+                            Block::take(&mut block, buf, at, length)
+                        } else {
+                            Bytes::copy_from_slice(&buf[at..at + length])
+                        };
                         at += length + 2;
                         bytes
                     } else {
                         skip(buf, at);
-                        at = 2;
+                        (at, block) = (2, None);
                         buf.split_to(length).freeze()
                     };
                     self.add(text.make(bytes)?)
@@ -238,6 +244,30 @@ impl Decoder for ReplyDecoder {
             }
             None => Decoded::Incomplete,
         })
+    }
+}
+
+/// A copy of a part of the buffer, which short strings share.
+struct Block {
+    /// Where in the buffer it begins.
+    from: usize,
+    bytes: Bytes,
+}
+
+impl Block {
+    /// The string at that place of the buffer: a part of the block, or of a new one, if it is in none.
+    fn take(block: &mut Option<Self>, buf: &[u8], at: usize, length: usize) -> Bytes {
+        if let Some(Self { from, bytes }) = block
+            && at + length <= *from + bytes.len()
+        {
+            return bytes.slice(at - *from..at - *from + length);
+        }
+        if length > BLOCK_BYTES / 4 {
+            return Bytes::copy_from_slice(&buf[at..at + length]);
+        }
+        let end = buf.len().min(at + BLOCK_BYTES);
+        let made = block.insert(Self { from: at, bytes: Bytes::copy_from_slice(&buf[at..end]) });
+        made.bytes.slice(..length)
     }
 }
 
@@ -310,6 +340,14 @@ fn big_number(line: &[u8]) -> Result<Value, RespError> {
 /// From this length on a string keeps what was read with it, instead of being copied. 32 KiB: longer than most reads, so
 /// that there is little else, and to copy as much takes longer than to share it.
 const SHARED_BYTES_MIN: usize = 32 * 1024;
+
+/// While so many values of an aggregate are to come its short strings share copies, and an allocation each is saved. 16:
+/// what is shared costs two.
+const MANY: usize = 16;
+
+/// As many bytes are copied at once for short strings to share: 1 KiB, which is also what one of them keeps that is kept
+/// when all others are gone.
+const BLOCK_BYTES: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -436,6 +474,46 @@ mod tests {
             let is_shared = (bytes.as_ptr() as usize).wrapping_sub(from) < 20;
             assert_eq!(is_shared, length >= SHARED_BYTES_MIN);
             assert_eq!(decoder.decode(&mut buf), Ok(Decoded::Frame(Value::Integer(2))));
+        }
+    }
+
+    #[test]
+    fn short_strings_of_many_share_what_was_copied() {
+        let mut expect = Vec::new();
+        let mut wire = String::from("*200\r\n");
+        for number in 0..200 {
+            let text = number.to_string().repeat(if number % 50 == 7 { 300 } else { 3 });
+            wire += &format!("${}\r\n{text}\r\n", text.len());
+            expect.push(text);
+        }
+        let mut buf = BytesMut::from(&wire[..]);
+        let Ok(Decoded::Frame(Value::Array(values))) = ReplyDecoder::default().decode(&mut buf) else {
+            panic!("no array")
+        };
+        let came: Vec<_> = values.iter().map(|value| value.as_bytes().unwrap()).collect();
+        assert!(came.iter().copied().eq(expect.iter().map(String::as_bytes)), "{came:?}");
+        // As far apart as on the wire, so in one copy; and the last, which are few, are each by itself.
+        let apart = |one: usize| (came[one + 1].as_ptr() as usize).wrapping_sub(came[one].as_ptr() as usize);
+        assert_eq!(apart(10), came[10].len() + "\r\n$6\r\n".len());
+        assert!(values.iter().all(|value| matches!(value, Value::Bulk(bytes) if bytes.len() < 1000)));
+    }
+
+    #[test]
+    fn strings_at_the_edges_of_copies_are_whole() {
+        // Of each length some end with the copy, or one byte beyond it; and a long one takes the buffer apart.
+        for length in 1..40 {
+            let texts = (0..300).map(|number| match number {
+                100 => "y".repeat(SHARED_BYTES_MIN),
+                number => format!("{number:0length$}"),
+            });
+            let texts: Vec<_> = texts.collect();
+            let wire: String = texts.iter().map(|text| format!("${}\r\n{text}\r\n", text.len())).collect();
+            let mut buf = BytesMut::from(&format!("*300\r\n{wire}")[..]);
+            let Ok(Decoded::Frame(Value::Array(values))) = ReplyDecoder::default().decode(&mut buf) else {
+                panic!("no array")
+            };
+            let came = values.iter().filter_map(Value::as_bytes);
+            assert!(came.eq(texts.iter().map(String::as_bytes)), "of length {length}");
         }
     }
 
