@@ -4,8 +4,11 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::SocketAddr as UnixSocketAddr;
 
-use ekiden_reactor::net::{Hangup, Placed, Spread, SpreadListener, TcpListener, TcpStream};
+use ekiden_reactor::net::{
+    Hangup, Placed, Spread, SpreadListener, TcpListener, TcpStream, UnixListener, UnixStream,
+};
 use futures_io::{AsyncRead, AsyncWrite};
 
 /// Accepts byte streams: a socket, or a socket with something around it, such as TLS.
@@ -90,5 +93,36 @@ impl Listener for TcpListener {
 
     fn hangup(&self, io: &TcpStream) -> Option<Hangup> {
         Some(io.hangup())
+    }
+}
+
+impl Listener for UnixListener {
+    type Io = UnixStream;
+    type Addr = UnixAddr;
+
+    async fn accept(&self) -> io::Result<(UnixStream, UnixAddr)> {
+        let (stream, peer) = Self::accept(self).await?;
+        Ok((stream, UnixAddr(peer)))
+    }
+
+    fn local_addr(&self) -> io::Result<UnixAddr> {
+        Self::local_addr(self).map(UnixAddr)
+    }
+
+    fn hangup(&self, io: &UnixStream) -> Option<Hangup> {
+        Some(io.hangup())
+    }
+}
+
+/// The address of a Unix socket, as the operator would write it: its path, if it has one.
+#[derive(Clone, Debug)]
+pub struct UnixAddr(pub UnixSocketAddr);
+
+impl fmt::Display for UnixAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_pathname() {
+            Some(path) => path.display().fmt(f),
+            None => f.write_str("a unix socket without a path"),
+        }
     }
 }

@@ -40,7 +40,7 @@ pub use config::Config;
 pub use drain::Drain;
 pub use handle::{Drained, Server};
 pub use linger::{Linger, close_gently};
-pub use listener::Listener;
+pub use listener::{Listener, UnixAddr};
 pub use seat::{KeptSeat, Seat};
 
 use state::State;
