@@ -11,6 +11,8 @@ mod plan;
 mod seeds;
 #[path = "../crates/http/tests/fuzzed/found.rs"]
 mod found;
+#[path = "../crates/rpc/tests/fuzzed/seeds.rs"]
+mod rpc_seeds;
 #[path = "../crates/http/tests/world/mod.rs"]
 mod world;
 
@@ -19,7 +21,9 @@ use std::path::Path;
 fn main() -> std::io::Result<()> {
     let found = |inputs: &[(&str, &[u8])]| inputs.iter().map(|(_, input)| input.to_vec()).collect::<Vec<_>>();
     write("http_server", seeds::of_server().into_iter().chain(found(found::IN_SERVER)))?;
-    write("http_client", seeds::of_client().into_iter().chain(found(found::IN_CLIENT)))
+    write("http_client", seeds::of_client().into_iter().chain(found(found::IN_CLIENT)))?;
+    write("rpc_server", rpc_seeds::of_server().into_iter())?;
+    write("rpc_client", rpc_seeds::of_client().into_iter())
 }
 
 fn write(target: &str, inputs: impl Iterator<Item = Vec<u8>>) -> std::io::Result<()> {

@@ -9,6 +9,7 @@ mod hello;
 mod axum;
 mod client;
 mod programs;
+mod rpc;
 mod connections;
 mod syscalls;
 mod inspect;

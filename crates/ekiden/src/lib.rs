@@ -127,6 +127,40 @@
 //! # }).unwrap();
 //! ```
 //!
+//! # Typed calls
+//!
+//! With the feature `rpc`, a trait with async functions becomes a client and a server. Streams go both ways, and the
+//! caller's deadline, trace and giving up go along:
+//!
+#![cfg_attr(feature = "rpc", doc = "```")]
+#![cfg_attr(not(feature = "rpc"), doc = "```ignore")]
+//! use ekiden::net::TcpListener;
+//! use ekiden::rpc::{self, Client};
+//!
+//! #[ekiden::rpc]
+//! trait Greeter {
+//!     async fn greet(&self, name: String) -> String;
+//! }
+//!
+//! struct Polite;
+//!
+//! impl Greeter for Polite {
+//!     async fn greet(&self, name: String) -> String {
+//!         format!("good evening, {name}")
+//!     }
+//! }
+//!
+//! # ekiden::run(async {
+//! let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! let addr = listener.local_addr()?;
+//! let _server = rpc::serve(listener, GreeterServer::new(Polite));
+//!
+//! let greeter = GreeterClient::new(Client::connect(addr).await?);
+//! assert_eq!(greeter.greet("Ada".to_owned()).await?, "good evening, Ada");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
 //! # Tasks
 //!
 //! What runs beside is a task: a future that is [spawned](spawn), or a state machine that [ticks](Task) and is
@@ -241,6 +275,7 @@
 //! | `macros` | yes | `#[ekiden::test]` |
 //! | `hyper` | no | `http::adapt::hyper`: the traits of `hyper::rt` on our sockets, timers and tasks |
 //! | `tower` | no | `http::adapt::tower`: services of tower as ours, and ours as services of tower |
+//! | `rpc` | no | `rpc` and `#[ekiden::rpc]`: typed calls from a trait |
 //! | `tracing` | no | notices, and what happens at the edges (cores, connections, drains, panics of tasks), as events of the `tracing` crate with the target `ekiden` |
 //!
 //! A feature adds; none changes what is there without it.
@@ -248,7 +283,7 @@
 //! # The house
 //!
 //! The front door shows the paved path. Behind it each floor is a crate of its own: [`service`] (no dependency at all),
-//! [`reactor`], [`middleware`], [`proto`], `http` and `redis`.
+//! [`reactor`], [`middleware`], [`proto`], `http`, `redis` and `rpc`.
 #![forbid(unsafe_code)]
 
 pub use ekiden_middleware as middleware;
@@ -261,6 +296,11 @@ pub use ekiden_http as http;
 
 #[cfg(feature = "redis")]
 pub use ekiden_redis as redis;
+
+#[cfg(feature = "rpc")]
+pub use ekiden_rpc as rpc;
+#[cfg(feature = "rpc")]
+pub use ekiden_rpc::rpc;
 
 pub use ekiden_middleware::{ConcurrencyLimit, MiddlewareExt, Reconnect, Timeout};
 pub use ekiden_reactor::{

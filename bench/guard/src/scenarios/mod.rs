@@ -9,6 +9,7 @@ mod channels;
 mod echo;
 mod lines;
 mod http;
+mod rpc;
 
 /// One thing that is done again and again.
 pub(crate) struct Scenario {
@@ -30,7 +31,7 @@ pub(crate) fn named(name: &str) -> Option<&'static Scenario> {
 }
 
 /// All of them, from the floor up.
-pub(crate) static SCENARIOS: [Scenario; 22] = [
+pub(crate) static SCENARIOS: [Scenario; 24] = [
     Scenario::new("spawn_join_one", "a task spawned and joined, one at a time", tasks::spawn_join_one),
     Scenario::new("spawn_join_1000", "a task of a thousand, spawned and joined", tasks::spawn_join_1000),
     Scenario::new("yield", "a task that yields", tasks::yields),
@@ -61,6 +62,8 @@ pub(crate) static SCENARIOS: [Scenario; 22] = [
     Scenario::new("http_post", "a request with 64 bytes that are read and sent back", http::post),
     Scenario::new("http_connection", "a connection for one request, through Timeout", http::connection),
     Scenario::new("http_call", "our client's call of our server; both ends count", http::call),
+    Scenario::new("rpc", "a typed call with 64 bytes, of fifty that come together", rpc::unary),
+    Scenario::new("rpc_call", "a typed call by our client; both ends count", rpc::call),
 ];
 
 #[cfg(test)]

@@ -1,0 +1,58 @@
+//! The knobs of a client.
+
+use std::time::Duration;
+
+use ekiden_proto::multiplex;
+
+use crate::format::{Format, MessagePack};
+use crate::server::{FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT};
+use crate::wire::Settings;
+
+/// How a client treats its connection.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let mut config = ekiden_rpc::client::Config::default();
+/// config.connect_timeout = Duration::from_secs(2);
+/// config.dispatch.queue_max = 0;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// What is the same for every protocol with ids: how many calls may be open, how many may wait, how much of a stream may
+    /// be under way, and when a server that says nothing is taken for lost.
+    pub dispatch: multiplex::ClientConfig,
+    /// Most bytes of a frame that the server may send: of a result, and of one item of a stream. 4 MiB, as the other way.
+    /// The server is told, and fails what is longer by itself. Least is 1 KiB.
+    pub frame_bytes_max: u32,
+    /// How long connecting may take. 10 s: three attempts of TCP, and callers have time-outs of their own.
+    pub connect_timeout: Duration,
+    /// How long the server may take to say who it is. 10 s: it has nothing to wait for but the network.
+    pub handshake_timeout: Duration,
+    /// The [code](Format::CODE) of the format that calls have their arguments and results in. That of [`MessagePack`].
+    pub format: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            dispatch: multiplex::ClientConfig::default(),
+            frame_bytes_max: FRAME_BYTES_MAX,
+            connect_timeout: Duration::from_secs(10),
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+            format: MessagePack::CODE,
+        }
+    }
+}
+
+impl Config {
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            frame_bytes_max: self.frame_bytes_max,
+            in_flight_max: u32::try_from(self.dispatch.in_flight_max).unwrap_or(u32::MAX),
+            window_bytes: self.dispatch.window_bytes,
+            format: self.format,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! [`MessagePack`], by `rmp-serde`: structs are maps by the names of their fields.
+
+use std::error::Error;
+
+use rmp_serde::decode::Deserializer;
+use rmp_serde::encode::Serializer;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Format;
+
+/// [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md), in which a struct is a map from the names of its
+/// fields to their values, and an enum its variant's name, or a map of one from that to what is in it.
+///
+/// Values nest at most 128 deep; deeper ones are not read. Memory is taken as the bytes come, whatever a length says, but what a
+/// byte becomes can be larger than itself: a list of a million `null`s is a million `Option`s.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MessagePack;
+
+impl Format for MessagePack {
+    const CODE: u32 = 1;
+
+    #[inline]
+    fn encode<T: Serialize>(value: &T, buf: &mut Vec<u8>) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(value.serialize(&mut Serializer::new(buf).with_struct_map())?)
+    }
+
+    #[inline]
+    fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Box<dyn Error + Send + Sync>> {
+        let mut deserializer = Deserializer::from_read_ref(bytes);
+        deserializer.set_max_depth(DEPTH_MAX);
+        Ok(T::deserialize(&mut deserializer)?)
+    }
+}
+
+/// Far above what data has, and far below what a stack holds: a level takes some hundred bytes of it.
+const DEPTH_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde::Deserialize;
+    use std::collections::BTreeMap;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    enum Event {
+        Closed,
+        Lent(String),
+        Moved { from: Option<u32>, to: Vec<u8> },
+    }
+
+    /// Whatever is thrown at it, it has all the shapes that a deserializer is asked for.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Everything {
+        event: Event,
+        events: Vec<Event>,
+        by_name: BTreeMap<String, (bool, i64, f64)>,
+        within: Option<Box<Self>>,
+        result: Result<char, ()>,
+    }
+
+    fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        MessagePack::encode(value, &mut bytes).unwrap();
+        bytes
+    }
+
+    fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+        MessagePack::decode(bytes).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_written_is_as_the_page_says() {
+        assert_eq!(encode(&Event::Closed), b"\xa6Closed");
+        assert_eq!(encode(&Event::Lent("x".into())), b"\x81\xa4Lent\xa1x");
+        let moved = Event::Moved { from: None, to: vec![1, 2] };
+        assert_eq!(encode(&moved), b"\x81\xa5Moved\x82\xa4from\xc0\xa2to\x92\x01\x02");
+        assert_eq!(encode(&Ok::<u32, ()>(7)), b"\x81\xa2Ok\x07");
+        assert_eq!(encode(&()), b"\xc0");
+    }
+
+    #[test]
+    fn a_struct_may_gain_and_lose_fields() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Old {
+            title: String,
+            pages: u32,
+        }
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct New {
+            title: String,
+            #[serde(default)]
+            pages: u32,
+            isbn: Option<String>,
+        }
+        let (title, isbn) = ("x".to_owned(), Some("y".to_owned()));
+        let old = decode::<Old>(&encode(&New { title: title.clone(), pages: 7, isbn }));
+        assert_eq!(old, Ok(Old { title: title.clone(), pages: 7 }));
+        let new = decode::<New>(&encode(&Old { title: title.clone(), pages: 7 }));
+        assert_eq!(new, Ok(New { title: title.clone(), pages: 7, isbn: None }));
+        assert!(decode::<Old>(b"\x81\xa5title\xa1x").unwrap_err().contains("pages"));
+        assert_eq!(decode::<New>(b"\x81\xa5title\xa1x"), Ok(New { title, pages: 0, isbn: None }));
+    }
+
+    #[test]
+    fn what_nests_too_deep_is_not_read() {
+        let nested = |depth| [vec![0x91; depth], vec![0xc0]].concat();
+        assert!(decode::<serde::de::IgnoredAny>(&nested(DEPTH_MAX - 1)).is_ok());
+        for depth in [DEPTH_MAX, 1_000_000] {
+            assert!(decode::<serde::de::IgnoredAny>(&nested(depth)).is_err());
+        }
+    }
+
+    /// Beyond what is there nothing is reserved: these would be gigabytes.
+    #[test]
+    fn a_length_that_lies_allocates_nothing() {
+        for bytes in [
+            &b"\xdd\xff\xff\xff\xff"[..],
+            b"\xdf\xff\xff\xff\xff",
+            b"\xdb\xff\xff\xff\xffx",
+            b"\xc6\xff\xff\xff\xffx",
+        ] {
+            assert!(decode::<Vec<[u64; 32]>>(bytes).is_err());
+            assert!(decode::<String>(bytes).is_err());
+            assert!(decode::<BTreeMap<String, u8>>(bytes).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(
+            input in prop::collection::vec(prop_oneof![any::<u8>(), 0x80_u8..0xa0, 0xc0_u8..0xe0], 0..64),
+        ) {
+            drop(decode::<Everything>(&input));
+            drop(decode::<Vec<Everything>>(&input));
+            drop(decode::<Event>(&input));
+        }
+
+        #[test]
+        fn a_value_with_one_byte_changed_never_panics(at in 0_usize..100, byte: u8) {
+            let within = Everything {
+                event: Event::Lent("x".into()),
+                events: vec![Event::Closed, Event::Moved { from: Some(1), to: vec![2] }],
+                by_name: BTreeMap::from([("one".to_owned(), (true, -1, 1.5))]),
+                within: None,
+                result: Err(()),
+            };
+            let everything = Everything { within: Some(Box::new(within.clone())), result: Ok('x'), ..within };
+            let mut bytes = encode(&everything);
+            prop_assert_eq!(decode(&bytes), Ok(everything));
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            drop(decode::<Everything>(&bytes));
+        }
+    }
+}

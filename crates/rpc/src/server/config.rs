@@ -1,0 +1,60 @@
+//! The knobs of a server.
+
+use std::time::Duration;
+
+use ekiden_proto::multiplex;
+
+use crate::format::{Format, MessagePack};
+use crate::wire::Settings;
+
+/// How a server treats its connections.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let mut config = ekiden_rpc::server::Config::default();
+/// config.frame_bytes_max = 16 << 20;
+/// config.dispatch.idle_timeout = Some(Duration::from_secs(60));
+/// config.dispatch.accept.connections_max = 1_000;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// What is the same for every protocol with ids: how connections are accepted and drained, how many calls may be open
+    /// on one, how much of a stream may be under way, all time-outs but that of the handshake, and the counters.
+    pub dispatch: multiplex::ServerConfig,
+    /// Most bytes of a frame that a client may send: of a call's arguments, and of one item of a stream. 4 MiB: what
+    /// is longer is better a stream. A client is told, and fails what is longer by itself. Least is 1 KiB.
+    pub frame_bytes_max: u32,
+    /// How long a client may take to say who it is. 10 s: it has nothing to wait for but the network.
+    pub handshake_timeout: Duration,
+    /// The [code](Format::CODE) of the format that the service has its arguments and results in. That of
+    /// [`MessagePack`]. Clients of another are told so, and turned away.
+    pub format: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            dispatch: multiplex::ServerConfig::default(),
+            frame_bytes_max: FRAME_BYTES_MAX,
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+            format: MessagePack::CODE,
+        }
+    }
+}
+
+impl Config {
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            frame_bytes_max: self.frame_bytes_max,
+            in_flight_max: u32::try_from(self.dispatch.in_flight_max).unwrap_or(u32::MAX),
+            window_bytes: self.dispatch.window_bytes,
+            format: self.format,
+        }
+    }
+}
+
+// The reasons are at the fields.
+pub(crate) const FRAME_BYTES_MAX: u32 = 4 << 20;
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

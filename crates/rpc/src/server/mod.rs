@@ -1,0 +1,202 @@
+//! RPC servers: a listener and a service, which is what `#[ekiden::rpc]` makes of whoever implements the trait.
+//!
+//! ```text
+//!   Listener ── a connection ──► handshake ──► multiplexed dispatch ──► Reception ──► LibraryServer ──► your Library
+//!                                                                   a call            its method
+//! ```
+//!
+//! Accepting, the number of connections and the drain are those of every protocol
+//! ([`ekiden_proto::server`]); many calls at once, cancelling, credit and time-outs those of every protocol with ids
+//! ([`ekiden_proto::multiplex`]).
+//!
+//! In reading order: [`Config`] has the knobs; this file says how a connection begins; `reception` is what a call passes on
+//! its way to the service and back.
+
+mod config;
+mod reception;
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+
+use ekiden_proto::server::{Drain, Listener, Seat, Server};
+use ekiden_reactor::net::Spread;
+use ekiden_service::Service;
+use futures_io::{AsyncRead, AsyncWrite};
+
+pub use config::Config;
+pub(crate) use config::{FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT};
+
+use crate::error::Error;
+use crate::handshake;
+use crate::message::{Request, Response};
+use crate::wire::{ServerCodec, Settings, head_bytes_max};
+use reception::Reception;
+
+/// Serves a listener with the [default configuration](Config).
+///
+/// ```
+/// use ekiden_reactor::net::TcpListener;
+/// use ekiden_rpc::{self as rpc, Client};
+/// use std::time::Duration;
+///
+/// #[ekiden_rpc::rpc(crate = ekiden_rpc)]
+/// trait Greeter {
+///     async fn greet(&self, name: String) -> String;
+/// }
+///
+/// struct Polite;
+///
+/// impl Greeter for Polite {
+///     async fn greet(&self, name: String) -> String {
+///         format!("good evening, {name}")
+///     }
+/// }
+///
+/// # ekiden_reactor::run(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let addr = listener.local_addr()?;
+/// let server = rpc::serve(listener, GreeterServer::new(Polite));
+///
+/// let greeter = GreeterClient::new(Client::connect(addr).await?);
+/// assert_eq!(greeter.greet("Ada".to_owned()).await?, "good evening, Ada");
+///
+/// server.drain(Duration::from_secs(1)).await;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+pub fn serve<L, S>(listener: L, service: S) -> Server
+where
+    L: Listener + 'static,
+    S: Service<Req = Request, Resp = Response, Error = Error> + 'static,
+{
+    Config::default().serve(listener, service)
+}
+
+/// Serves a listener on all cores of the runtime with the [default configuration](Config), each connection on the core that
+/// has the fewest. `make` makes the service of each core, on that core, so that it need not be `Send`.
+///
+/// # Errors
+///
+/// As the system's: too many open files.
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+pub fn serve_on_cores<L, Make, S>(listener: L, make: Make) -> io::Result<Server>
+where
+    L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: std::fmt::Display>,
+    Make: Fn() -> S + Send + Sync + 'static,
+    S: Service<Req = Request, Resp = Response, Error = Error> + 'static,
+{
+    Config::default().serve_on_cores(listener, make)
+}
+
+impl Config {
+    /// Serves every connection of a listener with `service`, each in a task of its own.
+    ///
+    /// The server runs on this thread's reactor until it is drained, by its handle or by the shutdown, or until the
+    /// listener fails for good. A drain tells clients to begin no more calls, and finishes those that are open.
+    ///
+    /// What a service fails with is told to the caller and ends its call alone; so does a panic, of which the operator is
+    /// told. A connection that breaks the protocol ends, and harms no other.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread, or if `connections_max` is 0.
+    pub fn serve<L, S>(self, listener: L, service: S) -> Server
+    where
+        L: Listener + 'static,
+        S: Service<Req = Request, Resp = Response, Error = Error> + 'static,
+    {
+        let service = Rc::new(service);
+        self.dispatch.accept.clone().serve(listener, move |io, _peer, seat| {
+            let served = self.clone().serve_shared(io, service.clone(), seat);
+            async move { drop(served.await) }
+        })
+    }
+
+    /// Serves a listener on all cores of the runtime: each connection on the core that has the fewest, by the service that
+    /// `make` made there. Everything else is as for [`serve`](Self::serve).
+    ///
+    /// # Errors
+    ///
+    /// As the system's: too many open files.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread, or if `connections_max` is 0.
+    pub fn serve_on_cores<L, Make, S>(self, listener: L, make: Make) -> io::Result<Server>
+    where
+        L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: std::fmt::Display>,
+        Make: Fn() -> S + Send + Sync + 'static,
+        S: Service<Req = Request, Resp = Response, Error = Error> + 'static,
+    {
+        self.dispatch.accept.clone().serve_on_cores(listener, move || {
+            let (config, service) = (self.clone(), Rc::new(make()));
+            move |io, _peer, seat| {
+                let served = config.clone().serve_shared(io, service.clone(), seat);
+                async move { drop(served.await) }
+            }
+        })
+    }
+
+    /// Serves one connection with `service`, until the peer ends it or its drain begins: for a stream that comes from
+    /// elsewhere, such as one with TLS. Give it the [`Seat`] of a server, or a [`Drain`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the calls under way and closes the connection.
+    ///
+    /// # Errors
+    ///
+    /// If the handshake fails, the connection breaks, or the peer breaks the protocol.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    pub fn serve_connection<Io, S>(
+        self,
+        io: Io,
+        service: S,
+        seat: impl Into<Seat>,
+    ) -> impl Future<Output = Result<(), Error>>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin,
+        S: Service<Req = Request, Resp = Response, Error = Error>,
+    {
+        self.serve_shared(io, Rc::new(service), seat.into())
+    }
+
+    async fn serve_shared<Io, S>(self, mut io: Io, service: Rc<S>, seat: Seat) -> Result<(), Error>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin,
+        S: Service<Req = Request, Resp = Response, Error = Error>,
+    {
+        let ours = self.settings();
+        let hello = handshake::answer(&mut io, &ours, self.handshake_timeout);
+        let Some(agreed) = unless_drained(hello, seat.drain()).await else { return Ok(()) };
+        let Settings { frame_bytes_max, window_bytes, format, .. } = agreed?;
+        let codec = ServerCodec::new(self.frame_bytes_max as usize, frame_bytes_max as usize);
+        let reception = Reception::new(service, format, head_bytes_max(frame_bytes_max as usize));
+        let mut dispatch = self.dispatch;
+        dispatch.window_bytes = window_bytes;
+        dispatch.serve_connection(io, codec, reception, seat).await.map_err(Error::from)
+    }
+}
+
+/// Waits for a future, unless a drain begins: whoever has not said hello yet is owed nothing.
+async fn unless_drained<F: Future>(future: F, drain: &Drain) -> Option<F::Output> {
+    let (mut future, mut begun) = (pin!(future), drain.begun());
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Pin::new(&mut begun).poll(cx).map(|()| None),
+    })
+    .await
+}

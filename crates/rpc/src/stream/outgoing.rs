@@ -1,0 +1,186 @@
+//! The items that a server's method returns: [`Sender`], behind which a [`Producer`] makes the chunks of a body.
+//!
+//! A method's stream borrows from what implements the trait (`&self`), so it cannot be handed to a connection by itself.
+//! Its whole call is, in a box: a future that owns a share of the implementor, calls the method, and puts one item after the
+//! other into a place where the body finds it.
+//!
+//! ```text
+//!   Body ── poll ──► Producer ── poll ──► the call { service.method(..).await, then its stream }
+//!        ◄─ chunk ─                  Place ◄─ item ─┘
+//! ```
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use ekiden_proto::multiplex::Body;
+use ekiden_reactor::context;
+use futures_core::Stream;
+
+use super::incoming::{Broken, Guard};
+use crate::error::{Error, ErrorKind};
+use crate::format::{Data, Format};
+use crate::message::Response;
+use crate::method::Method;
+
+/// Takes what a method returns that returns a stream.
+pub struct Sender<F> {
+    place: Rc<Place>,
+    method: Method,
+    /// The call's, without its deadline: a stream goes on when its head was in time.
+    context: context::Context,
+    writes: PhantomData<fn(F)>,
+}
+
+/// Between the call and the body.
+#[derive(Default)]
+struct Place {
+    head: Cell<Option<Result<Bytes, Error>>>,
+    item: Cell<Option<Result<Bytes, Error>>>,
+}
+
+/// The chunks of a body, as a call makes them.
+struct Producer<C> {
+    place: Rc<Place>,
+    /// `None` once it is over.
+    call: Option<Pin<Box<C>>>,
+    /// If the items that the method reads break, so does what it makes of them.
+    broken: Option<Rc<Broken>>,
+}
+
+/// Runs a call that sends what its method returns, until the method has returned; the items follow in the body.
+pub(crate) async fn respond<F, C>(
+    method: Method,
+    guard: Option<Guard>,
+    call: impl FnOnce(Sender<F>) -> C,
+) -> Result<Response, Error>
+where
+    F: Format,
+    C: Future<Output = ()> + 'static,
+{
+    let place = Rc::<Place>::default();
+    let context = context::Context::current().without_deadline();
+    let sender = Sender { place: place.clone(), method, context, writes: PhantomData };
+    let broken = guard.map(|guard| guard.broken());
+    let mut producer = Producer { place, call: Some(Box::pin(call(sender))), broken };
+    let result = poll_fn(|cx| producer.poll_head(cx)).await?;
+    let items = if producer.is_over() { Body::empty() } else { Body::new(producer) };
+    Ok(Response { result, items })
+}
+
+impl<F: Format> Sender<F> {
+    /// Sends the items of a method that returns a stream.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the stream without its end: the caller is told that the rest does not come.
+    pub async fn send<T: Data>(self, items: impl Stream<Item = T>) {
+        self.place.set_head(self.encode(&()));
+        self.pump(items).await;
+    }
+
+    /// Sends the items of a method that returns a stream or an error.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn try_send<T: Data, E: Data>(self, result: Result<impl Stream<Item = T>, E>) {
+        match result {
+            Ok(items) => {
+                self.place.set_head(self.encode(&Ok::<(), E>(())));
+                self.pump(items).await;
+            }
+            Err(error) => self.place.set_head(self.encode(&Err::<(), E>(error))),
+        }
+    }
+
+    async fn pump<T: Data>(self, items: impl Stream<Item = T>) {
+        let mut items = pin!(items);
+        let pump = poll_fn(|cx| {
+            // While an item waits to be taken no other is made; the body that takes it polls again.
+            if self.place.is_taken() {
+                let Some(item) = ready!(items.as_mut().poll_next(cx)) else { return Poll::Ready(()) };
+                self.place.item.set(Some(self.encode(&item)));
+            }
+            Poll::Pending
+        });
+        self.context.clone().scope(pump).await;
+    }
+
+    fn encode<T: serde::Serialize>(&self, value: &T) -> Result<Bytes, Error> {
+        super::encode::<F, _>(value)
+            .map_err(|source| Error::of_method(ErrorKind::BadResult, self.method, Some(source)))
+    }
+}
+
+impl<F> fmt::Debug for Sender<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+impl Place {
+    fn set_head(&self, head: Result<Bytes, Error>) {
+        self.head.set(Some(head));
+    }
+
+    fn is_taken(&self) -> bool {
+        let item = self.item.take();
+        let is_taken = item.is_none();
+        self.item.set(item);
+        is_taken
+    }
+}
+
+impl<C: Future<Output = ()>> Producer<C> {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Error>> {
+        let is_waiting = self.poll_call(cx).is_pending();
+        match self.place.head.take() {
+            Some(head) => Poll::Ready(head),
+            None if is_waiting => self.poll_broken(cx).map(Err),
+            None => unreachable!("a call that sends what its method returns has a head"),
+        }
+    }
+
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(call) = &mut self.call {
+            ready!(call.as_mut().poll(cx));
+            self.call = None;
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_broken(&self, cx: &Context<'_>) -> Poll<Error> {
+        match &self.broken {
+            Some(broken) => broken.poll_broken(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Whether there is nothing to come.
+    fn is_over(&self) -> bool {
+        self.call.is_none() && self.place.is_taken()
+    }
+}
+
+impl<C: Future<Output = ()>> Stream for Producer<C> {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        // One may be left of the poll that gave the head.
+        if let Some(item) = self.place.item.take() {
+            return Poll::Ready(Some(item));
+        }
+        let is_waiting = self.poll_call(cx).is_pending();
+        match self.place.item.take() {
+            Some(item) => Poll::Ready(Some(item)),
+            None if is_waiting => self.poll_broken(cx).map(|error| Some(Err(error))),
+            None => Poll::Ready(None),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! What each side says first: who it is, which version it speaks, what it takes.
+
+use std::fmt;
+
+/// What one side tells the other about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Most bytes behind the length of a frame that it takes.
+    pub(crate) frame_bytes_max: u32,
+    /// Most calls of a connection that it serves at once.
+    pub(crate) in_flight_max: u32,
+    /// With how much credit it would have a body begin; the smaller of both counts.
+    pub(crate) window_bytes: u32,
+    /// In which format it has arguments, results and items.
+    pub(crate) format: u32,
+}
+
+/// The first bytes of a hello, which are the same in every version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Preface {
+    pub(crate) version: u16,
+    /// How many bytes of settings follow.
+    pub(crate) settings_bytes: usize,
+}
+
+/// Why a connection did not come to be: the two sides do not understand each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HelloError {
+    /// The peer speaks something else: these were its first bytes.
+    Stranger {
+        /// What it said in place of the magic.
+        said: [u8; 6],
+    },
+    /// The peer speaks another version of the protocol.
+    Version {
+        /// That of this side.
+        ours: u16,
+        /// That of the peer.
+        theirs: u16,
+    },
+    /// The peer has arguments and results in another format.
+    Format {
+        /// That of this side.
+        ours: u32,
+        /// That of the peer.
+        theirs: u32,
+    },
+    /// The peer announced more settings than anybody has.
+    TooLong {
+        /// So many bytes.
+        bytes: usize,
+    },
+    /// The peer's settings are not pairs of a key and a value.
+    Malformed,
+    /// A setting of the peer's has a value with which nothing could be sent.
+    Setting {
+        /// Which one.
+        key: u16,
+        /// What it was to be.
+        value: u32,
+    },
+}
+
+impl Default for Settings {
+    /// What holds for whoever does not say otherwise.
+    fn default() -> Self {
+        Self { frame_bytes_max: 65_536, in_flight_max: 16, window_bytes: 65_536, format: 1 }
+    }
+}
+
+impl Settings {
+    /// The whole hello.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let settings = [
+            (FRAME_BYTES_MAX, self.frame_bytes_max),
+            (IN_FLIGHT_MAX, self.in_flight_max),
+            (WINDOW_BYTES, self.window_bytes),
+            (FORMAT, self.format),
+        ];
+        let mut bytes = Vec::with_capacity(PREFACE_BYTES + settings.len() * SETTING_BYTES);
+        bytes.extend(MAGIC);
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend(((settings.len() * SETTING_BYTES) as u16).to_le_bytes());
+        for (key, value) in settings {
+            bytes.extend(key.to_le_bytes());
+            bytes.extend(value.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// The settings of a peer of our version. Those that we do not know are passed over.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HelloError> {
+        let (pairs, rest) = bytes.as_chunks::<SETTING_BYTES>();
+        if !rest.is_empty() {
+            return Err(HelloError::Malformed);
+        }
+        let mut settings = Self::default();
+        for &[key_low, key_high, a, b, c, d] in pairs {
+            let (key, value) = (u16::from_le_bytes([key_low, key_high]), u32::from_le_bytes([a, b, c, d]));
+            let (place, least) = match key {
+                FRAME_BYTES_MAX => (&mut settings.frame_bytes_max, FRAME_BYTES_LEAST),
+                IN_FLIGHT_MAX => (&mut settings.in_flight_max, 1),
+                WINDOW_BYTES => (&mut settings.window_bytes, 1),
+                FORMAT => (&mut settings.format, 0),
+                _ => continue,
+            };
+            if value < least {
+                return Err(HelloError::Setting { key, value });
+            }
+            *place = value;
+        }
+        Ok(settings)
+    }
+
+    /// What both sides go by, seen from the one whose settings these are.
+    pub(crate) fn agree(&self, theirs: &Self) -> Result<Self, HelloError> {
+        if self.format != theirs.format {
+            return Err(HelloError::Format { ours: self.format, theirs: theirs.format });
+        }
+        Ok(Self {
+            frame_bytes_max: theirs.frame_bytes_max,
+            in_flight_max: self.in_flight_max.min(theirs.in_flight_max),
+            window_bytes: self.window_bytes.min(theirs.window_bytes),
+            format: self.format,
+        })
+    }
+}
+
+impl Preface {
+    pub(crate) fn decode(bytes: &[u8; PREFACE_BYTES]) -> Result<Self, HelloError> {
+        let [said @ .., version_low, version_high, length_low, length_high] = *bytes;
+        if said != MAGIC {
+            return Err(HelloError::Stranger { said });
+        }
+        let bytes = usize::from(u16::from_le_bytes([length_low, length_high]));
+        if bytes > SETTINGS_BYTES_MAX {
+            return Err(HelloError::TooLong { bytes });
+        }
+        Ok(Self { version: u16::from_le_bytes([version_low, version_high]), settings_bytes: bytes })
+    }
+
+    pub(crate) fn check_version(&self) -> Result<(), HelloError> {
+        if self.version == VERSION {
+            Ok(())
+        } else {
+            Err(HelloError::Version { ours: VERSION, theirs: self.version })
+        }
+    }
+}
+
+impl fmt::Display for HelloError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stranger { said } => {
+                write!(f, "the peer speaks another protocol: it began with \"{}\"", said.escape_ascii())
+            }
+            Self::Version { ours, theirs } => {
+                write!(f, "the peer speaks version {theirs} of the protocol, and this side version {ours}")
+            }
+            Self::Format { ours, theirs } => {
+                write!(f, "the peer has its data in format {theirs}, and this side in format {ours}")
+            }
+            Self::TooLong { bytes } => write!(f, "the peer announced {bytes} bytes of settings"),
+            Self::Malformed => f.write_str("the peer's settings are not pairs of key and value"),
+            Self::Setting { key, value } => {
+                write!(f, "the peer's setting {key} is {value}, with which nothing could be sent")
+            }
+        }
+    }
+}
+
+impl std::error::Error for HelloError {}
+
+/// What every hello begins with, of every version.
+pub(crate) const MAGIC: [u8; 6] = *b"ekiden";
+
+/// The version that this is.
+pub(crate) const VERSION: u16 = 1;
+
+/// The magic, the version, and the length of the settings.
+pub(crate) const PREFACE_BYTES: usize = 10;
+
+/// A key and a value.
+const SETTING_BYTES: usize = 6;
+
+/// A hundred settings: more than there will ever be, and nothing to hold.
+const SETTINGS_BYTES_MAX: usize = 600;
+
+/// A peer that takes less could not even be told what is wrong with its call.
+const FRAME_BYTES_LEAST: u32 = 1024;
+
+const FRAME_BYTES_MAX: u16 = 1;
+const IN_FLIGHT_MAX: u16 = 2;
+const WINDOW_BYTES: u16 = 3;
+const FORMAT: u16 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SETTINGS: Settings =
+        Settings { frame_bytes_max: 0x0102_0304, in_flight_max: 5, window_bytes: 6, format: 7 };
+
+    fn decode(hello: &[u8]) -> Result<Settings, HelloError> {
+        let (preface, settings) = hello.split_first_chunk().expect("a preface");
+        let preface = Preface::decode(preface)?;
+        preface.check_version()?;
+        assert_eq!(preface.settings_bytes, settings.len());
+        Settings::decode(settings)
+    }
+
+    #[test]
+    fn a_hello_is_as_the_page_says() {
+        let hello =
+            b"ekiden\x01\0\x18\0\x01\0\x04\x03\x02\x01\x02\0\x05\0\0\0\x03\0\x06\0\0\0\x04\0\x07\0\0\0";
+        assert_eq!(SETTINGS.encode(), hello);
+        assert_eq!(decode(hello), Ok(SETTINGS));
+    }
+
+    #[test]
+    fn what_is_not_said_has_a_default_and_what_is_not_known_is_passed_over() {
+        assert_eq!(decode(b"ekiden\x01\0\0\0"), Ok(Settings::default()));
+        let hello = b"ekiden\x01\0\x0c\0\x09\xff\0\0\0\0\x02\0\x08\0\0\0";
+        assert_eq!(decode(hello), Ok(Settings { in_flight_max: 8, ..Settings::default() }));
+    }
+
+    #[test]
+    fn whoever_is_not_understood_is_told_apart() {
+        assert_eq!(decode(b"GET / HTTP"), Err(HelloError::Stranger { said: *b"GET / " }));
+        assert_eq!(decode(b"ekiden\x02\0\0\0"), Err(HelloError::Version { ours: 1, theirs: 2 }));
+        assert_eq!(decode(b"ekiden\x01\0\x59\x02"), Err(HelloError::TooLong { bytes: 601 }));
+        assert_eq!(decode(b"ekiden\x01\0\x01\0\0"), Err(HelloError::Malformed));
+        for (key, value) in [(1, 1023), (2, 0), (3, 0)] {
+            let mut hello = b"ekiden\x01\0\x06\0".to_vec();
+            hello.extend([key, 0]);
+            hello.extend(u32::to_le_bytes(value));
+            assert_eq!(decode(&hello), Err(HelloError::Setting { key: key.into(), value }));
+        }
+    }
+
+    #[test]
+    fn the_smaller_limits_count_and_frames_go_by_the_receiver() {
+        let theirs = Settings { frame_bytes_max: 9999, in_flight_max: 4, window_bytes: 8, format: 7 };
+        let agreed = Settings { frame_bytes_max: 9999, in_flight_max: 4, window_bytes: 6, format: 7 };
+        assert_eq!(SETTINGS.agree(&theirs), Ok(agreed));
+        let other = Settings { format: 8, ..theirs };
+        assert_eq!(SETTINGS.agree(&other), Err(HelloError::Format { ours: 7, theirs: 8 }));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(preface: [u8; PREFACE_BYTES], settings in prop::collection::vec(any::<u8>(), 0..40)) {
+            let _ = Preface::decode(&preface);
+            let _ = Settings::decode(&settings);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What goes along with a call: how much time is left, whose work it is, that nobody waits any longer.
+
+use std::time::Duration;
+
+use ekiden_reactor::context::{Context, Trace};
+use ekiden_reactor::{Instant, run};
+use ekiden_rpc::ErrorKind;
+use ekiden_service::{Begun, Failure};
+
+use crate::library::{Served, begin};
+use crate::raw::{Raw, request};
+
+#[test]
+fn the_server_knows_how_much_time_is_left() {
+    run(async {
+        let served = Served::start().await;
+        let library = served.client().await;
+        assert_eq!(library.left().await.unwrap(), None);
+        let soon = Context::current().with_deadline(Instant::now() + Duration::from_secs(60));
+        let left = soon.scope(library.left()).await.unwrap().unwrap();
+        assert!((50_000..=60_000).contains(&left), "{left} ms are left of a minute");
+        // Seven weeks and more are no deadline.
+        let late = Context::current().with_deadline(Instant::now() + Duration::from_secs(60 * 86_400));
+        assert_eq!(late.scope(library.left()).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn what_has_no_time_left_is_not_begun_by_either_end() {
+    run(async {
+        let served = Served::start().await;
+        let library = served.client().await;
+        let error =
+            Context::current().with_deadline(Instant::now()).scope(library.count()).await.unwrap_err();
+        assert_eq!((error.kind(), error.begun()), (ErrorKind::Expired, Begun::No));
+        assert_eq!(served.stats.begun(), 0);
+        // A client of others may send it all the same.
+        let raw = Raw::greet(served.addr).await;
+        let mut late = request("Library.wait", 0b10, &[0, 0, 0, 0]);
+        late.extend(b"\x91\xc3");
+        raw.send_frame(1, 7, &late).await;
+        let (kind, id, payload) = raw.read_frame().await;
+        assert_eq!((kind, id, &payload[..2]), (2, 7, &[0, 5][..]));
+        assert_eq!(served.seen.waiting.get(), 0);
+    });
+}
+
+/// By a client that does not give up by itself.
+#[test]
+fn the_server_drops_a_call_whose_time_is_over() {
+    run(async {
+        let served = Served::start().await;
+        let raw = Raw::greet(served.addr).await;
+        let mut short = request("Library.wait", 0b10, &[20, 0, 0, 0]);
+        short.extend(b"\x91\xc3");
+        raw.send_frame(1, 7, &short).await;
+        assert_eq!(raw.read_frame().await, (7, 7, vec![2]));
+        assert_eq!((served.seen.waiting.get(), served.seen.dropped.get()), (1, 1));
+    });
+}
+
+#[test]
+fn the_trace_goes_on_at_the_server() {
+    run(async {
+        let served = Served::start().await;
+        let library = served.client().await;
+        assert_eq!(library.trace().await.unwrap(), None);
+        for is_sampled in [true, false] {
+            let trace = Trace::root().with_sampled(is_sampled);
+            let there = Context::current().with_trace(trace).scope(library.trace()).await.unwrap();
+            let there: Trace = there.unwrap().parse().unwrap();
+            assert_eq!((there.trace_id(), there.is_sampled()), (trace.trace_id(), is_sampled));
+            assert_ne!(there.span_id(), trace.span_id(), "the call is a span of its own");
+        }
+    });
+}
+
+#[test]
+fn a_call_that_is_dropped_is_dropped_at_the_server() {
+    run(async {
+        let served = Served::start().await;
+        let library = served.client().await;
+        let mut call = Box::pin(library.wait(true));
+        begin(&mut call).await;
+        served.seen.until(|seen| seen.waiting.get() == 1).await;
+        drop(call);
+        served.seen.until(|seen| seen.dropped.get() == 1).await;
+        assert_eq!((served.stats.begun(), served.stats.cancelled()), (1, 1));
+        assert_eq!(library.count().await.unwrap(), 3);
+    });
+}

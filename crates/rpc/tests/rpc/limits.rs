@@ -1,0 +1,135 @@
+//! Everything has a maximum, and what is beyond it is told in a typed way, and harms nothing else.
+
+use ekiden_reactor::net::TcpListener;
+use ekiden_reactor::{run, spawn};
+use ekiden_rpc::server::Config;
+use ekiden_rpc::{Client, ErrorKind, HelloError, client};
+use ekiden_service::{Begun, Failure, Fault};
+use futures_util::stream;
+
+use crate::library::{Blob, LibraryClient, Served};
+use crate::raw::{Raw, frame, request};
+
+#[test]
+fn what_the_server_does_not_take_is_not_sent() {
+    run(async {
+        let mut config = Config::default();
+        config.frame_bytes_max = 1024;
+        let served = Served::with(config).await;
+        let library = served.client().await;
+        let error = library.find("x".repeat(1100)).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.begun(), error.fault()),
+            (ErrorKind::Unsendable, Begun::No, Fault::Caller)
+        );
+        assert_eq!(served.stats.begun(), 0);
+        let error = library.swallow(9, stream::iter([Blob(vec![0; 1100])])).await.unwrap_err();
+        assert_ne!(error.begun(), Begun::No, "{error:?}");
+        assert_eq!(library.count().await.unwrap(), 3);
+    });
+}
+
+#[test]
+fn what_the_client_does_not_take_is_told_instead() {
+    run(async {
+        let served = Served::start().await;
+        let mut config = client::Config::default();
+        config.frame_bytes_max = 1024;
+        let library = LibraryClient::new(Client::connect_with(config, served.addr).await.unwrap());
+        assert_eq!(library.bytes(1000).await.unwrap().0.len(), 1000);
+        let error = library.bytes(1100).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.begun(), error.fault()),
+            (ErrorKind::BadResult, Begun::Yes, Fault::Service)
+        );
+        let mut blobs = library.blobs(1100).await.unwrap();
+        assert_eq!(blobs.next().await.unwrap().unwrap_err().kind(), ErrorKind::Failed);
+        assert_eq!(library.count().await.unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_client_sends_no_more_calls_than_the_server_serves() {
+    run(async {
+        let mut config = Config::default();
+        config.dispatch.in_flight_max = 2;
+        let served = Served::with(config).await;
+        let library = served.client().await;
+        let stuck: Vec<_> = (0..3)
+            .map(|_| {
+                let library = library.clone();
+                spawn(async move { library.wait(true).await })
+            })
+            .collect();
+        served.seen.until(|seen| seen.waiting.get() == 2).await;
+        stuck[0].abort();
+        served.seen.until(|seen| seen.waiting.get() == 3).await;
+        assert_eq!(served.stats.refused(), 0);
+    });
+}
+
+/// Whoever sends more all the same is refused, call by call.
+#[test]
+fn calls_beyond_the_maximum_are_refused() {
+    run(async {
+        let mut config = Config::default();
+        config.dispatch.in_flight_max = 2;
+        let served = Served::with(config).await;
+        let raw = Raw::greet(served.addr).await;
+        for id in 1..=3 {
+            raw.send_frame(1, id, &request("Library.wait", 0, b"\x91\xc3")).await;
+        }
+        assert_eq!(raw.read_frame().await, (7, 3, vec![1]));
+        raw.send_frame(6, 1, b"").await;
+        assert_eq!(raw.read_frame().await, (7, 1, vec![4]));
+        raw.send_frame(1, 3, &request("Library.count", 0, b"\x90")).await;
+        assert_eq!(raw.read_frame().await, (2, 3, b"\0\0\x03".to_vec()));
+    });
+}
+
+#[test]
+fn a_body_beyond_its_credit_ends_the_connection() {
+    run(async {
+        let served = Served::start().await;
+        let raw = Raw::greet(served.addr).await;
+        raw.send_frame(1, 1, &request("Library.swallow", 1, b"\x91\x00")).await;
+        served.until(|stats| stats.begun() == 1).await;
+        // 64 KiB: the second chunk goes below zero.
+        let chunk = frame(3, 1, &[0xc4; 1 << 15]);
+        raw.send(&[&chunk[..], &chunk, &frame(8, 0, b"in order")].concat()).await;
+        assert_eq!(raw.read_frame().await, (9, 0, b"in order".to_vec()));
+        raw.send(&[&chunk[..], &frame(8, 0, b"in order")].concat()).await;
+        for _ in 0..10 {
+            served.client().await.count().await.unwrap();
+        }
+        // It was heard by then. The method learns of it when it reads on, and then nothing is owed any more.
+        served.seen.go_on.set(true);
+        served.seen.changed.notify_waiters();
+        assert!(raw.is_ended().await);
+    });
+}
+
+/// A server that says so much is understood, and so is one that says too little.
+#[test]
+fn the_two_sides_agree_or_both_know_why_not() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let source = async |settings: &[(u16, u32)]| {
+            let client = spawn(async move { Client::connect(addr).await });
+            let _raw = Raw::accept(&listener, settings).await;
+            let error = client.await.unwrap().unwrap_err();
+            assert_eq!((error.kind(), error.begun()), (ErrorKind::Hello, Begun::No));
+            *std::error::Error::source(&error).unwrap().downcast_ref::<HelloError>().unwrap()
+        };
+        assert_eq!(source(&[(4, 2)]).await, HelloError::Format { ours: 1, theirs: 2 });
+        assert_eq!(source(&[(1, 7)]).await, HelloError::Setting { key: 1, value: 7 });
+        // And the other way round: a client of another format is told by a server's hello, and turned away.
+        let served = Served::start().await;
+        let mut config = client::Config::default();
+        config.format = 0x1_0000;
+        let error = Client::connect_with(config, served.addr).await.unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().downcast_ref::<HelloError>();
+        assert_eq!(source, Some(&HelloError::Format { ours: 0x1_0000, theirs: 1 }));
+    });
+}

@@ -1,0 +1,4 @@
+#[ekiden_rpc::rpc(crate = ekiden_rpc)]
+struct Library;
+
+fn main() {}
