@@ -13,7 +13,8 @@ use crate::error::{Error, ErrorKind};
 use crate::format::{ArgumentList, Arguments, Data, Format};
 use crate::message::{Request, Response};
 use crate::method::Method;
-use crate::stream::{Incoming, Items, Streaming, encode, incoming, outgoing};
+use crate::short::encode;
+use crate::stream::{Incoming, Items, Streaming, incoming, outgoing};
 
 pub use core::marker::PhantomData;
 pub use core::option::Option::{None, Some};

@@ -95,9 +95,9 @@
 //! `docs/rpc.md` in the repository has all of it on a page, which was enough to write a client in another language.
 //!
 //! In reading order: [`Method`], `message` and [`Error`] are what all parts speak of; [`format`](mod@format) is how values
-//! become bytes, [`stream`] how items do; `wire` has the frames, and `handshake` what comes before them; [`client`] and
-//! [`server`] are the two ends, and a [`Router`] is of several services one; `generated` is what the attribute's code
-//! calls.
+//! become bytes, [`stream`] how items do; `short` keeps the bytes; `wire` has the frames, and `handshake` what comes before
+//! them; [`client`] and [`server`] are the two ends, and a [`Router`] is of several services one; `generated` is what the
+//! attribute's code calls.
 #![forbid(unsafe_code)]
 
 mod method;
@@ -105,6 +105,7 @@ mod message;
 mod error;
 pub mod format;
 pub mod stream;
+mod short;
 mod wire;
 mod handshake;
 pub mod client;

@@ -9,39 +9,47 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-/// Runs the application's code. Its panic ends this call, and not the connection with all others.
-///
-/// That what it was working on may be left half-done is the application's to know; of ours it touches nothing.
-pub(crate) fn catch<R>(run: impl FnOnce() -> R) -> Result<R, Panic> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(Panic)
-}
-
 pin_project! {
-    /// Polls a future of the application, whose panic is its outcome.
+    /// Makes a call and runs it. A panic of the application's code ends this call, and not the connection with all others.
+    ///
+    /// That what it was working on may be left half-done is the application's to know; of ours it touches nothing.
+    ///
+    /// The call is made where it will run: its future may be large, and is not moved about.
+    #[project = CaughtNow]
     #[derive(Debug)]
-    pub(crate) struct Caught<F> {
-        #[pin]
-        future: F,
+    pub(crate) enum Caught<Make, Arg, F> {
+        // `None` only while it is made, and after a panic of that.
+        Begins { make: Option<(Make, Arg)> },
+        Runs { #[pin] future: F },
     }
 }
 
 /// What a call panicked with.
 pub(crate) struct Panic(Box<dyn Any + Send>);
 
-impl<F> Caught<F> {
-    pub(crate) const fn new(future: F) -> Self {
-        Self { future }
+impl<Make, Arg, F> Caught<Make, Arg, F> {
+    pub(crate) const fn new(make: Make, arg: Arg) -> Self {
+        Self::Begins { make: Some((make, arg)) }
     }
 }
 
-impl<F: Future> Future for Caught<F> {
+impl<Make: FnOnce(Arg) -> F, Arg, F: Future> Future for Caught<Make, Arg, F> {
     type Output = Result<F::Output, Panic>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let future = self.project().future;
-        match catch(|| future.poll(cx)) {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let run = || {
+            if let CaughtNow::Begins { make } = self.as_mut().project() {
+                let (make, arg) = make.take().expect("a call is not polled again after a panic");
+                self.set(Self::Runs { future: make(arg) });
+            }
+            match self.as_mut().project() {
+                CaughtNow::Runs { future } => future.poll(cx),
+                CaughtNow::Begins { .. } => unreachable!("it has begun"),
+            }
+        };
+        match catch_unwind(AssertUnwindSafe(run)) {
             Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
+            Err(panic) => Poll::Ready(Err(Panic(panic))),
         }
     }
 }

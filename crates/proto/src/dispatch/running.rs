@@ -87,13 +87,21 @@ impl<F: Future, T> Running<F, T> {
     }
 
     /// Starts a call, and polls it at once: many answer at once.
-    pub(crate) fn start(&mut self, future: F, tag: T, cx: &mut Context<'_>) -> Started<T, F::Output> {
+    ///
+    /// `make` is called where the call will live, since a future may be large.
+    #[inline]
+    pub(crate) fn start(
+        &mut self,
+        make: impl FnOnce() -> F,
+        tag: T,
+        cx: &mut Context<'_>,
+    ) -> Started<T, F::Output> {
         let first = self.first.get_or_insert_with(Place::new);
         let (at, done) = if first.tag.is_none() {
-            first.start(future, tag);
+            first.start(make, tag);
             (0, first.poll(cx))
         } else {
-            let (at, done) = self.more.get_or_insert_with(Box::default).start(future, tag, cx);
+            let (at, done) = self.more.get_or_insert_with(Box::default).start(make, tag, cx);
             (at + 1, done)
         };
         match done {
@@ -145,10 +153,15 @@ impl<F: Future, T> Running<F, T> {
 }
 
 impl<F: Future, T> Many<F, T> {
-    fn start(&mut self, future: F, tag: T, cx: &Context<'_>) -> (usize, Option<(T, F::Output)>) {
+    fn start(
+        &mut self,
+        make: impl FnOnce() -> F,
+        tag: T,
+        cx: &Context<'_>,
+    ) -> (usize, Option<(T, F::Output)>) {
         let at = self.free_place();
         self.woken.register(cx.waker());
-        self.places[at].place.start(future, tag);
+        self.places[at].place.start(make, tag);
         let done = self.places[at].poll();
         if done.is_some() {
             self.free.push(at);
@@ -199,8 +212,9 @@ impl<F: Future, T> Place<F, T> {
         Self { future: Box::pin(None), tag: None }
     }
 
-    fn start(&mut self, future: F, tag: T) {
-        self.future.set(Some(future));
+    #[inline]
+    fn start(&mut self, make: impl FnOnce() -> F, tag: T) {
+        self.future.set(Some(make()));
         self.tag = Some(tag);
     }
 
@@ -326,7 +340,7 @@ mod tests {
     fn start(running: &mut Running<Call, usize>, calls: &[Call], task: &Arc<Task>) {
         let waker = Waker::from(Arc::clone(task));
         for (tag, call) in calls.iter().enumerate() {
-            let started = running.start(call.clone(), tag, &mut Context::from_waker(&waker));
+            let started = running.start(|| call.clone(), tag, &mut Context::from_waker(&waker));
             assert!(matches!(started, Started::Runs(_)));
         }
     }
@@ -367,9 +381,9 @@ mod tests {
     fn a_call_that_answers_at_once_is_never_kept() {
         let mut running = Running::new();
         let mut cx = Context::from_waker(Waker::noop());
-        assert_eq!(running.start(std::future::ready("a"), 1, &mut cx), Started::Done(1, "a"));
+        assert_eq!(running.start(|| std::future::ready("a"), 1, &mut cx), Started::Done(1, "a"));
         assert!(running.is_empty());
-        assert_eq!(running.start(std::future::ready("b"), 2, &mut cx), Started::Done(2, "b"));
+        assert_eq!(running.start(|| std::future::ready("b"), 2, &mut cx), Started::Done(2, "b"));
         assert!(running.more.is_none());
     }
 
@@ -380,7 +394,7 @@ mod tests {
         calls[1..].iter().for_each(|call| call.0.is_over.set(true));
         let waker = Waker::from(Arc::clone(&task));
         for (tag, call) in calls.iter().enumerate() {
-            let started = running.start(call.clone(), tag, &mut Context::from_waker(&waker));
+            let started = running.start(|| call.clone(), tag, &mut Context::from_waker(&waker));
             let expected = if tag > 0 { Started::Done(tag, "done") } else { Started::Runs(super::Call(0)) };
             assert_eq!(started, expected);
         }
@@ -420,7 +434,7 @@ mod tests {
         let calls: Vec<_> = (0..3).map(|_| Call::default()).collect();
         let mut names = Vec::new();
         for (tag, call) in calls.iter().enumerate() {
-            let Started::Runs(name) = running.start(call.clone(), tag, cx) else { panic!("it goes on") };
+            let Started::Runs(name) = running.start(|| call.clone(), tag, cx) else { panic!("it goes on") };
             names.push(name);
         }
         calls[1].end(); // Too late: it is given up before it is polled.

@@ -76,6 +76,11 @@ impl Queue {
         self.controls.borrow_mut().pop_front()
     }
 
+    /// Whether there is nothing to be said before what comes next.
+    pub(super) fn is_said(&self) -> bool {
+        self.controls.borrow().is_empty()
+    }
+
     /// Whether so much waits that the peer must take some of it before it is heard again: each thing that it says can
     /// make us say one more.
     pub(super) fn is_full(&self) -> bool {

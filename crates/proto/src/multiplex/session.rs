@@ -31,7 +31,7 @@ use super::queue::{Control, Queue};
 use super::stats::Stats;
 use super::streams::{Opened, Over, Phase, Streams};
 use crate::codec::{Decoder, Encoder};
-use crate::dispatch::caught::{Caught, Panic, catch};
+use crate::dispatch::caught::{Caught, Panic};
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::patience::{Patience, Wait};
 use crate::dispatch::reset::Reset;
@@ -47,7 +47,7 @@ pub(super) struct Session<Io, Codec, Head> {
     /// The heads of the replies that are in the queue, in its order.
     heads: VecDeque<Head>,
     /// What makes the bodies of replies.
-    pumps: Running<Caught<Pump>, u32>,
+    pumps: Running<Pumping, u32>,
     /// Those that were not started yet. Empty between two polls.
     fresh: Vec<(u32, Pump)>,
     intake: Intake,
@@ -66,12 +66,15 @@ pub(super) struct Session<Io, Codec, Head> {
     pings: u64,
 }
 
+/// What makes a body, whose panic is its end.
+type Pumping = Caught<fn(Pump) -> Pump, Pump, Pump>;
+
 /// The service's side of a session: how it is called, and the calls that run.
 ///
 /// Apart from the session, since the calls borrow the service.
-struct Handler<'a, Call, F> {
+struct Handler<'a, Call, Asked, F> {
     call: Call,
-    running: Running<Caught<F>, u32>,
+    running: Running<Caught<Call, Message<Asked>, F>, u32>,
     seat: &'a Seat,
 }
 
@@ -153,11 +156,11 @@ where
     fn poll<Call, F, E>(
         &mut self,
         cx: &mut Context<'_>,
-        handler: &mut Handler<'_, Call, F>,
+        handler: &mut Handler<'_, Call, Asked, F>,
         drain: &mut (impl Future<Output = ()> + Unpin),
     ) -> Poll<Result<(), ConnectionError>>
     where
-        Call: Fn(Message<Asked>) -> F,
+        Call: Fn(Message<Asked>) -> F + Copy,
         F: Future<Output = Result<Message<Head>, E>>,
         E: Failure,
     {
@@ -222,10 +225,10 @@ where
     fn poll_move<Call, F, E>(
         &mut self,
         cx: &mut Context<'_>,
-        handler: &mut Handler<'_, Call, F>,
+        handler: &mut Handler<'_, Call, Asked, F>,
     ) -> Result<Poll<()>, ConnectionError>
     where
-        Call: Fn(Message<Asked>) -> F,
+        Call: Fn(Message<Asked>) -> F + Copy,
         F: Future<Output = Result<Message<Head>, E>>,
         E: Failure,
     {
@@ -253,10 +256,10 @@ where
     fn read<Call, F, E>(
         &mut self,
         cx: &mut Context<'_>,
-        handler: &mut Handler<'_, Call, F>,
+        handler: &mut Handler<'_, Call, Asked, F>,
     ) -> Result<(), ConnectionError>
     where
-        Call: Fn(Message<Asked>) -> F,
+        Call: Fn(Message<Asked>) -> F + Copy,
         F: Future<Output = Result<Message<Head>, E>>,
         E: Failure,
     {
@@ -286,10 +289,10 @@ where
         &mut self,
         frame: Frame<Asked>,
         cx: &mut Context<'_>,
-        handler: &mut Handler<'_, Call, F>,
+        handler: &mut Handler<'_, Call, Asked, F>,
     ) -> Result<(), &'static str>
     where
-        Call: Fn(Message<Asked>) -> F,
+        Call: Fn(Message<Asked>) -> F + Copy,
         F: Future<Output = Result<Message<Head>, E>>,
         E: Failure,
     {
@@ -335,19 +338,16 @@ where
         id: u32,
         req: Message<Asked>,
         cx: &mut Context<'_>,
-        handler: &mut Handler<'_, Call, F>,
+        handler: &mut Handler<'_, Call, Asked, F>,
     ) where
-        Call: Fn(Message<Asked>) -> F,
+        Call: Fn(Message<Asked>) -> F + Copy,
         F: Future<Output = Result<Message<Head>, E>>,
         E: Failure,
     {
         self.stats.count_begun();
-        match catch(|| (handler.call)(req)) {
-            Err(panic) => self.handle_outcome::<E>(id, Err(panic), handler.seat),
-            Ok(call) => match handler.running.start(Caught::new(call), id, cx) {
-                Started::Done(id, outcome) => self.handle_outcome(id, outcome, handler.seat),
-                Started::Runs(call) => self.streams.run(id, call),
-            },
+        match handler.running.start(|| Caught::new(handler.call, req), id, cx) {
+            Started::Done(id, outcome) => self.handle_outcome(id, outcome, handler.seat),
+            Started::Runs(call) => self.streams.run(id, call),
         }
     }
 
@@ -360,17 +360,14 @@ where
     ) {
         match outcome {
             Ok(Ok(Message { head, body })) if body.is_empty() => {
-                if let Some(over) = self.streams.reply(id) {
-                    self.heads.push_back(head);
-                    self.stats.count_answered();
-                    over.settle();
-                }
+                self.stats.count_answered();
+                self.streams.finish(id).into_iter().for_each(Over::settle);
+                self.reply(id, head);
             }
             Ok(Ok(Message { head, body })) => {
-                if let Some(outlet) = self.streams.reply_more(id) {
-                    self.heads.push_back(head);
-                    self.fresh.push((id, Pump::new(body, outlet)));
-                }
+                let outlet = self.streams.reply_more(id);
+                self.heads.push_back(head);
+                self.fresh.push((id, Pump::new(body, outlet)));
             }
             Ok(Err(error)) => self.reset(id, Reset::of(&error)),
             Err(panic) => {
@@ -378,6 +375,25 @@ where
                 self.reset(id, Reset::Failed);
             }
         }
+    }
+
+    /// Answers a call that is over: at once, if nothing waits to be said before it.
+    #[inline]
+    fn reply(&mut self, id: u32, head: Head) {
+        if self.queue.is_said() && self.transport.has_room() {
+            if let Err(error) = self.transport.start_send(Frame::Reply { id, head, more: false }) {
+                self.handle_unsendable(id, error.into());
+            }
+        } else {
+            self.heads.push_back(head);
+            self.queue.push(Control::Reply { id, more: false });
+        }
+    }
+
+    /// A reply, whole, cannot be encoded.
+    fn handle_unsendable(&mut self, id: u32, error: BoxError) {
+        tell(format_args!("a reply cannot be encoded: {}", Causes(&*error)));
+        self.queue.push(Control::Reset { id, reason: Reset::Failed });
     }
 
     /// Has the bodies of replies made, as far as the peer has room for them.
@@ -391,7 +407,7 @@ where
         };
         pumps.poll(cx, |id, outcome| handle_end(streams, id, outcome));
         for (id, pump) in fresh.drain(..) {
-            match pumps.start(Caught::new(pump), id, cx) {
+            match pumps.start(|| Caught::new(std::convert::identity, pump), id, cx) {
                 Started::Done(id, outcome) => handle_end(streams, id, outcome),
                 Started::Runs(call) => streams.run(id, call),
             }
@@ -421,14 +437,11 @@ where
         match (control, sent) {
             (Control::Reply { id, more: true }, Ok(())) => self.streams.begin_body(id),
             (_, Ok(())) => {}
-            (Control::Reply { id, more }, Err(error)) => {
+            (Control::Reply { id, more: false }, Err(error)) => self.handle_unsendable(id, error.into()),
+            (Control::Reply { id, more: true }, Err(error)) => {
                 let error: BoxError = error.into();
                 tell(format_args!("a reply cannot be encoded: {}", Causes(&*error)));
-                if more {
-                    self.reset(id, Reset::Failed);
-                } else {
-                    self.queue.push(Control::Reset { id, reason: Reset::Failed });
-                }
+                self.reset(id, Reset::Failed);
             }
             (_, Err(error)) => return Err(io::Error::other(error)),
         }
@@ -464,8 +477,8 @@ where
 
     /// A call that does not run any more is over without a reply, or without the rest of one.
     fn reset(&mut self, id: u32, reason: Reset) {
+        self.stats.count_failed();
         if let Some((runs, over)) = self.streams.reset(id, reason) {
-            self.stats.count_failed();
             over.settle();
             if let Some((Phase::Answering, call)) = runs {
                 self.pumps.cancel(call);

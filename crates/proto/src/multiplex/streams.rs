@@ -4,10 +4,10 @@
 //! no socket, runs no call, reads no clock, and wakes nobody: what is to be woken goes to whoever told it.
 //!
 //! ```text
-//!   Open ── handle_open ──► calling ── reply ──► answering ── finish ──► over
-//!             │ refused        │      whole: over    │
-//!             ▼                └──── handle_cancel ──┴──► over
-//!           Reset                        Reset
+//!   Open ── handle_open ──► calling ── reply_more ──► answering ── finish ──► over
+//!             │ refused        │  whole: finish            │
+//!             ▼                └────── handle_cancel ──────┴─────────────────► over
+//!           Reset                          Reset
 //! ```
 
 use std::collections::HashMap;
@@ -82,27 +82,27 @@ impl<C> Streams<C> {
         }
     }
 
-    /// A request came.
+    /// A request came. One without a body is not open yet: mostly it is answered at once, and there is nothing to keep. If
+    /// not, it [runs](Self::run).
     pub(super) fn handle_open(&mut self, id: u32, more: bool) -> Result<Opened, &'static str> {
-        if self.open.contains_key(&id) {
+        if !self.open.is_empty() && self.open.contains_key(&id) {
             return Err("a call with the id of another that is open");
         }
         if self.is_draining || self.open.len() >= self.in_flight_max {
             self.queue.push(Control::Reset { id, reason: Reset::Refused });
             return Ok(Opened::Refused);
         }
-        let inlet =
-            more.then(|| Rc::new(Inlet::new(id, Whose::Request, self.window_bytes, self.queue.clone())));
-        let stream = Stream { running: None, phase: Phase::Calling, inlet: inlet.clone(), outlet: None };
-        self.open.insert(id, stream);
-        Ok(Opened::Begin(inlet))
+        if !more {
+            return Ok(Opened::Begin(None));
+        }
+        let inlet = Rc::new(Inlet::new(id, Whose::Request, self.window_bytes, self.queue.clone()));
+        self.open.insert(id, Stream { inlet: Some(inlet.clone()), ..Stream::new() });
+        Ok(Opened::Begin(Some(inlet)))
     }
 
     /// What the call did not do at once goes on by this name.
     pub(super) fn run(&mut self, id: u32, running: C) {
-        if let Some(stream) = self.open.get_mut(&id) {
-            stream.running = Some(running);
-        }
+        self.open.entry(id).or_insert_with(Stream::new).running = Some(running);
     }
 
     /// What ran for it has ended.
@@ -141,16 +141,9 @@ impl<C> Streams<C> {
         Some(cancelled)
     }
 
-    /// The service has answered, whole. The head goes to the end of those that wait.
-    pub(super) fn reply(&mut self, id: u32) -> Option<Over> {
-        let (_, over) = self.remove(id)?;
-        self.queue.push(Control::Reply { id, more: false });
-        Some(over)
-    }
-
     /// The service has answered, and more follows: this is where it is put. The head goes to the end of those that wait.
-    pub(super) fn reply_more(&mut self, id: u32) -> Option<Rc<Outlet>> {
-        let stream = self.open.get_mut(&id)?;
+    pub(super) fn reply_more(&mut self, id: u32) -> Rc<Outlet> {
+        let stream = self.open.entry(id).or_insert_with(Stream::new);
         stream.phase = Phase::Answering;
         stream.running = None;
         let outlet = Rc::new(Outlet::new(id, self.window_bytes, self.queue.clone()));
@@ -159,7 +152,7 @@ impl<C> Streams<C> {
         }
         stream.outlet = Some(outlet.clone());
         self.queue.push(Control::Reply { id, more: true });
-        Some(outlet)
+        outlet
     }
 
     /// The head of a reply has been sent, so its body may follow.
@@ -171,12 +164,12 @@ impl<C> Streams<C> {
 
     /// The call is over without a reply, or without the rest of one. What makes it is to be dropped.
     pub(super) fn reset(&mut self, id: u32, reason: Reset) -> Option<(Option<(Phase, C)>, Over)> {
-        let over = self.remove(id)?;
+        let over = self.remove(id);
         self.queue.push(Control::Reset { id, reason });
-        Some(over)
+        over
     }
 
-    /// The end of a reply's body has been sent.
+    /// The service has answered, whole, or the end of a reply's body has been sent.
     pub(super) fn finish(&mut self, id: u32) -> Option<Over> {
         self.remove(id).map(|(_, over)| over)
     }
@@ -209,13 +202,23 @@ impl<C> Streams<C> {
         ids.into_iter().filter_map(|id| self.finish(id)).collect()
     }
 
+    #[inline]
     fn remove(&mut self, id: u32) -> Option<(Option<(Phase, C)>, Over)> {
+        if self.open.is_empty() {
+            return None;
+        }
         let Stream { running, phase, inlet, outlet } = self.open.remove(&id)?;
         if self.open.is_empty() && self.open.capacity() > KEPT_MAX {
             self.open = HashMap::default();
         }
         let reader = inlet.and_then(|inlet| inlet.fail(Error::from_reset(Reset::Cancelled)));
         Some((running.map(|running| (phase, running)), Over { reader, outlet }))
+    }
+}
+
+impl<C> Stream<C> {
+    const fn new() -> Self {
+        Self { running: None, phase: Phase::Calling, inlet: None, outlet: None }
     }
 }
 

@@ -259,7 +259,7 @@ where
                     };
                     let Some(ticket) = self.order.begin() else { unreachable!("asked whether it is full") };
                     if let Started::Done(ticket, reply) =
-                        handler.running.start((handler.call)(req), ticket, cx)
+                        handler.running.start(|| (handler.call)(req), ticket, cx)
                     {
                         self.order.done(ticket, reply);
                     }

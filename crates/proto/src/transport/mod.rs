@@ -145,6 +145,11 @@ impl<Io, Codec> Transport<Io, Codec> {
         self.inbound.is_undecoded()
     }
 
+    /// Whether an item may be queued without asking [`poll_ready`](Self::poll_ready).
+    pub(crate) fn has_room(&self) -> bool {
+        self.outbound.has_room()
+    }
+
     /// Whether a part of a frame was read, and the rest is waited for.
     pub(crate) fn is_amid_frame(&self) -> bool {
         self.inbound.is_amid_frame()

@@ -46,7 +46,8 @@ where
         let answer = match (deadline_ms, trace.and_then(known)) {
             // Nothing is in effect in a connection's task, so there is nothing to change.
             (None, None) => self.service.call(request).await,
-            (deadline_ms, trace) => self.call_within(request, deadline_ms, trace).await,
+            // In a box, since it holds the service's future too, and there is one of the two.
+            (deadline_ms, trace) => Box::pin(self.call_within(request, deadline_ms, trace)).await,
         };
         self.reply(method, answer)
     }

@@ -20,17 +20,3 @@ pub use incoming::{Guard, Incoming};
 pub(crate) use items::Items;
 pub use outgoing::Sender;
 pub use streaming::Streaming;
-
-use bytes::Bytes;
-
-use crate::format::Format;
-
-/// A value, in bytes of its own.
-pub(crate) fn encode<F: Format, T: serde::Serialize>(
-    value: &T,
-) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
-    // Most values are short, and then this is all that is allocated for one.
-    let mut buf = Vec::with_capacity(64);
-    F::encode(value, &mut buf)?;
-    Ok(buf.into())
-}

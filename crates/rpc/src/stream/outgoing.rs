@@ -113,7 +113,7 @@ impl<F: Format> Sender<F> {
     }
 
     fn encode<T: serde::Serialize>(&self, value: &T) -> Result<Bytes, Error> {
-        super::encode::<F, _>(value)
+        crate::short::encode::<F, _>(value)
             .map_err(|source| Error::of_method(ErrorKind::BadResult, self.method, Some(source)))
     }
 }

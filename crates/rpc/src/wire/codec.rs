@@ -17,6 +17,7 @@ use ekiden_proto::codec::{Decoded, Decoder, Encoder};
 use ekiden_proto::multiplex::{Frame, Reset};
 
 use super::head::{Head, REPLY, REQUEST, ReplyHead, RequestHead, WithData};
+use crate::short;
 
 /// The codec of a side that receives heads of one kind and sends those of the other.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +87,7 @@ impl<In: Head + WithData, Out> Decoder for Codec<In, Out> {
             let (fields, more) = In::decode(&buf[HEADER_BYTES..][..payload_bytes])?;
             let mut head = fields.head;
             buf.advance(HEADER_BYTES + fields.data_at);
-            head.set_data(take(buf, payload_bytes - fields.data_at));
+            head.set_data(data(buf, payload_bytes - fields.data_at));
             if In::KIND == REQUEST { Frame::Open { id, head, more } } else { Frame::Reply { id, head, more } }
         } else if kind == CHUNK {
             buf.advance(HEADER_BYTES);
@@ -135,7 +136,19 @@ fn reset(reason: u8) -> Result<Reset, WireError> {
     })
 }
 
-/// The next bytes of the buffer. Short ones are copied, since what is split off keeps all that was read with it.
+/// The next bytes of the buffer, of a head: they are soon gone.
+#[inline]
+fn data(buf: &mut BytesMut, len: usize) -> Bytes {
+    if len > COPIED_BYTES_MAX {
+        return buf.split_to(len).freeze();
+    }
+    let bytes = short::copied(&buf[..len]);
+    buf.advance(len);
+    bytes
+}
+
+/// The next bytes of the buffer, of a body, where they may wait for long: short ones are copied, since what is split off
+/// keeps all that was read with it.
 fn take(buf: &mut BytesMut, len: usize) -> Bytes {
     if len > COPIED_BYTES_MAX {
         return buf.split_to(len).freeze();
