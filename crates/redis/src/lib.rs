@@ -48,7 +48,7 @@
 //!
 //! | wanted | found |
 //! |---|---|
-//! | a password, a data base, limits, RESP2 | [`client::Config`] |
+//! | a password, a data base, limits, RESP2; a URL | [`client::Config`] |
 //! | the commands of Redis, by their groups | [`commands`]: as methods, and as functions with options |
 //! | commands that block | the same methods: each has a connection of its own while it waits |
 //! | `MULTI` and `EXEC` | [`Ask::transaction`]; with `WATCH`, [`client::Dedicated`] |

@@ -7,13 +7,14 @@
 //!   Subscriber ────────────► another, for messages
 //! ```
 //!
-//! In reading order: [`Config`] has the knobs, and [`Address`] says where to; `nature` knows what a command does to its connection;
+//! In reading order: [`Config`] has the knobs, and [`Address`] says where to; a `url` says both; `nature` knows what a command does to its connection;
 //! `codec` is what is spoken, over a `socket`, after a `greeting`; `shared` is the connection that all share, `dedicated`
 //! one that somebody has alone; `blocking` has those of commands that wait; `invalidations` are what the server says of keys
 //! that have changed.
 
 mod address;
 mod config;
+mod url;
 mod nature;
 mod codec;
 mod socket;
