@@ -4,7 +4,7 @@
 
 use std::future::Future;
 
-use ekiden_service::Service;
+use ekiden_service::{Begun, Service};
 
 use crate::command::Command;
 use crate::error::Error;
@@ -67,10 +67,15 @@ pub trait Ask: Service<Req = Command, Resp = Value, Error: From<Error>> {
     /// # Errors
     ///
     /// Those of the service, and the first of an answer; to have each by itself make the commands
-    /// [`becoming::<Result<T, ServerError>>`](crate::Typed::becoming).
+    /// [`becoming::<Result<T, ServerError>>`](crate::Typed::becoming). It says that something was [begun](ekiden_service::Failure::begun)
+    /// unless the server began none of them, so that who sends all of them again does nothing twice.
     fn pipeline<G: Together>(&self, group: G) -> impl Future<Output = Result<G::Answers, Self::Error>> {
         let (commands, convert) = group.split();
-        async move { Ok(convert(answers(self, commands).await?)?) }
+        async move {
+            let answers = answers(self, commands).await?;
+            let begun = if answers.iter().all(is_unbegun) { Begun::No } else { Begun::Yes };
+            Ok(convert(answers).map_err(|error| error.with_begun(begun))?)
+        }
     }
 
     /// Has several commands done as one, by `MULTI` and `EXEC`: no command of anybody is served between them.
@@ -85,11 +90,16 @@ pub trait Ask: Service<Req = Command, Resp = Value, Error: From<Error>> {
     /// # Errors
     ///
     /// If the server takes one of the commands not even into the transaction, nothing was done, and the error is of that
-    /// command. If one fails while it is done, those before and behind it are done all the same; the error is of the first
-    /// that failed.
+    /// command and says that it was not [begun](ekiden_service::Failure::begun). If one fails while it is done, those before and
+    /// behind it are done all the same; the error is of the first that failed, and says that it was begun. So it does if the
+    /// server does not allow `MULTI`, since it then serves the commands one by one.
     fn transaction<G: Together>(&self, group: G) -> impl Future<Output = Result<G::Answers, Self::Error>> {
         let (commands, convert) = group.split();
-        async move { Ok(convert(transact(self, commands).await?)?) }
+        async move {
+            let answers = transact(self, commands).await?;
+            // One that failed is among others that were done.
+            Ok(convert(answers).map_err(|error| error.with_begun(Begun::Yes))?)
+        }
     }
 }
 
@@ -110,7 +120,7 @@ where
 }
 
 /// The answers of commands that are done as one.
-pub(crate) async fn transact<S>(service: &S, commands: Vec<Command>) -> Result<Vec<Value>, S::Error>
+async fn transact<S>(service: &S, commands: Vec<Command>) -> Result<Vec<Value>, S::Error>
 where
     S: Service<Req = Command, Resp = Value, Error: From<Error>> + ?Sized,
 {
@@ -124,22 +134,29 @@ where
 
 /// The answers of commands that were done as one, among those of the transaction's own words.
 fn of_exec(mut answers: Vec<Value>) -> Result<Vec<Value>, Error> {
-    match (answers.pop(), answers.into_iter().find_map(refusal)) {
+    let exec = answers.pop().unwrap_or(Value::Nil);
+    let begun = match answers.first() {
+        // There is no transaction, so what could be served was, one by one.
+        Some(Value::Error(_)) if !answers.iter().all(is_unbegun) => Begun::Yes,
+        _ => Begun::No,
+    };
+    let refused = answers.into_iter().find_map(|answer| match answer {
+        Value::Error(error) => Some(Error::from(error).with_begun(begun)),
+        _ => None,
+    });
+    match (exec, refused) {
         // It was not even queued, which is also why `EXEC` says no.
-        (Some(Value::Error(_)), Some(refused)) => Err(refused),
-        (Some(Value::Error(error)), None) => Err(error.into()),
-        (Some(Value::Array(_)), Some(_)) => Err(Error::protocol("a transaction without one of its commands")),
-        (Some(Value::Array(answers)), None) => Ok(answers),
-        (Some(Value::Nil), _) => Err(Error::changed()),
-        (other, _) => Err(Error::mismatch("the answers of a transaction", &other.unwrap_or(Value::Nil))),
+        (Value::Error(_), Some(refused)) => Err(refused),
+        (Value::Error(error), None) => Err(error.into()),
+        (Value::Array(_), Some(_)) => Err(Error::protocol("a transaction without one of its commands")),
+        (Value::Array(answers), None) => Ok(answers),
+        (Value::Nil, _) => Err(Error::changed()),
+        (other, _) => Err(Error::mismatch("the answers of a transaction", &other)),
     }
 }
 
-fn refusal(answer: Value) -> Option<Error> {
-    match answer {
-        Value::Error(error) => Some(error.into()),
-        _ => None,
-    }
+fn is_unbegun(answer: &Value) -> bool {
+    matches!(answer, Value::Error(error) if error.is_unbegun())
 }
 
 #[cfg(test)]
@@ -147,7 +164,7 @@ mod tests {
     use super::*;
     use crate::typed::Typed;
     use crate::value::ServerError;
-    use ekiden_service::service_fn;
+    use ekiden_service::{Failure, service_fn};
     use std::cell::RefCell;
     use std::fmt::Debug;
 
@@ -166,7 +183,8 @@ mod tests {
     }
 
     fn told(answers: Result<impl Debug, Error>) -> String {
-        answers.map_or_else(|error| format!("! {error}"), |answers| format!("{answers:?}"))
+        answers
+            .map_or_else(|error| format!("! {:?}: {error}", error.begun()), |answers| format!("{answers:?}"))
     }
 
     fn queued() -> Value {
@@ -178,7 +196,7 @@ mod tests {
         let done = Value::from(vec![1, 2]);
         check(vec![Value::ok(), queued(), queued(), done], "(1, 2)");
         let done = Value::from(vec![Value::from(1), Value::error("ERR no number")]);
-        check(vec![Value::ok(), queued(), queued(), done], "! the server said: ERR no number");
+        check(vec![Value::ok(), queued(), queued(), done], "! Yes: the server said: ERR no number");
     }
 
     #[test]
@@ -186,15 +204,50 @@ mod tests {
         let aborted = Value::error("EXECABORT Transaction discarded because of previous errors.");
         check(
             vec![Value::ok(), queued(), Value::error("ERR unknown command 'B'"), aborted],
-            "! the server said: ERR unknown command 'B'",
+            "! No: the server said: ERR unknown command 'B'",
         );
+    }
+
+    #[test]
+    fn who_sends_a_transaction_again_does_nothing_twice() {
+        let done = Value::from(vec![
+            Value::error("READONLY You can't write against a read only replica."),
+            1.into(),
+        ]);
+        check(
+            vec![Value::ok(), queued(), queued(), done],
+            "! Yes: the server said: READONLY You can't write against a read only replica.",
+        );
+        // Without a transaction the commands were served one by one.
+        let (no, exec) = (Value::error("NOPERM no multi"), Value::error("ERR EXEC without MULTI"));
+        check(vec![no.clone(), 1.into(), 2.into(), exec.clone()], "! Yes: the server said: NOPERM no multi");
+        let none = Value::error("NOAUTH Authentication required.");
+        check(
+            vec![none.clone(), none.clone(), none.clone(), none],
+            "! No: the server said: NOAUTH Authentication required.",
+        );
+    }
+
+    #[test]
+    fn who_sends_several_again_does_nothing_twice() {
+        ekiden_reactor::run(async {
+            let (no, one) = (Value::error("LOADING not yet"), Value::from(1));
+            for (answers, expect) in [
+                (vec![no.clone(), one], "! Yes: the server said: LOADING not yet"),
+                (vec![no.clone(), no], "! No: the server said: LOADING not yet"),
+            ] {
+                let server = service_fn(async |_: Command| Ok::<_, Error>(Value::Array(answers.clone())));
+                let group = [Command::new("A").typed::<i64>(), Command::new("B").typed()];
+                assert_eq!(told(server.pipeline(group).await), expect);
+            }
+        });
     }
 
     #[test]
     fn a_transaction_is_not_done_when_what_is_watched_has_changed() {
         check(
             vec![Value::ok(), queued(), queued(), Value::Nil],
-            "! the transaction was not done, since keys that were watched have changed",
+            "! No: the transaction was not done, since keys that were watched have changed",
         );
     }
 

@@ -29,8 +29,8 @@ pub struct Error {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    /// The server said no.
-    Server(ServerError),
+    /// The server said no, and whether it had begun.
+    Server(ServerError, Begun),
     /// The server's answer is of another type than the caller wants.
     Mismatch(Mismatch),
     /// The call was refused on this side, or its connection was lost.
@@ -96,6 +96,15 @@ impl Error {
         Kind::Misuse(advice).into()
     }
 
+    /// The same error of the server, which is known to have begun or not, whatever the error by itself would say: of a command
+    /// among several.
+    pub(crate) fn with_begun(self, begun: Begun) -> Self {
+        match self.kind {
+            Kind::Server(error, _) => Kind::Server(error, begun).into(),
+            _ => self,
+        }
+    }
+
     /// A transaction was not done, since keys that were watched have changed.
     pub(crate) fn changed() -> Self {
         Kind::Changed.into()
@@ -127,7 +136,7 @@ impl Error {
     /// What the server said, if it is that: to the command, or to the greeting of the connection.
     pub fn as_server(&self) -> Option<&ServerError> {
         match &self.kind {
-            Kind::Server(error) => Some(error),
+            Kind::Server(error, _) => Some(error),
             Kind::Connect(connect) => connect.source.downcast_ref::<Self>()?.as_server(),
             _ => None,
         }
@@ -195,6 +204,11 @@ impl ServerError {
         }
     }
 
+    /// Whether the command that it answers was not begun.
+    pub(crate) fn is_unbegun(&self) -> bool {
+        self.told().1 == Begun::No
+    }
+
     fn is_of_a_script(&self) -> bool {
         memchr::memmem::find(self.line(), b"script: ").is_some()
     }
@@ -219,7 +233,7 @@ impl Mismatch {
 impl Failure for Error {
     fn fault(&self) -> Fault {
         match &self.kind {
-            Kind::Server(error) => error.told().0,
+            Kind::Server(error, _) => error.told().0,
             Kind::Call(error) => error.fault(),
             Kind::Connect(connect) => connect.fault,
             Kind::Mismatch(_) | Kind::Misuse(_) | Kind::Changed => Fault::Caller,
@@ -229,7 +243,7 @@ impl Failure for Error {
 
     fn begun(&self) -> Begun {
         match &self.kind {
-            Kind::Server(error) => error.told().1,
+            Kind::Server(_, begun) => *begun,
             Kind::Call(error) => error.begun(),
             Kind::Connect(_) | Kind::Misuse(_) | Kind::Changed => Begun::No,
             Kind::Mismatch(_) | Kind::Protocol(_) => Begun::Yes,
@@ -248,7 +262,7 @@ impl Failure for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Server(error) => match error.redirect() {
+            Kind::Server(error, _) => match error.redirect() {
                 Some(redirect) => write!(f, "cluster redirect: {redirect}"),
                 None => write!(f, "the server said: {error}"),
             },
@@ -302,7 +316,8 @@ impl From<Kind> for Error {
 
 impl From<ServerError> for Error {
     fn from(error: ServerError) -> Self {
-        Kind::Server(error).into()
+        let (_, begun) = error.told();
+        Kind::Server(error, begun).into()
     }
 }
 
@@ -334,7 +349,7 @@ impl From<std::convert::Infallible> for Error {
 impl From<Error> for Value {
     fn from(error: Error) -> Self {
         match error.kind {
-            Kind::Server(error) => Self::Error(error),
+            Kind::Server(error, _) => Self::Error(error),
             _ => Self::error(format!("ERR {}", Chain(&error))),
         }
     }

@@ -12,7 +12,7 @@ use super::config::Config;
 use super::greeting;
 use super::nature::Nature;
 use super::shared::answered;
-use crate::ask::transact;
+use crate::ask::Ask;
 use crate::command::{Command, ToArgs};
 use crate::error::Error;
 use crate::typed::Together;
@@ -107,9 +107,8 @@ impl Dedicated {
     ///
     /// As for [`transaction`](crate::Ask::transaction), but for a key that has changed, which is an [`Outcome`].
     pub async fn exec<G: Together>(&self, group: G) -> Result<Outcome<G::Answers>, Error> {
-        let (commands, convert) = group.split();
-        match transact(self, commands).await {
-            Ok(answers) => convert(answers).map(Outcome::Done),
+        match self.transaction(group).await {
+            Ok(answers) => Ok(Outcome::Done(answers)),
             Err(error) if error.is_changed() => Ok(Outcome::Changed),
             Err(error) => Err(error),
         }
