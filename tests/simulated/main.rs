@@ -3,7 +3,7 @@
 //! They run as their users run them, each on a host of its own; the network between them is slow, cut and reset as the seed
 //! has it. `EKIDEN_SEEDS=20000 cargo test -p ekiden-tests --test simulated` looks further.
 //!
-//! In reading order: `http`, then what holds for any protocol: `draining`, `pipelines`, `timeouts`, and `multiplexed`.
+//! In reading order: `http`, then what holds for any protocol: `draining`, `pipelines`, `timeouts`, and `multiplexed`; and `redis`.
 #![forbid(unsafe_code)]
 
 mod http;
@@ -12,6 +12,7 @@ mod pipelines;
 mod timeouts;
 mod multiplexed;
 mod numbered;
+mod redis;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
