@@ -10,6 +10,7 @@ mod echo;
 mod lines;
 mod http;
 mod rpc;
+mod redis;
 
 /// One thing that is done again and again.
 pub(crate) struct Scenario {
@@ -31,7 +32,7 @@ pub(crate) fn named(name: &str) -> Option<&'static Scenario> {
 }
 
 /// All of them, from the floor up.
-pub(crate) static SCENARIOS: [Scenario; 24] = [
+pub(crate) static SCENARIOS: [Scenario; 25] = [
     Scenario::new("spawn_join_one", "a task spawned and joined, one at a time", tasks::spawn_join_one),
     Scenario::new("spawn_join_1000", "a task of a thousand, spawned and joined", tasks::spawn_join_1000),
     Scenario::new("yield", "a task that yields", tasks::yields),
@@ -64,6 +65,7 @@ pub(crate) static SCENARIOS: [Scenario; 24] = [
     Scenario::new("http_call", "our client's call of our server; both ends count", http::call),
     Scenario::new("rpc", "a typed call with 64 bytes, of fifty that come together", rpc::unary),
     Scenario::new("rpc_call", "a typed call by our client; both ends count", rpc::call),
+    Scenario::new("redis_get", "a GET by one of fifty callers on a connection; both ends count", redis::gets),
 ];
 
 #[cfg(test)]

@@ -34,7 +34,12 @@ pub(super) fn unary(count: u64) {
             peer.send(&requests);
             world.quiet().await;
             peer.take(|replies| {
-                assert_eq!(replies.len(), TOGETHER as usize * (9 + 2 + ARGUMENT.len()), "{}", replies.escape_ascii());
+                assert_eq!(
+                    replies.len(),
+                    TOGETHER as usize * (9 + 2 + ARGUMENT.len()),
+                    "{}",
+                    replies.escape_ascii()
+                );
                 assert!(replies.ends_with(&ARGUMENT));
             });
         }
@@ -62,7 +67,8 @@ async fn listen() -> TcpListener {
 fn request(id: u32) -> Vec<u8> {
     let length = 5 + 1 + 8 + 1 + ARGUMENT.len() as u32;
     let method = Method::new("Echo.echo").id();
-    let parts: [&[u8]; 7] = [&length.to_le_bytes(), &[1], &id.to_le_bytes(), &[0], &method.to_le_bytes(), &[0x91], &ARGUMENT];
+    let parts: [&[u8]; 7] =
+        [&length.to_le_bytes(), &[1], &id.to_le_bytes(), &[0], &method.to_le_bytes(), &[0x91], &ARGUMENT];
     parts.concat()
 }
 
