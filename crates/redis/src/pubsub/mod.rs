@@ -350,3 +350,35 @@ impl fmt::Debug for Subscriber {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keeps messages, of which three may wait, and says what waits then; "missed" is one, too.
+    fn check(heard: &str, expect: &str) {
+        let config = Config { messages_max: 3, ..Config::default() };
+        let mut subscriber = Subscriber::new(Rc::new("nobody:6379".into()), Rc::new(config));
+        for name in heard.split(' ') {
+            let message = |payload: &str| vec!["message".into(), "c".into(), payload.to_owned().into()];
+            match name {
+                "missed" => subscriber.keep(Event::Missed),
+                payload => subscriber.handle_value(Value::Push(message(payload))).unwrap(),
+            }
+        }
+        let told = subscriber.events.iter().map(|event| match event {
+            Event::Message(message) => str::from_utf8(&message.payload).unwrap(),
+            Event::Missed => "missed",
+        });
+        assert_eq!(told.collect::<Vec<_>>().join(" "), expect, "{heard}");
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_messages_are_missed() {
+        check("a b c", "a b c");
+        check("a b c d", "missed c d");
+        check("a b c d e f", "missed e f");
+        check("missed a b", "missed a b");
+        check("missed a b c", "missed b c");
+    }
+}
