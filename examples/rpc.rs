@@ -36,8 +36,10 @@ pub trait Library {
 /// What is on the shelves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Book {
-    title: String,
-    pages: u32,
+    /// What it is called.
+    pub title: String,
+    /// How long it is.
+    pub pages: u32,
 }
 
 /// What is not.

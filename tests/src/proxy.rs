@@ -240,8 +240,17 @@ impl Control {
             state.counts.held += 1;
             state.releases
         });
+        let _held = Held(self);
         self.until(|state| state.releases > seen).await;
-        self.change(|state| state.counts.held -= 1);
+    }
+}
+
+/// A direction that is held, counted until it is released or its connection has ended.
+struct Held<'a>(&'a Control);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.change(|state| state.counts.held -= 1);
     }
 }
 
@@ -438,6 +447,18 @@ mod tests {
             assert_eq!((proxy.counts().to_server, proxy.counts().to_client), (5, 2));
             proxy.release();
             proxy.until(|counts| counts.to_client == 5 && counts.held == 0).await;
+        });
+    }
+
+    #[test]
+    fn a_connection_that_ends_holds_nothing() {
+        run(async |proxy| {
+            proxy.plan(Plan { to_client: Way::default().at(2, Event::Hold), ..Plan::default() });
+            let stream = TcpStream::connect(proxy.addr()).await.unwrap();
+            stream.write_all(b"hello").await.unwrap();
+            proxy.until(|counts| counts.held == 1).await;
+            proxy.cut();
+            proxy.until(|counts| counts.ended == 1 && counts.held == 0).await;
         });
     }
 

@@ -11,9 +11,10 @@
 //! begun tells the truth. When the mishap is over the client is back by itself. What is waited for is always something
 //! that can be seen: bytes that were passed, the state of a process, an answer.
 //!
-//! In reading order: `load` is many callers at once, and what they were answered; then one protocol a file, `lines`
-//! and `redis`.
+//! In reading order: `load` is many callers at once, and what they were answered; then one protocol a file, `lines`,
+//! `redis` and `rpc`.
 
 mod load;
 mod lines;
 mod redis;
+mod rpc;
