@@ -127,6 +127,30 @@
 //! # }).unwrap();
 //! ```
 //!
+//! A client is one connection, and ends with it. A [`Reconnect`] around whatever connects is a client that does so when it is
+//! first asked, and anew when the connection was lost, with pauses that grow; it never sends a request twice:
+//!
+//! ```
+//! use ekiden::net::{TcpListener, TcpStream};
+//! use ekiden::proto::codec::Lines;
+//! use ekiden::proto::pipeline::{self, Client, Error};
+//! use ekiden::{MiddlewareExt, Service, service_fn};
+//!
+//! # ekiden::run(async {
+//! # let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! # let addr = listener.local_addr()?;
+//! # let echo = service_fn(async |line: String| Ok::<_, std::convert::Infallible>(line));
+//! # let _server = pipeline::serve(listener, Lines::default(), echo);
+//! let connector = service_fn(async move |()| match TcpStream::connect(addr).await {
+//!     Ok(stream) => Ok(Client::<String, String>::new(stream, Lines::default())),
+//!     Err(error) => Err(Error::unconnected(error)),
+//! });
+//! let client = connector.reconnect();
+//! assert_eq!(client.call("hello".to_owned()).await?, "hello");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
 //! # Typed calls
 //!
 //! With the feature `rpc`, a trait with async functions becomes a client and a server. Streams go both ways, and the
