@@ -8,16 +8,30 @@ use super::Client;
 use super::config::Config;
 use crate::error::Error;
 
-/// A service whose response is a [`Client`] that is connected: for whoever keeps several, or connects again.
+/// A service whose response is a [`Client`] that is connected: for whoever connects again, or keeps several.
+///
+/// With `Reconnect` of ekiden-middleware it is a client that connects when it is first called, and anew when the connection was
+/// lost. It sends no request twice: each call that was under way fails with an error that says whether it can have been
+/// begun, and those that were not wait for the next connection, for as long as their time allows.
 ///
 /// ```
+/// # #[ekiden_rpc::rpc(crate = ekiden_rpc)]
+/// # trait Greeter { async fn greet(&self, name: String) -> String; }
+/// # struct Polite;
+/// # impl Greeter for Polite { async fn greet(&self, name: String) -> String { format!("good evening, {name}") } }
+/// use ekiden_middleware::MiddlewareExt;
 /// use ekiden_rpc::client::Connector;
-/// use ekiden_service::Service;
+/// use std::time::Duration;
 ///
 /// # ekiden_reactor::run(async {
-/// let connector = Connector::tcp("127.0.0.1:1");
-/// assert!(connector.call(()).await.is_err(), "nobody is there");
-/// # });
+/// # let listener = ekiden_reactor::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let addr = listener.local_addr()?;
+/// # let _server = ekiden_rpc::serve(listener, GreeterServer::new(Polite));
+/// let client = Connector::tcp(addr).reconnect().timeout(Duration::from_secs(2));
+/// let greeter = GreeterClient::new(client);
+/// assert_eq!(greeter.greet("Ada".to_owned()).await?, "good evening, Ada");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
 /// ```
 #[derive(Clone, Debug)]
 pub struct Connector {

@@ -9,6 +9,7 @@ mod context;
 mod evolution;
 mod limits;
 mod endings;
+mod again;
 mod hostile;
 mod proxy;
 mod other_language;
