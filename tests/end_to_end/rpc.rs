@@ -71,8 +71,8 @@ async fn load(client: Timeout<Client>) -> Vec<Caller> {
 
 #[test]
 fn a_server_that_is_killed_under_load_leaves_nobody_waiting() {
+    let (server, addr) = start();
     ekiden::run(async {
-        let (server, addr) = start();
         let client = Client::connect(addr).await.expect("it listens");
         let callers = load(client.clone().timeout(Duration::from_secs(50))).await;
         server.signal("KILL");
@@ -88,8 +88,8 @@ fn a_server_that_is_killed_under_load_leaves_nobody_waiting() {
 
 #[test]
 fn a_server_that_stops_for_a_while_is_waited_for_as_long_as_callers_like() {
+    let (server, addr) = start();
     ekiden::run(async {
-        let (server, addr) = start();
         let client = Client::connect(addr).await.expect("it listens");
         let callers = load(client.clone().timeout(Duration::from_secs(1))).await;
         server.signal("STOP");
