@@ -66,13 +66,13 @@ pub fn try_items<F: Format, T: Data, E: Data>(
     Ok(result.map(|()| Streaming::new(response.items, method)))
 }
 
-/// The arguments of a request.
-pub fn arguments<F: Format, A: ArgumentList>(request: &Request) -> Result<A, Error> {
+/// The arguments of a request, which has none any more: a call keeps only what was made of them.
+pub fn arguments<F: Format, A: ArgumentList>(request: &mut Request) -> Result<A, Error> {
     if request.format != F::CODE {
         let source = format!("they are in format {}, and the service reads {}", request.format, F::CODE);
         return Err(Error::bad_arguments(request.method, source));
     }
-    let decoded = F::decode(&request.arguments);
+    let decoded = F::decode(&std::mem::take(&mut request.arguments));
     decoded
         .map(|Arguments(arguments)| arguments)
         .map_err(|source| Error::bad_arguments(request.method, source))

@@ -228,7 +228,7 @@ fn server(interface: &Interface, names: &Names) -> TokenStream {
             type Resp = #home::Response;
             type Error = #home::Error;
 
-            async fn call(&self, #request: #home::Request) -> #home::generated::Result<#home::Response, #home::Error> {
+            async fn call(&self, mut #request: #home::Request) -> #home::generated::Result<#home::Response, #home::Error> {
                 #(#numbers)*
                 let #method = #request.method();
                 match #method.id() {
@@ -252,7 +252,6 @@ fn server_arm(interface: &Interface, called: &Method, names: &Names) -> TokenStr
         let (items, item) = (&stream.name, &stream.item);
         // Bound first, so that an argument of this name is not in the way.
         quote! {
-            let mut #request = #request;
             let (#items, #guard) = #request.take_items::<#format, #item>();
         }
     });
@@ -289,7 +288,7 @@ fn server_arm(interface: &Interface, called: &Method, names: &Names) -> TokenStr
     quote! {
         #(#conditions)*
         #constant => {
-            let #values = #home::generated::arguments::<#format, _>(&#request)?;
+            let #values = #home::generated::arguments::<#format, _>(&mut #request)?;
             #take_items
             #answer
         }

@@ -217,10 +217,9 @@ impl Service for Client {
         if left.is_some_and(|left| left.is_zero()) {
             return Err(Expired::unbegun().into());
         }
-        let trace = trace.map(|trace| trace.child()).map(|trace| TraceContext {
-            trace_id: trace.trace_id(),
-            span_id: trace.span_id(),
-            flags: trace.is_sampled().into(),
+        let trace = trace.map(|trace| {
+            let child = trace.child();
+            TraceContext::new(child.trace_id(), child.span_id(), child.is_sampled().into())
         });
         let head =
             RequestHead { method: method.id(), deadline_ms: left.and_then(milliseconds), trace, arguments };

@@ -10,10 +10,11 @@
 //! ([`ekiden_proto::multiplex`]).
 //!
 //! In reading order: [`Config`] has the knobs; this file says how a connection begins; `reception` is what a call passes on
-//! its way to the service and back.
+//! its way to the service and back, and a `calling` is one that is there.
 
 mod config;
 mod reception;
+mod calling;
 
 use std::future::{Future, poll_fn};
 use std::io;

@@ -2,15 +2,20 @@
 //!
 //! Here a call gets its context: the deadline and the trace that came over the wire.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use ekiden_proto::multiplex::Message;
 use ekiden_reactor::Instant;
 use ekiden_reactor::context::{Context, Trace, timeout_at};
-use ekiden_service::{Begun, Expired, Failure, Service, Status as ServiceStatus};
+use ekiden_service::{Begun, Failure, Service, Status as ServiceStatus};
+use pin_project_lite::pin_project;
 
+use super::calling::Calling;
 use crate::error::{Error, ErrorKind};
 use crate::message::{Request, Response};
 use crate::method::Method;
@@ -38,18 +43,12 @@ where
     type Resp = Message<ReplyHead>;
     type Error = Error;
 
-    async fn call(&self, message: Message<RequestHead>) -> Result<Message<ReplyHead>, Error> {
+    fn call(&self, message: Message<RequestHead>) -> impl Future<Output = Result<Message<ReplyHead>, Error>> {
         let Message { head, body } = message;
         let RequestHead { method, deadline_ms, trace, arguments } = head;
         let method = Method::from_id(method);
         let request = Request { method, format: self.format, arguments, items: body };
-        let answer = match (deadline_ms, trace.and_then(known)) {
-            // Nothing is in effect in a connection's task, so there is nothing to change.
-            (None, None) => self.service.call(request).await,
-            // In a box, since it holds the service's future too, and there is one of the two.
-            (deadline_ms, trace) => Box::pin(self.call_within(request, deadline_ms, trace)).await,
-        };
-        self.reply(method, answer)
+        Answer { call: self.begin(request, deadline_ms, trace), method, reception: self }
     }
 
     fn status(&self) -> ServiceStatus {
@@ -61,25 +60,31 @@ impl<S> Reception<S>
 where
     S: Service<Req = Request, Resp = Response, Error = Error>,
 {
-    async fn call_within(
+    /// Calls the service, in the context that came along.
+    #[inline]
+    fn begin(
         &self,
         request: Request,
         deadline_ms: Option<u32>,
-        trace: Option<Trace>,
-    ) -> Result<Response, Error> {
+        trace: Option<TraceContext>,
+    ) -> impl Future<Output = Result<Response, Error>> {
+        let call = |request| self.service.call(request);
+        let trace = trace.and_then(known);
+        if deadline_ms.is_none() && trace.is_none() {
+            return Calling::Plain { call: call(request) };
+        }
         let context = match trace {
             Some(trace) => Context::none().with_trace(trace),
             None => Context::none(),
         };
-        let Some(left) = deadline_ms.map(|ms| Duration::from_millis(ms.into())) else {
-            return context.scope(self.service.call(request)).await;
-        };
-        if left.is_zero() {
-            return Err(Expired::unbegun().into());
+        match deadline_ms.map(|ms| Duration::from_millis(ms.into())) {
+            None => Calling::Traced { call: context.scope(call(request)) },
+            Some(Duration::ZERO) => Calling::Late,
+            Some(left) => {
+                let call = timeout_at(Instant::now() + left, call(request));
+                Calling::Limited { call: context.scope(call), left }
+            }
         }
-        // Whoever called waits no longer then, so the call is dropped, however far it has come.
-        let call = timeout_at(Instant::now() + left, self.service.call(request));
-        context.scope(call).await.unwrap_or_else(|_elapsed| Err(Expired::new(left).into()))
     }
 
     /// What the client is told. An error that has no status is for dispatch to tell.
@@ -107,17 +112,42 @@ where
     }
 }
 
+pin_project! {
+    /// A call under way, of which the client is told. Written by hand for the reason that its call is.
+    struct Answer<'a, S, C> {
+        #[pin]
+        call: C,
+        method: Method,
+        reception: &'a Reception<S>,
+    }
+}
+
+impl<S, C> Future for Answer<'_, S, C>
+where
+    S: Service<Req = Request, Resp = Response, Error = Error>,
+    C: Future<Output = Result<Response, Error>>,
+{
+    type Output = Result<Message<ReplyHead>, Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = ready!(this.call.poll(cx));
+        Poll::Ready(this.reception.reply(*this.method, answer))
+    }
+}
+
 /// What the other side may know of an error: its cause, shortly.
 fn text_of(error: &Error) -> Bytes {
     let Some(source) = std::error::Error::source(error) else { return Bytes::new() };
-    let mut text = source.to_string().into_bytes();
-    text.truncate(TEXT_BYTES_MAX);
-    text.into()
+    let text = source.to_string();
+    Bytes::copy_from_slice(&text.as_bytes()[..text.len().min(TEXT_BYTES_MAX)])
 }
 
 /// As W3C's Trace Context has it, what is not valid is forgotten.
 fn known(trace: TraceContext) -> Option<Trace> {
-    Some(Trace::new(trace.trace_id, trace.span_id)?.with_sampled(trace.flags & SAMPLED != 0))
+    let (trace_id, span_id, flags) = trace.parts();
+    Some(Trace::new(trace_id, span_id)?.with_sampled(flags & SAMPLED != 0))
 }
 
 const SAMPLED: u8 = 1;

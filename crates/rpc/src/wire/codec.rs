@@ -16,7 +16,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use ekiden_proto::codec::{Decoded, Decoder, Encoder};
 use ekiden_proto::multiplex::{Frame, Reset};
 
-use super::head::{Head, REPLY, REQUEST, ReplyHead, RequestHead, WithData};
+use super::head::{Head, REPLY, REQUEST, ReplyHead, RequestHead};
 use crate::short;
 
 /// The codec of a side that receives heads of one kind and sends those of the other.
@@ -64,7 +64,7 @@ pub(crate) const fn head_bytes_max(frame_bytes_max: usize) -> usize {
     frame_bytes_max.saturating_sub(AFTER_LENGTH_BYTES)
 }
 
-impl<In: Head + WithData, Out> Decoder for Codec<In, Out> {
+impl<In: Head, Out> Decoder for Codec<In, Out> {
     type Item = Frame<In>;
     type Error = WireError;
 
@@ -84,10 +84,10 @@ impl<In: Head + WithData, Out> Decoder for Codec<In, Out> {
         let (kind, id) = (buf[LENGTH_BYTES], u32::from_le_bytes([buf[5], buf[6], buf[7], buf[8]]));
         let payload_bytes = length - AFTER_LENGTH_BYTES;
         let frame = if kind == In::KIND {
-            let (fields, more) = In::decode(&buf[HEADER_BYTES..][..payload_bytes])?;
-            let mut head = fields.head;
-            buf.advance(HEADER_BYTES + fields.data_at);
-            head.set_data(data(buf, payload_bytes - fields.data_at));
+            let head = In::decode(&buf[HEADER_BYTES..][..payload_bytes])?;
+            buf.advance(HEADER_BYTES + head.data_at);
+            let (more, data) = (head.more, data(buf, payload_bytes - head.data_at));
+            let head = In::with_data(head.fields, data);
             if In::KIND == REQUEST { Frame::Open { id, head, more } } else { Frame::Reply { id, head, more } }
         } else if kind == CHUNK {
             buf.advance(HEADER_BYTES);

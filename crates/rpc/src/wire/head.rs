@@ -15,13 +15,9 @@ pub(crate) struct RequestHead {
     pub(crate) arguments: Bytes,
 }
 
-/// The parts of a `traceparent` of W3C's Trace Context.
+/// The parts of a `traceparent` of W3C's Trace Context, as they are on the wire: a head is moved often, and mostly has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TraceContext {
-    pub(crate) trace_id: u128,
-    pub(crate) span_id: u64,
-    pub(crate) flags: u8,
-}
+pub(crate) struct TraceContext([u8; TRACE_BYTES]);
 
 /// A reply, as it is on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,32 +49,28 @@ pub(crate) enum Status {
 pub(crate) trait Head: Sized {
     /// The number of the frames that begin with it.
     const KIND: u8;
+    /// All of it but its data.
+    type Fields;
     /// How many bytes it takes.
     fn encoded_bytes(&self) -> usize;
     fn encode(&self, more: bool, buf: &mut BytesMut);
-    /// Reads what comes before the data: of it the rest is made, and whether a body follows.
-    fn decode(payload: &[u8]) -> Result<(Fields<Self>, bool), WireError>;
+    /// Reads what comes before the data.
+    fn decode(payload: &[u8]) -> Result<Decoded<Self::Fields>, WireError>;
+    fn with_data(fields: Self::Fields, data: Bytes) -> Self;
 }
 
-/// A head whose data is yet to be taken from the buffer: it begins so many bytes into the payload.
-pub(crate) struct Fields<H> {
-    pub(crate) head: H,
+/// What comes before the data of a head.
+pub(crate) struct Decoded<Fields> {
+    pub(crate) fields: Fields,
+    /// Where in the payload the data begins.
     pub(crate) data_at: usize,
-}
-
-impl<H> Fields<H> {
-    fn new(head: H, data_at: usize) -> Self {
-        Self { head, data_at }
-    }
-}
-
-/// Where the data of a head goes.
-pub(crate) trait WithData {
-    fn set_data(&mut self, data: Bytes);
+    /// Whether a body follows.
+    pub(crate) more: bool,
 }
 
 impl Head for RequestHead {
     const KIND: u8 = REQUEST;
+    type Fields = (u64, Option<u32>, Option<TraceContext>);
 
     fn encoded_bytes(&self) -> usize {
         let deadline = if self.deadline_ms.is_some() { DEADLINE_BYTES } else { 0 };
@@ -96,15 +88,12 @@ impl Head for RequestHead {
             buf.put_u32_le(deadline_ms);
         }
         if let Some(trace) = self.trace {
-            // As the digits of a traceparent are read, so the first is the most significant.
-            buf.put_u128(trace.trace_id);
-            buf.put_u64(trace.span_id);
-            buf.put_u8(trace.flags);
+            buf.put_slice(&trace.0);
         }
         buf.put_slice(&self.arguments);
     }
 
-    fn decode(payload: &[u8]) -> Result<(Fields<Self>, bool), WireError> {
+    fn decode(payload: &[u8]) -> Result<Decoded<Self::Fields>, WireError> {
         let truncated = || WireError::Truncated { kind: REQUEST };
         let (&flags, rest) = payload.split_first().ok_or_else(truncated)?;
         if flags & !(MORE | DEADLINE | TRACE) != 0 {
@@ -119,22 +108,21 @@ impl Head for RequestHead {
         }
         if flags & TRACE != 0 {
             let (&context, after) = rest.split_first_chunk::<TRACE_BYTES>().ok_or_else(truncated)?;
-            trace = Some(TraceContext::decode(context));
+            trace = Some(TraceContext(context));
             rest = after;
         }
-        let head = Self { method: u64::from_le_bytes(method), deadline_ms, trace, arguments: Bytes::new() };
-        Ok((Fields::new(head, payload.len() - rest.len()), flags & MORE != 0))
+        let fields = (u64::from_le_bytes(method), deadline_ms, trace);
+        Ok(Decoded { fields, data_at: payload.len() - rest.len(), more: flags & MORE != 0 })
     }
-}
 
-impl WithData for RequestHead {
-    fn set_data(&mut self, data: Bytes) {
-        self.arguments = data;
+    fn with_data((method, deadline_ms, trace): Self::Fields, arguments: Bytes) -> Self {
+        Self { method, deadline_ms, trace, arguments }
     }
 }
 
 impl Head for ReplyHead {
     const KIND: u8 = REPLY;
+    type Fields = Status;
 
     fn encoded_bytes(&self) -> usize {
         2 + self.result.len()
@@ -146,31 +134,35 @@ impl Head for ReplyHead {
         buf.put_slice(&self.result);
     }
 
-    fn decode(payload: &[u8]) -> Result<(Fields<Self>, bool), WireError> {
+    fn decode(payload: &[u8]) -> Result<Decoded<Self::Fields>, WireError> {
         let &[flags, status, ..] = payload else { return Err(WireError::Truncated { kind: REPLY }) };
         if flags & !MORE != 0 {
             return Err(WireError::Flags { kind: REPLY, flags });
         }
         let status = Status::from_code(status).ok_or(WireError::Status { status })?;
-        Ok((Fields::new(Self { status, result: Bytes::new() }, 2), flags & MORE != 0))
+        Ok(Decoded { fields: status, data_at: 2, more: flags & MORE != 0 })
     }
-}
 
-impl WithData for ReplyHead {
-    fn set_data(&mut self, data: Bytes) {
-        self.result = data;
+    fn with_data(status: Status, result: Bytes) -> Self {
+        Self { status, result }
     }
 }
 
 impl TraceContext {
-    fn decode(bytes: [u8; TRACE_BYTES]) -> Self {
-        let (trace_id, rest) = bytes.split_first_chunk::<16>().expect("it is that long");
-        let (span_id, flags) = rest.split_first_chunk::<8>().expect("it is that long");
-        Self {
-            trace_id: u128::from_be_bytes(*trace_id),
-            span_id: u64::from_be_bytes(*span_id),
-            flags: flags[0],
-        }
+    /// As the digits of a traceparent are read, so the first is the most significant.
+    pub(crate) fn new(trace_id: u128, span_id: u64, flags: u8) -> Self {
+        let mut bytes = [0; TRACE_BYTES];
+        bytes[..16].copy_from_slice(&trace_id.to_be_bytes());
+        bytes[16..24].copy_from_slice(&span_id.to_be_bytes());
+        bytes[24] = flags;
+        Self(bytes)
+    }
+
+    /// The id of the trace, that of the span, and flags.
+    pub(crate) fn parts(&self) -> (u128, u64, u8) {
+        let (trace_id, rest) = self.0.split_first_chunk().expect("it is that long");
+        let (span_id, flags) = rest.split_first_chunk().expect("it is that long");
+        (u128::from_be_bytes(*trace_id), u64::from_be_bytes(*span_id), flags[0])
     }
 }
 

@@ -21,11 +21,8 @@ fn request() -> RequestHead {
 
 fn all(mut request: RequestHead) -> RequestHead {
     request.deadline_ms = Some(1500);
-    request.trace = Some(TraceContext {
-        trace_id: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736,
-        span_id: 0x00f0_67aa_0ba9_02b7,
-        flags: 1,
-    });
+    request.trace =
+        Some(TraceContext::new(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736, 0x00f0_67aa_0ba9_02b7, 1));
     request
 }
 
