@@ -10,12 +10,13 @@ use ekiden_sim::{Sim, check};
 
 use crate::{Ledger, millis};
 
-/// A server that writes down what it begins, by the last argument, answers that, and takes a moment for some.
+/// A server that writes down what it begins, by the last argument, answers that, and takes a moment for some. It writes
+/// down its connections, too.
 fn serve_once(sim: &Sim, ledger: &Ledger) {
     let ledger = ledger.clone();
     sim.host("server", async move || {
         let listener = TcpListener::bind("0.0.0.0:6379").await?;
-        let ledger = ledger.clone();
+        let (ledger, connections) = (ledger.clone(), ledger.clone());
         let service = service_fn(async move |command: Command| {
             let name = command.args().last().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
             ledger.begin(&name);
@@ -25,7 +26,12 @@ fn serve_once(sim: &Sim, ledger: &Ledger) {
             ledger.end(&name);
             Ok::<_, Error>(Value::from(name))
         });
-        server::serve(listener, service).await.map(drop)
+        let service = Rc::new(service);
+        let serving = server::Config::default().serve_each(listener, move |_peer| {
+            connections.begin("connections");
+            Rc::clone(&service)
+        });
+        serving.await.map(drop)
     });
 }
 
@@ -81,6 +87,48 @@ fn a_client_of_redis_outlives_its_connections_and_tells_the_truth() {
             }
             let last = client.call(Command::new("ONCE").arg("last")).await;
             assert_eq!(last.unwrap(), Value::from("last"));
+        });
+    });
+}
+
+/// A server that stops is taken for gone after a minute, by those who wait for answers and by nobody else; and when it goes
+/// on, so does the client.
+#[test]
+fn a_silent_redis_is_given_up_after_a_minute_and_found_again() {
+    check(|sim| {
+        let ledger = Ledger::default();
+        serve_once(&sim, &ledger);
+        sim.run(async move |sim| {
+            let client = Client::new("server:6379");
+            let call = |verb: &str, name: &str| {
+                let (client, command) = (client.clone(), Command::new(verb).arg(name));
+                spawn(async move {
+                    client.call(command).await.map_err(|error| (error.begun(), error.is_timeout()))
+                })
+            };
+            call("ONCE", "a").await.unwrap().unwrap();
+            // Nothing is owed, so it may be silent.
+            sleep(Duration::from_secs(1000)).await;
+            call("ONCE", "b").await.unwrap().unwrap();
+            assert_eq!(ledger.begun("connections"), 1);
+            // This one is on a connection of its own before the server stops.
+            let blocks = call("BLPOP", "c3");
+            while ledger.begun("c3") == 0 {
+                sleep(millis(1)).await;
+            }
+            sim.pause("server");
+            let paused = sim.now();
+            sleep(Duration::from_secs(sim.draw(0..=20))).await;
+            let called = sim.now();
+            let lost = [call("ONCE", "d"), call("ONCE", "e")];
+            for lost in lost {
+                assert_eq!(lost.await.unwrap(), Err((Begun::Unknown, true)));
+            }
+            let waited = sim.now() - called;
+            assert!((60..62).contains(&waited.as_secs()), "{waited:?} after {paused:?}");
+            sim.resume("server");
+            assert_eq!(call("ONCE", "f").await.unwrap(), Ok(Value::from("f")));
+            assert_eq!(blocks.await.unwrap(), Ok(Value::from("c3")), "it had all the time that there is");
         });
     });
 }

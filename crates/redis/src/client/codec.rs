@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use bytes::BytesMut;
 use ekiden_proto::codec::{Decoded, Decoder, Encoder};
 
+use super::patience::Owed;
 use crate::command::Command;
 use crate::resp::{Limits, ReplyDecoder, RespError};
 use crate::value::Value;
@@ -22,6 +23,8 @@ pub(crate) struct Codec {
     /// How many requests were encoded and answered. They wrap, and only their equality matters.
     sent: u64,
     answered: u64,
+    /// Their difference, for whoever watches the peer.
+    owed: Owed,
     /// The requests that get more than one answer.
     groups: VecDeque<Group>,
     /// The answers of the first group, as far as they have come.
@@ -38,7 +41,13 @@ struct Group {
 impl Codec {
     pub(crate) fn new(limits: Limits) -> Self {
         let (groups, gathered) = (VecDeque::new(), Vec::new());
-        Self { replies: ReplyDecoder::new(limits), sent: 0, answered: 0, groups, gathered }
+        let (replies, owed) = (ReplyDecoder::new(limits), Owed::default());
+        Self { replies, sent: 0, answered: 0, owed, groups, gathered }
+    }
+
+    /// How many answers are owed, at any time.
+    pub(crate) fn owed(&self) -> Owed {
+        self.owed.clone()
     }
 
     /// What is answered with `value`, if that completes an answer.
@@ -56,6 +65,7 @@ impl Codec {
             _ => value,
         };
         self.answered = self.answered.wrapping_add(1);
+        self.owed.take();
         Some(answer)
     }
 }
@@ -88,6 +98,7 @@ impl Encoder<Command> for Codec {
             self.groups.push_back(Group { request: self.sent, answers });
         }
         self.sent = self.sent.wrapping_add(1);
+        self.owed.add();
         Ok(())
     }
 }

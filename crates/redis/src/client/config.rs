@@ -1,6 +1,7 @@
 //! The knobs of a client: [`Config`].
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ekiden_middleware::ReconnectConfig;
@@ -41,6 +42,11 @@ pub struct Config {
     pub reconnect: ReconnectConfig,
     /// How many calls may be in flight on a connection and how many may wait for that. Its defaults are explained there.
     pub pipeline: ClientConfig,
+    /// Longest that the server may owe answers on the shared connection and send nothing; then the connection is given up,
+    /// its calls fail, and the next one makes another. 60 s: longer than what a server should do in one piece, and a server
+    /// that has vanished is noticed, which the system takes a quarter of an hour for. `None` where scripts or the like take
+    /// longer, or ask them of a [`Dedicated`](super::Dedicated) connection: those, and commands that block, know no such limit.
+    pub silence_max: Option<Duration>,
     /// How large replies may be.
     pub limits: Limits,
     /// Most connections that commands which block may have at the same time, each one; further calls are refused, not
@@ -92,6 +98,7 @@ impl Default for Config {
             tracking: None,
             reconnect: ReconnectConfig::default(),
             pipeline: ClientConfig::default(),
+            silence_max: Some(Duration::from_secs(60)),
             limits: Limits::of_replies(),
             blocking_max: 256,
             blocking_idle_max: 8,

@@ -16,13 +16,14 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::address::Address;
 use super::codec::Codec;
 use super::config::{Config, Protocol, Tracking};
+use super::patience::Patient;
 use super::socket::Socket;
 use crate::command::Command;
 use crate::error::Error;
 use crate::value::Value;
 
 /// A connection that was greeted.
-pub(crate) type Wire = Transport<Socket, Codec>;
+pub(crate) type Wire = Transport<Patient<Socket>, Codec>;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,10 @@ pub(crate) enum Purpose {
 /// Connects and greets.
 pub(crate) async fn connect(address: &Address, config: &Config, purpose: Purpose) -> Result<Wire, Error> {
     let socket = Socket::connect(address).await.map_err(|error| Error::connect("connecting", error))?;
-    let mut wire = Transport::new(socket, Codec::new(config.limits));
+    let codec = Codec::new(config.limits);
+    // Who has a connection alone may wait on it for as long as it likes.
+    let silence_max = config.silence_max.filter(|_| purpose == Purpose::Shared);
+    let mut wire = Transport::new(Patient::new(socket, codec.owed(), silence_max), codec);
     greet(&mut wire, config, purpose).await?;
     Ok(wire)
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! In reading order: [`Config`] has the knobs, and [`Address`] says where to; a `url` says both; `nature` knows what a command does to its connection;
-//! `codec` is what is spoken, over a `socket`, after a `greeting`; `shared` is the connection that all share, `dedicated`
+//! `codec` is what is spoken, over a `socket`, with `patience`, after a `greeting`; `shared` is the connection that all share, `dedicated`
 //! one that somebody has alone; `blocking` has those of commands that wait; `invalidations` are what the server says of keys
 //! that have changed.
 
@@ -18,6 +18,7 @@ mod url;
 mod nature;
 mod codec;
 mod socket;
+mod patience;
 mod greeting;
 mod shared;
 mod dedicated;
@@ -81,8 +82,10 @@ use shared::Connector;
 /// # When time runs out
 ///
 /// There is no default time-out of calls. Put a `Timeout` around the client, or set a deadline in the
-/// [context](ekiden_reactor::context); calls that block are best made through a client without one. A server that has
-/// vanished is noticed by the system's probes, after two minutes; until then calls wait.
+/// [context](ekiden_reactor::context); calls that block are best made through a client without one. A server that owes
+/// answers on the shared connection and says nothing for [a minute](Config::silence_max) is taken for gone, and the connection
+/// for lost. A call that blocks is never given up so: should its server vanish, the system's probes notice within two
+/// minutes.
 ///
 /// # When the connection is lost
 ///
