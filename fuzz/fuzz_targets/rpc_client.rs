@@ -7,6 +7,7 @@ mod world;
 #[allow(dead_code, reason = "nothing here depends on what kind of plan it is")]
 mod plan;
 #[path = "../../crates/rpc/tests/fuzzed/odd.rs"]
+#[allow(dead_code, reason = "nobody serves here")]
 mod odd;
 #[path = "../../crates/rpc/tests/fuzzed/client.rs"]
 mod client;
