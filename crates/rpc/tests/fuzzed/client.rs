@@ -45,7 +45,8 @@ async fn play(world: &World, plan: &Plan<'_>) -> usize {
         answers += usize::from(caller.await.expect("no panic").is_ok());
     }
     world.quiet().await;
-    assert!(peer.is_left());
+    // A call that was given up may have to be ended by the server, and one that is silent is given up in its time.
+    pass_until(world, || peer.is_left()).await;
     answers
 }
 
@@ -55,7 +56,7 @@ async fn pass_until(world: &World, is_over: impl Fn() -> bool) {
             break;
         }
     }
-    assert!(is_over(), "a caller waits for a server that is gone");
+    assert!(is_over(), "somebody waits for a server that is gone");
 }
 
 /// Calls of each kind; the ids on the wire are in this order.
