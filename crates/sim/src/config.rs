@@ -27,6 +27,10 @@ pub struct Config {
     pub window_bytes: RangeInclusive<usize>,
     /// Once in so many times a read takes, or a write leaves, less than it could; zero for never. Once in four.
     pub short_one_in: u32,
+    /// Once in so many times a datagram to another host is lost; zero for never. Once in twenty.
+    pub datagram_lost_one_in: u32,
+    /// Once in so many times one comes twice; zero for never. Once in fifty.
+    pub datagram_twice_one_in: u32,
     /// Once in so many turns of a host a task is woken for nothing; zero for never. Once in sixteen.
     pub spurious_one_in: u32,
     /// How much of the virtual time a turn of a host takes. 1 to 20 µs.
@@ -52,6 +56,8 @@ impl Default for Config {
             latency_within: Duration::from_micros(5)..=Duration::from_micros(50),
             window_bytes: 512..=64 * 1024,
             short_one_in: 4,
+            datagram_lost_one_in: 20,
+            datagram_twice_one_in: 50,
             spurious_one_in: 16,
             turn: Duration::from_micros(1)..=Duration::from_micros(20),
             blocking: Duration::from_micros(20)..=Duration::from_millis(10),

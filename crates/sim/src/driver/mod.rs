@@ -1,9 +1,10 @@
 //! A host's driver: what its reactor asks of the world, passed on to that.
 //!
-//! It never waits: time goes by between the turns of the reactor. Its TCP sockets are in `tcp`. What the world does not have
+//! It never waits: time goes by between the turns of the reactor. Its sockets are in `tcp` and `udp`. What the world does not have
 //! is an error that says so.
 
 mod tcp;
+mod udp;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use ekiden_reactor::driver::{
     ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream,
-    Token, Unpark,
+    Token, UdpOptions, UdpSocket, Unpark,
 };
 use ekiden_reactor::{Instant, Signal};
 
@@ -112,6 +113,14 @@ impl Driver for HostDriver {
         let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
         refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
         self.tcp_connect(addr, token)
+    }
+
+    fn udp_bind(&self, addr: SocketAddr, options: &UdpOptions, token: Token) -> io::Result<UdpSocket> {
+        refuse(options.reuse_port || options.reuse_address, "sockets that share a port")?;
+        let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
+        refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
+        refuse(addr.is_ipv6(), "IPv6")?;
+        udp::bind(&self.world, self.host, addr, token)
     }
 
     fn lookup(&self, host: String, port: u16, done: LookupDone) {

@@ -7,12 +7,14 @@
 //! ```
 //!
 //! Drivers tell it what programs do; the loop of the [`Sim`](crate::Sim) asks it what is next, and by that time passes. In
-//! reading order: `queue` is what will happen, `host` what a machine knows, `links` who hears whom, `tcp` the connections.
+//! reading order: `queue` is what will happen, `host` what a machine knows, `links` who hears whom, `tcp` the connections,
+//! `udp` the datagrams.
 
 mod queue;
 mod host;
 mod links;
 pub(crate) mod tcp;
+pub(crate) mod udp;
 
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
@@ -40,6 +42,7 @@ pub(crate) struct World {
     pub(crate) hosts: Vec<Host>,
     pub(crate) links: Links,
     pub(crate) tcp: Connections,
+    pub(crate) udp: udp::Sockets,
     /// What programs told their operators, the last few.
     pub(crate) notices: Vec<String>,
 }
@@ -75,6 +78,7 @@ impl World {
             hosts: Vec::new(),
             links: Links::default(),
             tcp: Connections::default(),
+            udp: udp::Sockets::default(),
             notices: Vec::new(),
         }
     }
@@ -122,6 +126,7 @@ impl World {
             Happening::Syn { from, attempt } => self.handle_syn(from, attempt),
             Happening::Refused { end } => self.handle_refusal(end),
             Happening::Resend { end } => self.handle_resend(end),
+            Happening::Datagram(datagram) => self.handle_datagram(datagram),
             Happening::Answer { host, life, done, found } => {
                 return Some(match self.hosts[host.index()].is_in(life) {
                     true => Outside::Lookup(done, found),
@@ -206,6 +211,7 @@ impl World {
         self.tell(id, What::Ends);
         self.host(id).end();
         self.forget_sockets(id);
+        self.forget_udp_sockets(id);
     }
 
     /// The program of a host ends at once: what it had open is reset.
@@ -213,6 +219,7 @@ impl World {
         self.tell(id, What::Crashes);
         self.host(id).end();
         self.forget_sockets(id);
+        self.forget_udp_sockets(id);
     }
 
     /// Tells a program of a signal. False if it did not ask for it: then it ends by that.

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use ekiden_reactor::driver::{Job, LookupDone};
 
 use super::tcp::Arrival;
+use super::udp::Datagram;
 use crate::journal::{EndId, HostId};
 
 /// Something that will happen. `life` is that of the host's program which it concerns.
@@ -19,6 +20,8 @@ pub(crate) enum Happening {
     Refused { end: EndId },
     /// An end looks whether what is not acknowledged can be sent again.
     Resend { end: EndId },
+    /// A datagram arrives.
+    Datagram(Datagram),
     /// A name was looked up.
     Answer { host: HostId, life: u32, done: LookupDone, found: io::Result<Vec<SocketAddr>> },
     /// A job that blocks is done.

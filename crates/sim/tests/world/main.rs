@@ -4,6 +4,7 @@
 //! nobody.
 
 mod tcp;
+mod udp;
 mod links;
 mod hosts;
 mod time;

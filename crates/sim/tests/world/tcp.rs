@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden_reactor::driver::{ConnectOptions, Keepalive, ListenOptions};
-use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket};
+use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram};
 use ekiden_reactor::{Latch, sleep, spawn, timeout};
 use ekiden_sim::{Config, check, check_with};
 
@@ -222,8 +222,10 @@ fn a_port_is_used_once_and_only_ones_own_address_is() {
 fn what_the_world_does_not_have_is_an_error_that_says_so() {
     check(|sim| {
         sim.run(async |_sim| {
-            let error = UdpSocket::bind("0.0.0.0:53").await.unwrap_err();
+            let error = UnixDatagram::unbound().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported);
+            let socket = UdpSocket::bind("0.0.0.0:53").await.unwrap();
+            assert_eq!(socket.set_broadcast(true).unwrap_err().kind(), ErrorKind::Unsupported);
             let error = TcpListener::bind("[::1]:80").await.unwrap_err();
             assert!(error.to_string().ends_with("the simulation has no IPv6"), "{error}");
             let mut options = ConnectOptions::default();

@@ -200,7 +200,7 @@ impl World {
     }
 
     /// Tells a program that its end became ready, if it has taken it up.
-    pub(super) fn tell_ready(&mut self, host: HostId, token: Option<Token>, readiness: Readiness) {
+    pub(in crate::world) fn tell_ready(&mut self, host: HostId, token: Option<Token>, readiness: Readiness) {
         if let Some(token) = token {
             self.news(host, ekiden_reactor::driver::Event::Ready(token, readiness));
         }

@@ -130,7 +130,7 @@ enum Segment {
 }
 
 impl Connections {
-    fn next_end(&mut self) -> EndId {
+    pub(in crate::world) fn next_end(&mut self) -> EndId {
         self.count += 1;
         EndId(self.count)
     }

@@ -193,14 +193,14 @@ impl World {
     }
 
     /// Whose address that is, as seen from a host.
-    fn host_of(&self, from: HostId, ip: IpAddr) -> Option<HostId> {
+    pub(in crate::world) fn host_of(&self, from: HostId, ip: IpAddr) -> Option<HostId> {
         if ip.is_loopback() || ip.is_unspecified() {
             return Some(from);
         }
         self.hosts.iter().zip(0..).find(|(host, _)| host.ip == ip).map(|(_, id)| HostId(id))
     }
 
-    pub(super) fn happen_in(&mut self, nanos: u64, happening: Happening) {
+    pub(in crate::world) fn happen_in(&mut self, nanos: u64, happening: Happening) {
         let (at, tie) = (self.now.saturating_add(nanos), self.chance.next());
         self.queue.push(at, tie, happening);
     }
