@@ -7,7 +7,7 @@ use ekiden::http::client::Client;
 use ekiden::http::{self, Body, Request, Response};
 use ekiden::net::TcpListener;
 use ekiden::{Begun, Failure, Service, service_fn, sleep, spawn};
-use ekiden_sim::check;
+use ekiden_sim::{Config, Sim, check, check_with};
 
 use crate::{Ledger, millis};
 
@@ -27,40 +27,50 @@ async fn serve() -> std::io::Result<()> {
 /// Each request is answered, and by its own answer, however late and in whatever pieces bytes come.
 #[test]
 fn each_request_is_answered_by_its_own_answer() {
-    check(|sim| {
-        sim.host("server", serve);
-        sim.run(async |sim| {
-            sleep(millis(1)).await;
-            let connections: Vec<_> = (0..3u64)
-                .map(|connection| {
-                    let sim = sim.clone();
-                    spawn(async move {
-                        let client = Rc::new(Client::connect("server:80").await?);
-                        let calls: Vec<_> = (0..4u64)
-                            .map(|call| {
-                                let (client, size) = (client.clone(), sim.draw(0..=5000));
-                                spawn(async move {
-                                    let body = vec![(16 * connection + call) as u8; size as usize];
-                                    let path = format!("/{}", "x".repeat(size as usize % 10));
-                                    let req = Request::post(path).body(Body::from(body.clone())).unwrap();
-                                    let answer = client.call(req).await?.into_body().collect(1 << 20).await?;
-                                    assert!(answer == body, "{} bytes for {size}", answer.len());
-                                    Ok::<_, http::Error>(())
-                                })
+    check(requests_get_their_own_answers);
+}
+
+fn requests_get_their_own_answers(sim: Sim) {
+    sim.host("server", serve);
+    sim.run(async |sim| {
+        sleep(millis(1)).await;
+        let connections: Vec<_> = (0..3u64)
+            .map(|connection| {
+                let sim = sim.clone();
+                spawn(async move {
+                    let client = Rc::new(Client::connect("server:80").await?);
+                    let calls: Vec<_> = (0..4u64)
+                        .map(|call| {
+                            let (client, size) = (client.clone(), sim.draw(0..=5000));
+                            spawn(async move {
+                                let body = vec![(16 * connection + call) as u8; size as usize];
+                                let path = format!("/{}", "x".repeat(size as usize % 10));
+                                let req = Request::post(path).body(Body::from(body.clone())).unwrap();
+                                let answer = client.call(req).await?.into_body().collect(1 << 20).await?;
+                                assert!(answer == body, "{} bytes for {size}", answer.len());
+                                Ok::<_, http::Error>(())
                             })
-                            .collect();
-                        for call in calls {
-                            call.await.unwrap()?;
-                        }
-                        Ok::<_, http::Error>(())
-                    })
+                        })
+                        .collect();
+                    for call in calls {
+                        call.await.unwrap()?;
+                    }
+                    Ok::<_, http::Error>(())
                 })
-                .collect();
-            for connection in connections {
-                connection.await.unwrap().unwrap();
-            }
-        });
+            })
+            .collect();
+        for connection in connections {
+            connection.await.unwrap().unwrap();
+        }
     });
+}
+
+/// So it is where every tenth segment is lost.
+#[test]
+fn each_request_is_answered_where_segments_are_lost() {
+    let mut config = Config::default();
+    config.segment_lost_one_in = 10;
+    check_with(&config, requests_get_their_own_answers);
 }
 
 /// Amid resets each caller is told the truth of whether its request was begun, and none waits for ever.

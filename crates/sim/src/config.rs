@@ -27,6 +27,9 @@ pub struct Config {
     pub window_bytes: RangeInclusive<usize>,
     /// Once in so many times a read takes, or a write leaves, less than it could; zero for never. Once in four.
     pub short_one_in: u32,
+    /// Once in so many times a segment of TCP to another host is lost, and is sent again 200 ms later; zero for never, which
+    /// it is: a lost segment is a fault like a link that is cut, and a scenario says that it wants it.
+    pub segment_lost_one_in: u32,
     /// Once in so many times a datagram to another host is lost; zero for never. Once in twenty.
     pub datagram_lost_one_in: u32,
     /// Once in so many times one comes twice; zero for never. Once in fifty.
@@ -56,6 +59,7 @@ impl Default for Config {
             latency_within: Duration::from_micros(5)..=Duration::from_micros(50),
             window_bytes: 512..=64 * 1024,
             short_one_in: 4,
+            segment_lost_one_in: 0,
             datagram_lost_one_in: 20,
             datagram_twice_one_in: 50,
             spurious_one_in: 16,

@@ -72,6 +72,8 @@
 //! In reading order: [`Sim`] is the world as scripts see it, `config` how it behaves; `run` is its loop, `check` the many
 //! seeds; `program` is what a host runs, `driver` what its reactor asks; `world` has the network, as data; `chance` draws,
 //! `journal` writes everything down, `failure` says what was wrong.
+//!
+//! [`guide`] leads from nothing to a bug that is found and mended.
 #![forbid(unsafe_code)]
 
 mod sim;
@@ -84,6 +86,7 @@ mod world;
 mod chance;
 mod journal;
 mod failure;
+pub mod guide;
 
 pub use check::{check, check_with};
 pub use config::Config;

@@ -13,7 +13,7 @@ use ekiden_reactor::{Instant, Signal};
 use crate::config::{Config, nanos};
 use crate::driver::Unparked;
 use crate::failure::Failure;
-use crate::journal::{HostId, What};
+use crate::journal::HostId;
 use crate::program::{Begin, Outcome, Program, begins};
 use crate::world::{Host, Shared, World};
 
@@ -239,18 +239,14 @@ impl Sim {
     #[track_caller]
     pub fn pause(&self, host: &str) {
         let id = self.id(host);
-        let mut world = self.0.world.lock();
-        world.host(id).is_paused = true;
-        world.tell(id, What::Pauses);
+        self.0.world.lock().set_paused(id, true);
     }
 
     /// A host's program goes on.
     #[track_caller]
     pub fn resume(&self, host: &str) {
         let id = self.id(host);
-        let mut world = self.0.world.lock();
-        world.host(id).is_paused = false;
-        world.tell(id, What::Resumes);
+        self.0.world.lock().set_paused(id, false);
     }
 
     /// Sends a signal to a host's program, as `kill` does. One that did not ask for it ends by it.

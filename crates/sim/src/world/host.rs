@@ -18,9 +18,8 @@ pub(crate) struct Host {
     pub(crate) is_paused: bool,
     /// How often its program has begun.
     life: u32,
-    /// When its next turn is.
-    pub(crate) due: Option<u64>,
-    pub(crate) tie: u64,
+    /// When its next turn is, and a drawn number for several at the same time.
+    pub(crate) due: Option<(u64, u64)>,
     /// Until when its last turn takes.
     pub(crate) busy_until: u64,
     /// How many turns it has taken since it last had nothing to do.
@@ -41,7 +40,6 @@ impl Host {
             is_paused: false,
             life: 0,
             due: None,
-            tie: 0,
             busy_until: 0,
             turns_busy: 0,
             news: Vec::new(),
@@ -60,7 +58,6 @@ impl Host {
 
     pub(crate) fn end(&mut self) {
         self.is_up = false;
-        self.due = None;
         self.news.clear();
         self.watches_shutdown = false;
         self.watched.clear();

@@ -16,6 +16,7 @@ mod links;
 pub(crate) mod tcp;
 pub(crate) mod udp;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use ekiden_reactor::Signal;
@@ -40,6 +41,8 @@ pub(crate) struct World {
     pub(crate) journal: Journal,
     pub(crate) queue: Queue,
     pub(crate) hosts: Vec<Host>,
+    /// The next turns of those that run: when, a drawn number for those at the same time, whose.
+    turns: BTreeSet<(u64, u64, HostId)>,
     pub(crate) links: Links,
     pub(crate) tcp: Connections,
     pub(crate) udp: udp::Sockets,
@@ -76,6 +79,7 @@ impl World {
             journal: Journal::default(),
             queue: Queue::default(),
             hosts: Vec::new(),
+            turns: BTreeSet::new(),
             links: Links::default(),
             tcp: Connections::default(),
             udp: udp::Sockets::default(),
@@ -109,7 +113,7 @@ impl World {
             if let Some((due, host)) = turn
                 && happening.is_none_or(|happens| due < happens)
             {
-                self.host(host).due = None;
+                self.schedule(host, None);
                 return Next::Turn(host);
             }
             if let Some(happening) = self.queue.pop()
@@ -146,9 +150,19 @@ impl World {
 
     /// Whose turn is next, and when. Of two at once the one that was drawn to be first is.
     fn next_turn(&self) -> Option<(u64, HostId)> {
-        let due = self.hosts.iter().zip(0..).filter(|(host, _)| host.runs());
-        let due = due.filter_map(|(host, id)| Some((host.due?, host.tie, HostId(id))));
-        due.min().map(|(at, _, id)| (at, id))
+        self.turns.first().map(|(at, _, id)| (*at, *id))
+    }
+
+    /// When a host takes its next turn, with a drawn number, if it runs then.
+    fn schedule(&mut self, id: HostId, due: Option<(u64, u64)>) {
+        let host = &mut self.hosts[id.index()];
+        if let Some((at, tie)) = host.due {
+            self.turns.remove(&(at, tie, id));
+        }
+        host.due = due;
+        if let Some((at, tie)) = due.filter(|_| host.runs()) {
+            self.turns.insert((at, tie, id));
+        }
     }
 
     /// A host has reason for a turn, as soon as it can.
@@ -161,8 +175,8 @@ impl World {
         let tie = self.chance.next();
         let host = self.host(id);
         let at = at.max(host.busy_until);
-        if host.due.is_none_or(|due| at < due) {
-            (host.due, host.tie) = (Some(at), tie);
+        if host.due.is_none_or(|(due, _)| at < due) {
+            self.schedule(id, Some((at, tie)));
         }
     }
 
@@ -209,6 +223,7 @@ impl World {
     /// The program of a host has ended, by itself; what it had open it has closed.
     pub(crate) fn end(&mut self, id: HostId) {
         self.tell(id, What::Ends);
+        self.schedule(id, None);
         self.host(id).end();
         self.forget_sockets(id);
         self.forget_udp_sockets(id);
@@ -217,9 +232,19 @@ impl World {
     /// The program of a host ends at once: what it had open is reset.
     pub(crate) fn crash(&mut self, id: HostId) {
         self.tell(id, What::Crashes);
+        self.schedule(id, None);
         self.host(id).end();
         self.forget_sockets(id);
         self.forget_udp_sockets(id);
+    }
+
+    /// A program takes no turns, or takes them again.
+    pub(crate) fn set_paused(&mut self, id: HostId, is_paused: bool) {
+        self.tell(id, if is_paused { What::Pauses } else { What::Resumes });
+        let due = self.host(id).due;
+        self.schedule(id, None);
+        self.host(id).is_paused = is_paused;
+        self.schedule(id, due);
     }
 
     /// Tells a program of a signal. False if it did not ask for it: then it ends by that.

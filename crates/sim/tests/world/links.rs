@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ekiden_reactor::net::TcpStream;
 use ekiden_reactor::{sleep, spawn, timeout};
-use ekiden_sim::check;
+use ekiden_sim::{Config, check, check_with};
 
 use super::echo;
 
@@ -118,6 +118,26 @@ fn segments_that_were_lost_keep_their_order() {
             assert!(heard == sent);
             writes.await.unwrap().unwrap();
             flaps.await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_segment_that_is_lost_comes_later() {
+    let mut config = Config::default();
+    config.segment_lost_one_in = 5;
+    check_with(&config, |sim| {
+        sim.host("server", echo);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            for n in 0..50 {
+                stream.write_all(&[n]).await.unwrap();
+                let mut buf = [0];
+                assert_eq!((stream.read(&mut buf).await.unwrap(), buf), (1, [n]));
+            }
+            // Of some hundred segments a fifth is lost, and each costs 200 ms.
+            assert!((2..20).contains(&sim.now().as_secs()), "{:?}", sim.now());
         });
     });
 }

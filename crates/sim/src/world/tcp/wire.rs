@@ -24,8 +24,9 @@ impl World {
         let Some(end) = self.tcp.get_mut(from) else { return };
         let number = end.line.next;
         end.line.next += 1;
-        let (host, other) = (end.host, end.other_host);
-        if !end.line.lost.is_empty() || self.links.is_cut(host, other) {
+        let (host, other, is_behind_lost) = (end.host, end.other_host, !end.line.lost.is_empty());
+        let is_lost = host != other && self.chance.one_in(self.config.segment_lost_one_in);
+        if is_behind_lost || is_lost || self.links.is_cut(host, other) {
             return self.lose(from, number, segment);
         }
         self.put_on_the_way(from, number, segment);
