@@ -45,7 +45,8 @@ pub struct Config {
     /// How long a host says something again that is not acknowledged before it gives its connection up. 924 s, as Linux
     /// does (`tcp_retries2`).
     pub give_up: Duration,
-    /// When the world must have done what it was to do. An hour of virtual time, beyond which something turns in circles.
+    /// When the world must have done what it was to do. An hour of virtual time, beyond which something turns in circles; and
+    /// where nothing can happen any more but the probes of a connection's keepalive, it is found by this.
     pub time_max: Duration,
     /// So many turns may a host take one after the other without ever having nothing to do. 100,000: a second or so of its
     /// time. Beyond that it works and gets nowhere.

@@ -90,16 +90,14 @@ impl Driver for HostDriver {
 
     fn tcp_listen(&self, addr: SocketAddr, options: &ListenOptions, token: Token) -> io::Result<TcpListener> {
         refuse(options.reuse_port, "listeners that share a port")?;
-        refuse(options.keepalive.is_some(), "keepalive")?;
         let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
         refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
         refuse(addr.is_ipv6(), "IPv6")?;
-        tcp::listen(&self.world, self.host, addr, options.backlog, token)
+        tcp::listen(&self.world, self.host, addr, options, token)
     }
 
     fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream> {
-        refuse(addr.is_ipv6(), "IPv6")?;
-        Ok(tcp::connect(&self.world, self.host, addr, token))
+        self.tcp_connect_with(addr, &ConnectOptions::default(), token)
     }
 
     fn tcp_connect_with(
@@ -109,10 +107,10 @@ impl Driver for HostDriver {
         token: Token,
     ) -> io::Result<TcpStream> {
         refuse(options.local_addr.is_some(), "choice of the local address")?;
-        refuse(options.keepalive.is_some(), "keepalive")?;
         let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
         refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
-        self.tcp_connect(addr, token)
+        refuse(addr.is_ipv6(), "IPv6")?;
+        Ok(tcp::connect(&self.world, self.host, addr, options.keepalive.clone(), token))
     }
 
     fn udp_bind(&self, addr: SocketAddr, options: &UdpOptions, token: Token) -> io::Result<UdpSocket> {

@@ -3,7 +3,9 @@
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 
-use ekiden_reactor::driver::{OtherTcpListener, OtherTcpStream, TcpListener, TcpOptions, TcpStream, Token};
+use ekiden_reactor::driver::{
+    Keepalive, ListenOptions, OtherTcpListener, OtherTcpStream, TcpListener, TcpOptions, TcpStream, Token,
+};
 
 use crate::journal::{EndId, HostId};
 use crate::world::Shared;
@@ -13,15 +15,24 @@ pub(super) fn listen(
     world: &Shared,
     host: HostId,
     addr: SocketAddr,
-    backlog: u32,
+    options: &ListenOptions,
     token: Token,
 ) -> io::Result<TcpListener> {
-    let (id, addr) = world.lock().listen(host, addr, backlog, token)?;
+    let (id, addr) = world.lock().listen(host, addr, options, token)?;
     Ok(TcpListener::Other(Box::new(Listener { world: world.clone(), id, addr })))
 }
 
-pub(super) fn connect(world: &Shared, host: HostId, addr: SocketAddr, token: Token) -> TcpStream {
+pub(super) fn connect(
+    world: &Shared,
+    host: HostId,
+    addr: SocketAddr,
+    keepalive: Option<Keepalive>,
+    token: Token,
+) -> TcpStream {
     let id = world.lock().connect(host, addr, token);
+    if keepalive.is_some() {
+        world.lock().set_keepalive(id, keepalive);
+    }
     TcpStream::Other(Box::new(Stream { world: world.clone(), id }))
 }
 
@@ -105,6 +116,15 @@ impl OtherTcpStream for Stream {
 
 /// The others are the driver's own error.
 impl TcpOptions for Stream {
+    fn set_keepalive(&self, keepalive: Option<&Keepalive>) -> io::Result<()> {
+        self.world.lock().set_keepalive(self.id, keepalive.cloned());
+        Ok(())
+    }
+
+    fn keepalive(&self) -> io::Result<Option<Keepalive>> {
+        Ok(self.world.lock().keepalive(self.id))
+    }
+
     fn set_zero_linger(&self) -> io::Result<()> {
         self.world.lock().set_reset_when_closed(self.id);
         Ok(())

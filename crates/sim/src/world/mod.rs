@@ -130,6 +130,7 @@ impl World {
             Happening::Syn { from, attempt } => self.handle_syn(from, attempt),
             Happening::Refused { end } => self.handle_refusal(end),
             Happening::Resend { end } => self.handle_resend(end),
+            Happening::Probe { end, number } => self.handle_probe(end, number),
             Happening::Datagram(datagram) => self.handle_datagram(datagram),
             Happening::Answer { host, life, done, found } => {
                 return Some(match self.hosts[host.index()].is_in(life) {

@@ -20,6 +20,8 @@ pub(crate) enum Happening {
     Refused { end: EndId },
     /// An end looks whether what is not acknowledged can be sent again.
     Resend { end: EndId },
+    /// An end looks whether the other is still there; of which of the times that it was told to.
+    Probe { end: EndId, number: u64 },
     /// A datagram arrives.
     Datagram(Datagram),
     /// A name was looked up.

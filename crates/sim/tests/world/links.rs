@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use ekiden_reactor::driver::{ConnectOptions, Keepalive};
 use ekiden_reactor::net::TcpStream;
 use ekiden_reactor::{sleep, spawn, timeout};
 use ekiden_sim::{Config, check, check_with};
@@ -120,6 +121,45 @@ fn segments_that_were_lost_keep_their_order() {
             flaps.await.unwrap();
         });
     });
+}
+
+#[test]
+fn probes_notice_who_is_gone_without_a_word() {
+    for is_cut in [true, false] {
+        check(|sim| {
+            sim.host("server", echo);
+            sim.run(async move |sim| {
+                sleep(Duration::from_millis(1)).await;
+                let mut options = ConnectOptions::default();
+                options.keepalive = Some(Keepalive::default());
+                let stream = TcpStream::connect_with("server:7", &options).await.unwrap();
+                assert_eq!(stream.keepalive().unwrap(), options.keepalive);
+                // As long as it is there, nothing happens.
+                assert!(timeout(21 * MINUTE / 2, stream.read(&mut [0])).await.is_err());
+                stream.write_all(&[7]).await.unwrap();
+                assert_eq!(stream.read(&mut [0]).await.unwrap(), 1);
+                let before = sim.now();
+                sim.partition("main", "server");
+                sim.restart("server");
+                sleep(Duration::from_secs(1)).await;
+                if !is_cut {
+                    sim.heal("main", "server");
+                }
+                let error = stream.read(&mut [0]).await.unwrap_err();
+                let took = (sim.now() - before).as_secs();
+                match is_cut {
+                    // A minute, and then six probes, ten seconds each; the first minute may have begun before.
+                    true => assert!(
+                        error.kind() == ErrorKind::TimedOut && (119..=120).contains(&took),
+                        "{error}, {took} s"
+                    ),
+                    false => {
+                        assert!(error.kind() == ErrorKind::ConnectionReset && took <= 60, "{error}, {took} s")
+                    }
+                }
+            });
+        });
+    }
 }
 
 #[test]

@@ -10,17 +10,18 @@
 //! ```
 //!
 //! Here is what each end is, and what a program does with it, in `ends`; how it gets to the other end, or does not, is in
-//! `wire`; how a connection begins in `opening`.
+//! `wire`; how a connection begins in `opening`, and how an end notices that the other is gone in `keepalive`.
 
 mod ends;
 mod opening;
 mod wire;
+mod keepalive;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 
-use ekiden_reactor::driver::Token;
+use ekiden_reactor::driver::{Keepalive, Token};
 
 use crate::journal::{EndId, HostId};
 
@@ -44,6 +45,7 @@ struct Listener {
     token: Token,
     addr: SocketAddr,
     backlog: usize,
+    keepalive: Option<Keepalive>,
     /// Those that can be accepted.
     queue: VecDeque<EndId>,
     /// Those whose handshake goes on. They have their place in the backlog.
@@ -77,6 +79,9 @@ struct End {
     unreturned: usize,
     /// The number of the segment that is the next to arrive.
     expected: u64,
+    /// When something last came.
+    heard_last: u64,
+    probes: Option<keepalive::Probes>,
 
     /// How much may be written, and could be at first.
     room: usize,

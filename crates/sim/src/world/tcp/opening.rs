@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use ekiden_reactor::driver::{Readiness, Token};
+use ekiden_reactor::driver::{ListenOptions, Readiness, Token};
 
 use super::{End, Line, Listener, ListenerId, Segment, Stands};
 use crate::journal::{EndId, HostId, What};
@@ -14,7 +14,7 @@ impl World {
         &mut self,
         host: HostId,
         addr: SocketAddr,
-        backlog: u32,
+        options: &ListenOptions,
         token: Token,
     ) -> io::Result<(ListenerId, SocketAddr)> {
         let machine = self.host(host);
@@ -27,8 +27,9 @@ impl World {
         }
         let (id, addr) = (self.tcp.next_listener(), SocketAddr::new(addr.ip(), port));
         self.host(host).listeners.insert(port, id);
-        let backlog = backlog.max(1) as usize;
-        let listener = Listener { host, token, addr, backlog, queue: Default::default(), begun: Vec::new() };
+        let (backlog, keepalive) = (options.backlog.max(1) as usize, options.keepalive.clone());
+        let listener =
+            Listener { host, token, addr, backlog, keepalive, queue: Default::default(), begun: Vec::new() };
         self.tcp.listeners.insert(id, listener);
         self.tell(host, What::Listens(addr));
         Ok((id, addr))
@@ -38,11 +39,14 @@ impl World {
     pub(crate) fn accept(&mut self, id: ListenerId) -> io::Result<(EndId, SocketAddr)> {
         let listener = self.tcp.listeners.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
         let accepted = listener.queue.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
-        let host = listener.host;
+        let (host, keepalive) = (listener.host, listener.keepalive.clone());
         let end = self.tcp.get_mut(accepted).ok_or(io::ErrorKind::ConnectionAborted)?;
         end.listener = None;
         let peer = end.peer;
         self.tell(host, What::Accepts(accepted, peer));
+        if keepalive.is_some() {
+            self.set_keepalive(accepted, keepalive);
+        }
         Ok((accepted, peer))
     }
 
@@ -185,6 +189,8 @@ impl World {
             reads_no_more: false,
             unreturned: 0,
             expected: 0,
+            heard_last: self.now,
+            probes: None,
             room: window,
             window,
             has_said_end: false,

@@ -97,7 +97,7 @@ impl World {
     /// A segment comes to its end.
     pub(crate) fn handle_arrival(&mut self, arrival: Arrival) {
         let Arrival { from, to, hosts: (sender, receiver), number, segment } = arrival;
-        let is_reset = matches!(segment, Segment::Reset);
+        let (is_reset, now) = (matches!(segment, Segment::Reset), self.now);
         if self.links.is_cut(sender, receiver) {
             // Nobody sends a reset again: who speaks on will be told by another.
             if !is_reset {
@@ -115,6 +115,7 @@ impl World {
             }
             end.expected += 1;
         }
+        end.heard_last = now;
         self.handle_segment(to, segment);
         if !is_reset && self.links.is_cut(receiver, sender) {
             if let Some(end) = self.tcp.get_mut(from) {
