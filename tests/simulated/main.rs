@@ -3,13 +3,17 @@
 //! They run as their users run them, each on a host of its own; the network between them is slow, cut and reset as the seed
 //! has it. `EKIDEN_SEEDS=20000 cargo test -p ekiden-tests --test simulated` looks further.
 //!
-//! In reading order: `http`, `rpc` and `redis`, then what holds for any protocol: `draining`, `pipelines`, `timeouts`, `limits`,
-//! and `multiplexed` in the protocol of `numbered`.
+//! In reading order: `http`, `rpc`, `redis`, and `counting` with the `kv` example; then what holds for any protocol: `draining`,
+//! `pipelines`, `timeouts`, `limits`, and `multiplexed` in the protocol of `numbered`.
 #![forbid(unsafe_code)]
 
 mod http;
 mod rpc;
 mod redis;
+mod counting;
+#[path = "../../examples/kv.rs"]
+#[expect(dead_code, unreachable_pub, reason = "it is a program, whose `main` is not of a world")]
+mod kv;
 mod draining;
 mod pipelines;
 mod timeouts;
