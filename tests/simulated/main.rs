@@ -4,7 +4,7 @@
 //! has it. `EKIDEN_SEEDS=20000 cargo test -p ekiden-tests --test simulated` looks further.
 //!
 //! In reading order: `http`, `rpc`, `redis`, and `counting` with the `kv` example; then what holds for any protocol: `draining`,
-//! `pipelines`, `timeouts`, `limits`, and `multiplexed` in the protocol of `numbered`.
+//! `pipelines`, `timeouts`, `limits`, and `multiplexed` in the protocol of `numbered`. `programs` are more examples.
 #![forbid(unsafe_code)]
 
 mod http;
@@ -14,6 +14,22 @@ mod counting;
 #[path = "../../examples/kv.rs"]
 #[expect(dead_code, unreachable_pub, reason = "it is a program, whose `main` is not of a world")]
 mod kv;
+mod programs;
+#[path = "../../examples/hello.rs"]
+#[expect(dead_code, unreachable_pub, reason = "as above")]
+mod hello;
+#[path = "../../examples/client.rs"]
+#[expect(dead_code, unreachable_pub, reason = "as above")]
+mod client;
+#[path = "../../examples/cores.rs"]
+#[expect(dead_code, unreachable_pub, reason = "as above")]
+mod cores;
+#[path = "../../examples/lines.rs"]
+#[expect(dead_code, unreachable_pub, reason = "as above")]
+mod lines;
+#[path = "../../examples/rpc.rs"]
+#[expect(dead_code, unreachable_pub, reason = "as above")]
+mod rpc_example;
 mod draining;
 mod pipelines;
 mod timeouts;

@@ -19,7 +19,7 @@ pub(super) fn listen(
     token: Token,
 ) -> io::Result<TcpListener> {
     let (id, addr) = world.lock().listen(host, addr, options, token)?;
-    Ok(TcpListener::Other(Box::new(Listener { world: world.clone(), id, addr })))
+    Ok(TcpListener::Other(Box::new(Listener { world: world.clone(), id, addr, token: Some(token) })))
 }
 
 pub(super) fn connect(
@@ -41,6 +41,8 @@ struct Listener {
     world: Shared,
     id: ListenerId,
     addr: SocketAddr,
+    /// From when it is taken up, if it was shared.
+    token: Option<Token>,
 }
 
 impl OtherTcpListener for Listener {
@@ -52,11 +54,22 @@ impl OtherTcpListener for Listener {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.addr)
     }
+
+    fn share(&self) -> io::Result<Box<dyn OtherTcpListener>> {
+        self.world.lock().share_listener(self.id)?;
+        Ok(Box::new(Self { world: self.world.clone(), id: self.id, addr: self.addr, token: None }))
+    }
+
+    fn register(&mut self, token: Token) -> io::Result<()> {
+        self.token = Some(token);
+        self.world.lock().take_up_listener(self.id, token);
+        Ok(())
+    }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.world.lock().close_listener(self.id);
+        self.world.lock().release_listener(self.id, self.token);
     }
 }
 

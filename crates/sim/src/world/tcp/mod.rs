@@ -42,7 +42,9 @@ pub(crate) struct ListenerId(u32);
 #[derive(Debug)]
 struct Listener {
     host: HostId,
-    token: Token,
+    /// Of those who hold it and have taken it up: more than one where it is shared.
+    tokens: Vec<Token>,
+    holders: usize,
     addr: SocketAddr,
     backlog: usize,
     keepalive: Option<Keepalive>,

@@ -28,8 +28,17 @@ impl World {
         let (id, addr) = (self.tcp.next_listener(), SocketAddr::new(addr.ip(), port));
         self.host(host).listeners.insert(port, id);
         let (backlog, keepalive) = (options.backlog.max(1) as usize, options.keepalive.clone());
-        let listener =
-            Listener { host, token, addr, backlog, keepalive, queue: Default::default(), begun: Vec::new() };
+        let tokens = vec![token];
+        let listener = Listener {
+            host,
+            tokens,
+            holders: 1,
+            addr,
+            backlog,
+            keepalive,
+            queue: Default::default(),
+            begun: Vec::new(),
+        };
         self.tcp.listeners.insert(id, listener);
         self.tell(host, What::Listens(addr));
         Ok((id, addr))
@@ -50,8 +59,35 @@ impl World {
         Ok((accepted, peer))
     }
 
-    /// The program lets a listener go: who waits there is reset.
-    pub(crate) fn close_listener(&mut self, id: ListenerId) {
+    /// Another holds a listener too.
+    pub(crate) fn share_listener(&mut self, id: ListenerId) -> io::Result<()> {
+        let listener = self.tcp.listeners.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
+        listener.holders += 1;
+        Ok(())
+    }
+
+    /// Whoever holds a listener is told from now on that somebody has come.
+    pub(crate) fn take_up_listener(&mut self, id: ListenerId, token: Token) {
+        let Some(listener) = self.tcp.listeners.get_mut(&id) else { return };
+        listener.tokens.push(token);
+        let (host, has_any) = (listener.host, !listener.queue.is_empty());
+        if has_any {
+            self.tell_ready(host, Some(token), Readiness::new(true, false));
+        }
+    }
+
+    /// One of those who hold a listener lets it go.
+    pub(crate) fn release_listener(&mut self, id: ListenerId, token: Option<Token>) {
+        let Some(listener) = self.tcp.listeners.get_mut(&id) else { return };
+        listener.holders -= 1;
+        listener.tokens.retain(|known| Some(*known) != token);
+        if listener.holders == 0 {
+            self.close_listener(id);
+        }
+    }
+
+    /// A listener goes: who waits there is reset.
+    pub(super) fn close_listener(&mut self, id: ListenerId) {
         let Some(listener) = self.tcp.listeners.remove(&id) else { return };
         self.host(listener.host).listeners.remove(&listener.addr.port());
         for end in listener.queue.into_iter().chain(listener.begun) {
@@ -165,8 +201,10 @@ impl World {
         let Some(listener) = self.tcp.listeners.get_mut(&listener_id) else { return };
         listener.begun.retain(|begun| *begun != id);
         listener.queue.push_back(id);
-        let (host, token) = (listener.host, listener.token);
-        self.tell_ready(host, Some(token), Readiness::new(true, false));
+        let (host, tokens) = (listener.host, listener.tokens.clone());
+        for token in tokens {
+            self.tell_ready(host, Some(token), Readiness::new(true, false));
+        }
     }
 
     fn new_end(&mut self, host: HostId, other_host: HostId, local: SocketAddr, peer: SocketAddr) -> End {
