@@ -26,11 +26,19 @@ impl Nature {
             return Self::of_one(command);
         }
         let mut worst = Self::Question;
-        let is_transaction = command.name().eq_ignore_ascii_case(b"MULTI");
-        for command in command.each() {
+        let last = command.answers().unwrap_or(1) - 1;
+        // Each without arguments: the server would take note of neither.
+        let is_word = |command: &Command, word: &str| {
+            command.len() == 1 && command.name().eq_ignore_ascii_case(word.as_bytes())
+        };
+        let is_transaction = is_word(command, "MULTI")
+            && command.each().last().is_some_and(|command| is_word(command, "EXEC"));
+        for (at, command) in command.each().enumerate() {
             match (Self::of_one(command), worst) {
-                // In a transaction nothing blocks, and its own words are at their place.
-                (Self::Blocks | Self::Changes(TRANSACTION), _) if is_transaction => {}
+                // These two are at their place. Any other such word between them would end it early.
+                (Self::Changes(TRANSACTION), _) if is_transaction && (at == 0 || at == last) => {}
+                // In a transaction nothing blocks.
+                (Self::Blocks, _) if is_transaction => {}
                 (breaks @ Self::Breaks(_), _) => return breaks,
                 (changes @ Self::Changes(_), _) => worst = changes,
                 (Self::Blocks, Self::Question) => worst = Self::Blocks,
@@ -46,7 +54,7 @@ impl Nature {
         let Some(first) = name.first() else { return Self::Breaks("a command without a name") };
         // By the first letter, since this is asked of each call.
         let known: &[(&str, Self)] = match first.to_ascii_uppercase() {
-            b'A' => &[("AUTH", Self::Changes(CONFIG))],
+            b'A' => &[("AUTH", Self::Changes(CONFIG)), ("ASKING", Self::Changes(OWN))],
             b'B' => BLOCKING,
             b'C' => {
                 return if name.eq_ignore_ascii_case(b"CLIENT") {
@@ -66,6 +74,10 @@ impl Nature {
                 ("READONLY", Self::Changes(OWN)),
                 ("READWRITE", Self::Changes(OWN)),
             ],
+            b'S' if name.eq_ignore_ascii_case(b"SCRIPT") => {
+                let is_debug = command.args().nth(1).is_some_and(|what| what.eq_ignore_ascii_case(b"DEBUG"));
+                return if is_debug { Self::Breaks(DEBUGGER) } else { Self::Question };
+            }
             b'S' => SUBSCRIBING,
             b'U' => UNSUBSCRIBING,
             b'W' => &[
@@ -116,6 +128,7 @@ const OWN: &str = "this holds for a connection that others share: use `Client::d
 const TRANSACTION: &str = "others' commands would come between: use `transaction`, or `Client::dedicated`";
 const WAIT: &str = "it waits for what its own connection has written: use `Client::dedicated`";
 const NO_ANSWER: &str = "this is not answered by one reply, as each call is";
+const DEBUGGER: &str = "a debugger talks over its connection, and not in answers";
 const SUBSCRIBE: &str = "messages are no answers: use `Client::subscriber`";
 
 const BLOCKING: &[(&str, Nature)] = &[
@@ -164,7 +177,7 @@ mod tests {
 
     #[test]
     fn most_commands_are_questions() {
-        for line in ["GET a", "set a b", "XADD s * a b", "BITCOUNT a", "CLIENT LIST", "SCAN 0", "WHATEVER"] {
+        for line in ["GET a", "set a b", "BITCOUNT a", "CLIENT LIST", "SCAN 0", "SCRIPT FLUSH", "WHATEVER"] {
             check(line, "question");
         }
     }
@@ -185,9 +198,17 @@ mod tests {
 
     #[test]
     fn what_holds_for_the_connection_changes_it() {
-        for line in
-            ["SELECT 1", "WATCH a", "MULTI", "exec", "AUTH a", "HELLO 3", "WAIT 1 0", "CLIENT TRACKING ON"]
-        {
+        for line in [
+            "SELECT 1",
+            "WATCH a",
+            "MULTI",
+            "exec",
+            "AUTH a",
+            "HELLO 3",
+            "WAIT 1 0",
+            "CLIENT TRACKING ON",
+            "ASKING",
+        ] {
             check(line, "changes");
         }
     }
@@ -207,7 +228,9 @@ mod tests {
 
     #[test]
     fn what_has_no_answer_of_its_own_breaks_it() {
-        for line in ["SUBSCRIBE a", "punsubscribe", "MONITOR", "CLIENT REPLY OFF", "SYNC", ""] {
+        for line in
+            ["SUBSCRIBE a", "punsubscribe", "MONITOR", "CLIENT REPLY OFF", "SYNC", "script debug YES", ""]
+        {
             check(line, "breaks");
         }
     }
@@ -221,5 +244,24 @@ mod tests {
         check("MULTI; BLPOP a 0; INCR b; EXEC", "question");
         check("MULTI; SELECT 1; EXEC", "changes");
         check("GET a; MULTI", "changes");
+    }
+
+    #[test]
+    fn a_transaction_that_does_not_end_where_it_should_changes_the_connection() {
+        for line in [
+            "MULTI; INCR a",
+            "MULTI; BLPOP a 0",
+            "MULTI; MULTI",
+            "MULTI; DISCARD; BLPOP a 0; EXEC",
+            "MULTI; EXEC; BLPOP a 0; EXEC",
+            "MULTI; MULTI; INCR a; EXEC",
+            "MULTI; EXEC; INCR a",
+            "MULTI; INCR a; EXEC now",
+            "MULTI now; BLPOP a 0; EXEC",
+            "INCR a; MULTI; INCR a; EXEC",
+        ] {
+            check(line, "changes");
+        }
+        check("multi; exec", "question");
     }
 }
