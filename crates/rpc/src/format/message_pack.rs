@@ -4,8 +4,8 @@ use std::error::Error;
 
 use rmp_serde::decode::Deserializer;
 use rmp_serde::encode::Serializer;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::Format;
 
@@ -29,7 +29,12 @@ impl Format for MessagePack {
     fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Box<dyn Error + Send + Sync>> {
         let mut deserializer = Deserializer::from_read_ref(bytes);
         deserializer.set_max_depth(DEPTH_MAX);
-        Ok(T::deserialize(&mut deserializer)?)
+        let value = T::deserialize(&mut deserializer)?;
+        // It does not say what it has left, but that there is no further value to begin.
+        match <()>::deserialize(&mut deserializer) {
+            Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
+            _ => Err("there is more behind the value".into()),
+        }
     }
 }
 
@@ -40,7 +45,6 @@ const DEPTH_MAX: usize = 128;
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde::Deserialize;
     use std::collections::BTreeMap;
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,6 +105,20 @@ mod tests {
         assert_eq!(new, Ok(New { title: title.clone(), pages: 7, isbn: None }));
         assert!(decode::<Old>(b"\x81\xa5title\xa1x").unwrap_err().contains("pages"));
         assert_eq!(decode::<New>(b"\x81\xa5title\xa1x"), Ok(New { title, pages: 0, isbn: None }));
+    }
+
+    /// Who reads on, and who does not, would have two calls of one.
+    #[test]
+    fn what_has_more_behind_it_is_not_read() {
+        assert_eq!(decode::<(String,)>(b"\x91\xa1x"), Ok(("x".to_owned(),)));
+        for more in [&b"\xff"[..], b"\xff\xff\xff", b"\xc0", b"\xc1", b"\xa1", b"\xdd", b"\xd9\xff"] {
+            for value in [&b"\x91\xa1x"[..], b"\x91\xa0"] {
+                let read = decode::<(String,)>(&[value, more].concat());
+                assert_eq!(read, Err("there is more behind the value".to_owned()), "{}", more.escape_ascii());
+            }
+            assert!(decode::<Option<u8>>(&[b"\xc0", more].concat()).is_err());
+            assert!(decode::<()>(&[b"\xc0", more].concat()).is_err());
+        }
     }
 
     #[test]

@@ -60,8 +60,9 @@ pub use message_pack::MessagePack;
 ///         Ok(rmp_serde::encode::write(buf, value)?)
 ///     }
 ///
-///     fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Box<dyn Error + Send + Sync>> {
-///         Ok(rmp_serde::from_slice(bytes)?)
+///     fn decode<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<T, Box<dyn Error + Send + Sync>> {
+///         let value = rmp_serde::from_read(&mut bytes)?;
+///         if bytes.is_empty() { Ok(value) } else { Err("there is more behind the value".into()) }
 ///     }
 /// }
 /// ```

@@ -87,6 +87,7 @@ fn arguments_that_are_none_are_told() {
             b"\xdd\xff\xff\xff\xff",
             b"\x91\xdb\xff\xff\xff\xffx",
             b"\x91\xa2\xff\xfe",
+            b"\x91\xa1x\xff\xff\xff",
             &deep,
         ] {
             raw.send_frame(1, 7, &request("Library.find", 0, arguments)).await;
@@ -146,7 +147,7 @@ fn a_client_ends_the_connection_to_who_sends_no_frames() {
 fn a_result_that_is_none_is_told_to_its_caller_alone() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        for answer in [&b""[..], b"\xc1", b"\xa3one", b"\xdd\xff\xff\xff\xff"] {
+        for answer in [&b""[..], b"\xc1", b"\xa3one", b"\xdd\xff\xff\xff\xff", b"\x03\xc0"] {
             let error = called(&listener, &frame(2, 0, &[b"\0\0", answer].concat())).await;
             assert_eq!((error.kind(), error.begun()), (ErrorKind::BadAnswer, Begun::Yes));
         }
