@@ -254,8 +254,7 @@ impl Subscriber {
             State::Connecting(connecting) => match ready!(connecting.as_mut().poll(cx)) {
                 Ok(wire) => self.handle_connected(wire),
                 Err(error) => {
-                    self.failures = self.failures.saturating_add(1);
-                    self.state = State::Connecting(self.connecting());
+                    self.handle_lost();
                     if error.as_server().is_some() {
                         return Poll::Ready(Err(error));
                     }
@@ -263,7 +262,7 @@ impl Subscriber {
             },
             State::Connected(wire) => {
                 if let Poll::Ready(Err(_lost)) = wire.poll_flush(cx) {
-                    self.state = State::Connecting(self.connecting());
+                    self.handle_lost();
                     return Poll::Ready(Ok(()));
                 }
                 match ready!(wire.poll_next(cx)) {
@@ -271,11 +270,7 @@ impl Subscriber {
                         self.failures = 0;
                         return Poll::Ready(self.handle_value(value));
                     }
-                    Some(Err(_)) | None => {
-                        // One that was of no use counts as a failure: it is not made again without a pause.
-                        self.failures = self.failures.saturating_add(1);
-                        self.state = State::Connecting(self.connecting());
-                    }
+                    Some(Err(_)) | None => self.handle_lost(),
                 }
             }
         }
@@ -304,6 +299,12 @@ impl Subscriber {
         if std::mem::replace(&mut self.has_connected, true) {
             self.keep(Event::Missed);
         }
+    }
+
+    /// Connects anew. One that was of no use counts as a failure: it is not made again without a pause.
+    fn handle_lost(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        self.state = State::Connecting(self.connecting());
     }
 
     fn handle_value(&mut self, value: Value) -> Result<(), Error> {
@@ -352,33 +353,4 @@ impl fmt::Debug for Subscriber {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Keeps messages, of which three may wait, and says what waits then; "missed" is one, too.
-    fn check(heard: &str, expect: &str) {
-        let config = Config { messages_max: 3, ..Config::default() };
-        let mut subscriber = Subscriber::new(Rc::new("nobody:6379".into()), Rc::new(config));
-        for name in heard.split(' ') {
-            let message = |payload: &str| vec!["message".into(), "c".into(), payload.to_owned().into()];
-            match name {
-                "missed" => subscriber.keep(Event::Missed),
-                payload => subscriber.handle_value(Value::Push(message(payload))).unwrap(),
-            }
-        }
-        let told = subscriber.events.iter().map(|event| match event {
-            Event::Message(message) => str::from_utf8(&message.payload).unwrap(),
-            Event::Missed => "missed",
-        });
-        assert_eq!(told.collect::<Vec<_>>().join(" "), expect, "{heard}");
-    }
-
-    #[test]
-    fn the_oldest_of_too_many_messages_are_missed() {
-        check("a b c", "a b c");
-        check("a b c d", "missed c d");
-        check("a b c d e f", "missed e f");
-        check("missed a b", "missed a b");
-        check("missed a b c", "missed b c");
-    }
-}
+mod tests;

@@ -1,0 +1,67 @@
+//! What a subscriber keeps and when it pauses.
+
+use super::*;
+use ekiden_reactor::net::{TcpListener, TcpStream};
+use ekiden_reactor::spawn;
+use std::pin::pin;
+use std::time::Duration;
+
+/// Keeps messages, of which three may wait, and says what waits then; "missed" is one, too.
+fn check(heard: &str, expect: &str) {
+    let config = Config { messages_max: 3, ..Config::default() };
+    let mut subscriber = Subscriber::new(Rc::new("nobody:6379".into()), Rc::new(config));
+    for name in heard.split(' ') {
+        let message = |payload: &str| vec!["message".into(), "c".into(), payload.to_owned().into()];
+        match name {
+            "missed" => subscriber.keep(Event::Missed),
+            payload => subscriber.handle_value(Value::Push(message(payload))).unwrap(),
+        }
+    }
+    let told = subscriber.events.iter().map(|event| match event {
+        Event::Message(message) => str::from_utf8(&message.payload).unwrap(),
+        Event::Missed => "missed",
+    });
+    assert_eq!(told.collect::<Vec<_>>().join(" "), expect, "{heard}");
+}
+
+#[test]
+fn the_oldest_of_too_many_messages_are_missed() {
+    check("a b c", "a b c");
+    check("a b c d", "missed c d");
+    check("a b c d e f", "missed e f");
+    check("missed a b", "missed a b");
+    check("missed a b c", "missed b c");
+}
+
+/// Greets three connections and ends each at once, with something unread, so that it is reset. The fourth
+/// stays.
+async fn reset_three(listener: TcpListener) -> TcpStream {
+    for _ in 0..3 {
+        let (stream, _peer) = listener.accept().await.unwrap();
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 1);
+        stream.write_all(b"+OK\r\n").await.unwrap();
+    }
+    listener.accept().await.unwrap().0
+}
+
+#[test]
+fn a_connection_that_is_reset_before_it_was_of_use_counts_as_a_failure() {
+    ekiden_reactor::run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut config = Config::default();
+        config.reconnect.backoff.first = Duration::ZERO;
+        let mut subscriber = Subscriber::new(Rc::new(addr.into()), Rc::new(config));
+        let mut serving = spawn(reset_three(listener));
+        let _fourth = {
+            let mut subscribing = pin!(subscriber.subscribe(["news"]));
+            poll_fn(|cx| {
+                assert!(subscribing.as_mut().poll(cx).is_pending());
+                Pin::new(&mut serving).poll(cx)
+            })
+            .await
+            .unwrap()
+        };
+        assert_eq!(subscriber.failures, 3);
+    });
+}
