@@ -55,7 +55,7 @@
 //! within one: handshakes, backlogs that fill, bytes in order, ends of one direction, resets, windows that fill, lost
 //! segments that are sent again and given up at last, keepalive, refusals. UDP, whose datagrams are lost, come twice, and overtake each
 //! other; nobody is told when they are heard by none. [Links](Sim#links) that are slow, or cut one way or both.
-//! Name resolution, `blocking`, entropy, both clocks. A scenario is run for many seeds by [`check`].
+//! Name resolution, `blocking`, entropy, both clocks. A scenario is run for many seeds by [`check()`].
 //!
 //! # What there is not
 //!
@@ -65,7 +65,7 @@
 //! - A task that never comes back from its poll holds the whole world, as there is one thread. One that goes on and on
 //!   without waiting is found ([`Config::busy_turns_max`]).
 //! - What a program asks of the system and not of the reactor is not of the seed: `std`'s clocks, threads and `HashMap`s, the
-//!   file system. [`check`] finds it by running a seed twice, if it shows.
+//!   file system. [`check()`] finds it by running a seed twice, if it shows.
 //!
 //! # The parts
 //!

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
@@ -27,6 +27,11 @@ pin_project! {
 /// What a call panicked with.
 pub(crate) struct Panic(Box<dyn Any + Send>);
 
+/// Runs the application's code, whose panic is the outcome.
+pub(crate) fn catch<R>(run: impl FnOnce() -> R) -> Result<R, Panic> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(Panic)
+}
+
 impl<Make, Arg, F> Caught<Make, Arg, F> {
     pub(crate) const fn new(make: Make, arg: Arg) -> Self {
         Self::Begins { make: Some((make, arg)) }
@@ -42,14 +47,15 @@ impl<Make: FnOnce(Arg) -> F, Arg, F: Future> Future for Caught<Make, Arg, F> {
                 let (make, arg) = make.take().expect("a call is not polled again after a panic");
                 self.set(Self::Runs { future: make(arg) });
             }
-            match self.as_mut().project() {
-                CaughtNow::Runs { future } => future.poll(cx),
-                CaughtNow::Begins { .. } => unreachable!("it has begun"),
-            }
+            let CaughtNow::Runs { future } = self.as_mut().project() else { unreachable!("it has begun") };
+            let output = ready!(future.poll(cx));
+            // Here, since to drop it may panic, too.
+            self.set(Self::Begins { make: None });
+            Poll::Ready(output)
         };
-        match catch_unwind(AssertUnwindSafe(run)) {
+        match catch(run) {
             Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(Panic(panic))),
+            Err(panic) => Poll::Ready(Err(panic)),
         }
     }
 }

@@ -106,6 +106,11 @@ impl Error {
         Self { kind: Kind::Reset(reset), begun: reset.begun() }
     }
 
+    /// The peer says why there is no rest of an answer, which was begun whatever it says.
+    pub(crate) fn broken_off(reset: Reset) -> Self {
+        Self { kind: Kind::Reset(reset), begun: Begun::Yes }
+    }
+
     /// What the peer said instead of an answer, if that is why there is none.
     pub fn reset(&self) -> Option<Reset> {
         match self.kind {

@@ -22,7 +22,8 @@ impl Reset {
     /// What an error of a service is told as.
     pub(crate) fn of(error: &impl Failure) -> Self {
         match (error.begun(), error.is_timeout()) {
-            (Begun::No, false) => Self::Refused,
+            // That it can be sent again says more than why.
+            (Begun::No, _) => Self::Refused,
             (_, true) => Self::Expired,
             _ => Self::Failed,
         }

@@ -251,9 +251,10 @@ impl<Req, Resp> Calls<Req, Resp> {
     /// The peer says that there is no reply, or no rest of one.
     pub(super) fn handle_reset(&mut self, id: u32, reason: Reset) -> Told<Resp> {
         match self.calls.try_get_mut(Call(id).place()) {
-            Some(Entry { wire: Wire::Asked { .. } | Wire::Answering, .. }) => {
+            Some(Entry { wire: Wire::Asked { .. }, .. }) => {
                 self.end(Call(id), Err(Error::from_reset(reason)))
             }
+            Some(Entry { wire: Wire::Answering, .. }) => self.end(Call(id), Err(Error::broken_off(reason))),
             _ => Told::nothing(),
         }
     }

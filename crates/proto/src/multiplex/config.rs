@@ -21,7 +21,8 @@ pub struct ServerConfig {
     pub accept: server::Config,
     /// Most calls of one connection that are open. Further ones are refused, not begun, so that the cancels and the bodies of
     /// others still get through. 1,024, as many as a client sends by default: one connection often carries the calls of a
-    /// whole machine. What they may hold together is this many windows.
+    /// whole machine. What they may hold together is this many windows, and this many heads, which are as long as the
+    /// protocol lets a frame be: where strangers connect, lower one of the two.
     pub in_flight_max: usize,
     /// Credit that each body begins with, in bytes, in both directions; both ends must have the same, by agreement of
     /// the protocol. 64 KiB: at a round trip of half a millisecond that is 128 MB a second for one stream.

@@ -38,8 +38,8 @@ pub struct Connection<Io, Codec, Req, Resp> {
     is_draining: bool,
     /// How many frames have come.
     heard: u64,
-    /// How many had come when the peer was last looked at.
-    seen: u64,
+    /// How many had come, and how much of the next, when the peer was last looked at.
+    seen: (u64, usize),
     pings: u64,
 }
 
@@ -58,7 +58,7 @@ impl<Io, Codec, Req, Resp> Connection<Io, Codec, Req, Resp> {
             keepalive: Keepalive::new(config.ping_interval, config.ping_timeout),
             is_draining: false,
             heard: 0,
-            seen: 0,
+            seen: (0, 0),
             pings: 0,
         }
     }
@@ -229,7 +229,9 @@ where
 
     /// Asks a silent peer that owes an answer whether it is there, and gives it up.
     fn poll_keepalive(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        let was_heard = std::mem::replace(&mut self.seen, self.heard) != self.heard;
+        let begun = self.transport.as_ref().map_or(0, Transport::undecoded_bytes);
+        let heard = (self.heard, begun);
+        let was_heard = std::mem::replace(&mut self.seen, heard) != heard;
         let is_expected = self.shared.calls.borrow().has_open();
         match ready!(self.keepalive.poll(cx, was_heard, is_expected)) {
             Beat::GiveUp => Poll::Ready(Err(Cause::Silent.into())),

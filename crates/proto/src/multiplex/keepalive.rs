@@ -40,6 +40,11 @@ impl Keepalive {
         Self { interval, timeout, sleep: None, phase: Phase::Idle }
     }
 
+    /// Whether anybody is ever asked.
+    pub(super) fn is_on(&self) -> bool {
+        self.interval.is_some()
+    }
+
     /// Is told whether the peer has said something since the last poll, and whether anything is expected of it.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, was_heard: bool, is_expected: bool) -> Poll<Beat> {
         let Some(interval) = self.interval else { return Poll::Pending };

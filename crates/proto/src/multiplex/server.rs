@@ -170,7 +170,8 @@ impl ServerConfig {
     /// Serves one connection with `service`, until the peer ends it or `drain` begins, and closes it.
     ///
     /// Give it the [`Seat`] of a server, or a [`Drain`]. At the end of what the peer sends the calls that are open are served
-    /// to their end. When the drain begins the peer is told, further calls are refused, and those that are open are
+    /// to their end, unless it turns out to be gone: it is asked for a sign of life, which the network answers for one
+    /// that is not there. When the drain begins the peer is told, further calls are refused, and those that are open are
     /// served to their end; then the peer has a second to close the connection.
     ///
     /// # Cancel safety
@@ -180,7 +181,8 @@ impl ServerConfig {
     /// # Errors
     ///
     /// If the connection breaks, or the peer sends what is no frame or what the protocol does not allow, takes nothing of
-    /// what it is sent, or gives no sign of life. Replies that were owed before the error are written, if they can be.
+    /// what it is sent, or gives no sign of life. Its calls are dropped; what had been answered before is written, if it can
+    /// be.
     ///
     /// # Panics
     ///

@@ -31,7 +31,7 @@ use super::queue::{Control, Queue};
 use super::stats::Stats;
 use super::streams::{Opened, Over, Phase, Streams};
 use crate::codec::{Decoder, Encoder};
-use crate::dispatch::caught::{Caught, Panic};
+use crate::dispatch::caught::{Caught, Panic, catch};
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::patience::{Patience, Wait};
 use crate::dispatch::reset::Reset;
@@ -59,10 +59,11 @@ pub(super) struct Session<Io, Codec, Head> {
     /// Until when the peer has time to hear of the drain, once nothing is owed.
     grace: Option<Box<Sleep>>,
     stats: Stats,
-    /// How many frames have come, how many of them were requests, and how many had come when it was last looked.
+    /// How many frames have come, and how many of them were requests.
     heard: u64,
     opened: u64,
-    seen: u64,
+    /// How many had come, and how much of the next, when it was last looked.
+    seen: (u64, usize),
     pings: u64,
 }
 
@@ -119,7 +120,7 @@ impl<Io, Codec, Head> Session<Io, Codec, Head> {
             stats: config.stats.clone(),
             heard: 0,
             opened: 0,
-            seen: 0,
+            seen: (0, 0),
             pings: 0,
         }
     }
@@ -235,11 +236,14 @@ where
         let seat = handler.seat;
         handler.running.poll(cx, |id, outcome| self.handle_outcome(id, outcome, seat));
         self.read(cx, handler)?;
+        if self.failure.is_some() && self.streams.len() > 0 {
+            self.cut(handler);
+        }
         self.pump(cx, seat);
         self.queue.look();
-        let was_full = self.queue.is_full();
+        let was_full = self.is_full();
         let sent = self.poll_send(cx);
-        if was_full && !self.queue.is_full() {
+        if was_full && !self.is_full() {
             // There may be more to hear, and nothing else would say so.
             cx.waker().wake_by_ref();
         }
@@ -250,6 +254,11 @@ where
             Poll::Ready(flushed) => Poll::Ready(flushed?),
             Poll::Pending => Poll::Pending,
         })
+    }
+
+    /// Whether so much waits for the peer that it takes some of it before it is heard again.
+    fn is_full(&self) -> bool {
+        self.queue.is_full() || self.heads.len() >= HEADS_MAX
     }
 
     /// Hears what the peer says, as far as the others' turn allows.
@@ -264,7 +273,7 @@ where
         E: Failure,
     {
         // A peer that asks more than it takes of what is answered waits.
-        while self.intake != Intake::Ended && !self.queue.is_full() {
+        while self.intake != Intake::Ended && !self.is_full() {
             let Poll::Ready(next) = self.transport.poll_next(cx) else { break };
             match next {
                 Some(Ok(frame)) => {
@@ -316,11 +325,13 @@ where
                 if let Some((runs, over)) = self.streams.handle_cancel(id) {
                     self.stats.count_cancelled(1);
                     over.settle();
-                    match runs {
+                    // What it drops is the application's, whose panic is this call's.
+                    let dropped = catch(|| match runs {
                         Some((Phase::Calling, call)) => handler.running.cancel(call),
                         Some((Phase::Answering, call)) => self.pumps.cancel(call),
                         None => {}
-                    }
+                    });
+                    dropped.unwrap_or_else(|panic| tell_panic(&panic, handler.seat));
                     // One that was to begin in this turn.
                     self.fresh.retain(|(fresh, _)| *fresh != id);
                 }
@@ -507,22 +518,48 @@ where
         self.failure = failure;
         self.intake = Intake::Ended;
         readers.into_iter().for_each(Waker::wake);
+        if self.peer == Peer::Ended && self.streams.len() > 0 {
+            self.probe();
+        }
+    }
+
+    /// Asks for a sign of life: of a peer that is there, or, if it says no more, so that the network tells of one that is
+    /// gone. A program that was killed ends its direction like one that has only said all that it had to say.
+    fn probe(&mut self) {
+        if self.keepalive.is_on() {
+            self.pings += 1;
+            self.queue.push(Control::Ping { token: self.pings });
+        }
+    }
+
+    /// After the peer has broken the protocol nothing that it has asked matters. What waits to be said is said.
+    fn cut<Call, F>(&mut self, handler: &mut Handler<'_, Call, Asked, F>)
+    where
+        Call: Fn(Message<Asked>) -> F + Copy,
+        F: Future,
+    {
+        let over = self.streams.clear();
+        self.stats.count_cancelled(over.len());
+        over.into_iter().for_each(Over::settle);
+        handler.running = Running::new();
+        self.pumps = Running::new();
+        self.fresh = Vec::new();
     }
 
     /// Asks a silent peer whose call is open whether it is there. Ready when it is given up.
     fn poll_keepalive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let was_heard = std::mem::replace(&mut self.seen, self.heard) != self.heard;
-        let is_expected = self.intake != Intake::Ended && self.streams.len() > 0;
-        match ready!(self.keepalive.poll(cx, was_heard, is_expected)) {
-            Beat::GiveUp => Poll::Ready(()),
-            Beat::Ask => {
-                self.pings += 1;
-                self.queue.push(Control::Ping { token: self.pings });
-                // To send it, and to wait for the answer.
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
+        let heard = (self.heard, self.transport.undecoded_bytes());
+        let was_heard = std::mem::replace(&mut self.seen, heard) != heard;
+        match ready!(self.keepalive.poll(cx, was_heard, self.streams.len() > 0)) {
+            Beat::GiveUp if self.intake != Intake::Ended => return Poll::Ready(()),
+            // It says no more, so it does not answer; if it were gone the network would have said so.
+            Beat::GiveUp => self.heard += 1,
+            Beat::Ask => {}
         }
+        self.probe();
+        // To send it, and to wait for the answer.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -547,6 +584,9 @@ fn tell(what: fmt::Arguments<'_>) {
 /// So long a peer that has nothing under way may take to close the connection of a server that drains. One second: many
 /// round trips, and no shutdown waits long for a peer that does not listen.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
+/// So many replies that wait for room, in the order in which they are said: one may be as long as a frame of the protocol.
+const HEADS_MAX: usize = 64;
 
 /// As many places for bodies that begin are kept.
 const FRESH_MAX: usize = 16;

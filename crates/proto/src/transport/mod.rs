@@ -145,6 +145,11 @@ impl<Io, Codec> Transport<Io, Codec> {
         self.inbound.is_undecoded()
     }
 
+    /// How many bytes were read and not decoded: of a part of a frame, mostly.
+    pub(crate) fn undecoded_bytes(&self) -> usize {
+        self.inbound.bytes.as_ref().map_or(0, |bytes| bytes.len())
+    }
+
     /// Whether an item may be queued without asking [`poll_ready`](Self::poll_ready).
     pub(crate) fn has_room(&self) -> bool {
         self.outbound.has_room()

@@ -136,7 +136,7 @@ fn reset(reason: u8) -> Result<Reset, WireError> {
     })
 }
 
-/// The next bytes of the buffer, of a head: they are soon gone.
+/// The next bytes of the buffer, of a head, of which short ones are soon gone.
 #[inline]
 fn data(buf: &mut BytesMut, len: usize) -> Bytes {
     if len > COPIED_BYTES_MAX {
@@ -147,8 +147,7 @@ fn data(buf: &mut BytesMut, len: usize) -> Bytes {
     bytes
 }
 
-/// The next bytes of the buffer, of a body, where they may wait for long: short ones are copied, since what is split off
-/// keeps all that was read with it.
+/// The next bytes of the buffer, of a body, where they may wait for long.
 fn take(buf: &mut BytesMut, len: usize) -> Bytes {
     if len > COPIED_BYTES_MAX {
         return buf.split_to(len).freeze();
@@ -242,8 +241,9 @@ const LENGTH_BYTES: usize = 4;
 const AFTER_LENGTH_BYTES: usize = 5;
 const HEADER_BYTES: usize = LENGTH_BYTES + AFTER_LENGTH_BYTES;
 
-/// As in the codecs of ekiden-proto: beyond it to share is cheaper than to copy.
-const COPIED_BYTES_MAX: usize = 1024;
+/// What is longer is shared with what was read, all of which it keeps: several megabytes, if those before it were long.
+/// So no shorter than a window: then there is one such piece to a body, which may be as long itself.
+const COPIED_BYTES_MAX: usize = 64 * 1024;
 
 const CHUNK: u8 = 3;
 const END: u8 = 4;

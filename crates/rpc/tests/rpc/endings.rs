@@ -129,3 +129,18 @@ fn a_server_that_is_lost_leaves_no_caller_waiting() {
         assert_eq!((error.kind(), error.begun()), (ErrorKind::Lost, Begun::Unknown));
     });
 }
+
+/// As a program that is killed: its connection ends like that of one that has said all that it had to say.
+#[test]
+fn the_calls_of_a_client_that_is_gone_are_dropped() {
+    run(async {
+        let served = Served::start().await;
+        let raw = Raw::greet(served.addr).await;
+        let method = ekiden_rpc::Method::new("Library.wait").id();
+        // For ever.
+        raw.send_frame(1, 7, &[&[0], &method.to_le_bytes()[..], b"\x91\xc3"].concat()).await;
+        served.until(|stats| stats.begun() == 1).await;
+        drop(raw);
+        served.until(|stats| stats.cancelled() == 1).await;
+    });
+}

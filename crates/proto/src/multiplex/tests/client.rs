@@ -180,6 +180,11 @@ fn a_reply_that_breaks_off_says_so_behind_what_came() {
         "ask a, in reply+ 0 x/chunk 0 1/reset 0 failed/, read a, read a, read a",
         "out open 0 a/, a = x+, a: 1, a ! the peer has no answer: the peer began it and failed (begun: Yes), a ends",
     );
+    // Whatever the peer says: it was begun.
+    check(
+        "ask a, in reply+ 0 x/reset 0 refused/, read a",
+        "out open 0 a/, a = x+, a ! the peer has no answer: the peer refused it (begun: Yes)",
+    );
     check(
         "ask a, in reply+ 0 x/chunk 0 1/, reset, read a, read a",
         "out open 0 a/, a = x+, broken: the connection failed, a: 1, \
