@@ -7,6 +7,7 @@ use ekiden_proto::multiplex;
 use crate::format::{Format, MessagePack};
 use crate::server::{FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT};
 use crate::wire::Settings;
+use crate::wire::hello::WINDOW_BYTES_MOST;
 
 /// How a client treats its connection.
 ///
@@ -51,7 +52,7 @@ impl Config {
         Settings {
             frame_bytes_max: self.frame_bytes_max,
             in_flight_max: u32::try_from(self.dispatch.in_flight_max).unwrap_or(u32::MAX),
-            window_bytes: self.dispatch.window_bytes,
+            window_bytes: self.dispatch.window_bytes.min(WINDOW_BYTES_MOST),
             format: self.format,
         }
     }

@@ -53,7 +53,7 @@ pub enum HelloError {
     },
     /// The peer's settings are not pairs of a key and a value.
     Malformed,
-    /// A setting of the peer's has a value with which nothing could be sent.
+    /// A setting of the peer's has a value that nobody may give it: nothing could be sent with it, or counted.
     Setting {
         /// Which one.
         key: u16,
@@ -98,14 +98,14 @@ impl Settings {
         let mut settings = Self::default();
         for &[key_low, key_high, a, b, c, d] in pairs {
             let (key, value) = (u16::from_le_bytes([key_low, key_high]), u32::from_le_bytes([a, b, c, d]));
-            let (place, least) = match key {
-                FRAME_BYTES_MAX => (&mut settings.frame_bytes_max, FRAME_BYTES_LEAST),
-                IN_FLIGHT_MAX => (&mut settings.in_flight_max, 1),
-                WINDOW_BYTES => (&mut settings.window_bytes, 1),
-                FORMAT => (&mut settings.format, 0),
+            let (place, bounds) = match key {
+                FRAME_BYTES_MAX => (&mut settings.frame_bytes_max, FRAME_BYTES_LEAST..=u32::MAX),
+                IN_FLIGHT_MAX => (&mut settings.in_flight_max, 1..=u32::MAX),
+                WINDOW_BYTES => (&mut settings.window_bytes, 1..=WINDOW_BYTES_MOST),
+                FORMAT => (&mut settings.format, 0..=u32::MAX),
                 _ => continue,
             };
-            if value < least {
+            if !bounds.contains(&value) {
                 return Err(HelloError::Setting { key, value });
             }
             *place = value;
@@ -164,7 +164,7 @@ impl fmt::Display for HelloError {
             Self::TooLong { bytes } => write!(f, "the peer announced {bytes} bytes of settings"),
             Self::Malformed => f.write_str("the peer's settings are not pairs of key and value"),
             Self::Setting { key, value } => {
-                write!(f, "the peer's setting {key} is {value}, with which nothing could be sent")
+                write!(f, "the peer's setting {key} is {value}, which is out of its bounds")
             }
         }
     }
@@ -189,6 +189,9 @@ const SETTINGS_BYTES_MAX: usize = 600;
 
 /// A peer that takes less could not even be told what is wrong with its call.
 const FRAME_BYTES_LEAST: u32 = 1024;
+
+/// All the credit that dispatch counts for a body. With more the first that is added would end the connection.
+pub(crate) const WINDOW_BYTES_MOST: u32 = i32::MAX as u32;
 
 const FRAME_BYTES_MAX: u16 = 1;
 const IN_FLIGHT_MAX: u16 = 2;
@@ -232,12 +235,14 @@ mod tests {
         assert_eq!(decode(b"ekiden\x02\0\0\0"), Err(HelloError::Version { ours: 1, theirs: 2 }));
         assert_eq!(decode(b"ekiden\x01\0\x59\x02"), Err(HelloError::TooLong { bytes: 601 }));
         assert_eq!(decode(b"ekiden\x01\0\x01\0\0"), Err(HelloError::Malformed));
-        for (key, value) in [(1, 1023), (2, 0), (3, 0)] {
+        for (key, value) in [(1, 1023), (2, 0), (3, 0), (3, 1 << 31), (3, u32::MAX)] {
             let mut hello = b"ekiden\x01\0\x06\0".to_vec();
             hello.extend([key, 0]);
             hello.extend(u32::to_le_bytes(value));
             assert_eq!(decode(&hello), Err(HelloError::Setting { key: key.into(), value }));
         }
+        let most = Settings { window_bytes: (1 << 31) - 1, ..SETTINGS };
+        assert_eq!(decode(&most.encode()), Ok(most));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use ekiden_rpc::{Client, ErrorKind};
 use ekiden_service::{Begun, Failure};
 
 use crate::library::Served;
-use crate::raw::{HELLO, Raw, request};
+use crate::raw::{HELLO, Raw, frame, request};
 
 /// Callers ask over and over while the server drains: each answer is right, and each failure has begun nothing.
 #[test]
@@ -110,6 +110,31 @@ fn whoever_takes_too_long_to_say_hello_is_given_up() {
         }
         let error = client.await.unwrap().unwrap_err();
         assert_eq!((error.kind(), error.begun(), error.is_timeout()), (ErrorKind::Connect, Begun::No, true));
+    });
+}
+
+/// Of a client that says no more what is open is answered. A body that is not complete breaks off, and its call with it.
+#[test]
+fn a_client_that_ends_its_direction_has_its_answers() {
+    run(async {
+        let served = Served::start().await;
+        let raw = Raw::greet(served.addr).await;
+        let requests = [
+            frame(1, 1, &request("Library.count", 0, b"\x90")),
+            frame(1, 2, &request("Library.numbers", 0, b"\x91\x02")),
+            frame(1, 3, &request("Library.swallow", 1, b"\x91\x09")),
+        ];
+        raw.send(&requests.concat()).await;
+        raw.0.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut said = Vec::new();
+        while said.len() < 6 {
+            let (kind, id, _) = raw.read_frame().await;
+            // It may ask for a sign of life between.
+            said.extend((kind != 8).then_some((id, kind)));
+        }
+        said.sort_unstable();
+        assert_eq!(said, [(1, 2), (2, 2), (2, 3), (2, 3), (2, 4), (3, 7)]);
+        assert!(raw.is_ended().await);
     });
 }
 

@@ -109,6 +109,41 @@ fn a_body_beyond_its_credit_ends_the_connection() {
     });
 }
 
+/// More than can be counted is asked for, on both sides, and no credit is too much all the same.
+#[test]
+fn the_widest_window_is_what_can_be_counted() {
+    run(async {
+        let mut config = Config::default();
+        config.dispatch.window_bytes = u32::MAX;
+        let served = Served::with(config).await;
+        let mut config = client::Config::default();
+        config.dispatch.window_bytes = u32::MAX;
+        let library = LibraryClient::new(Client::connect_with(config, served.addr).await.unwrap());
+        let words = stream::iter((0..100).map(|at| at.to_string()));
+        let mut upper = library.upper(words).await.unwrap();
+        for at in 0..100 {
+            assert_eq!(upper.next().await.unwrap().unwrap(), at.to_string());
+        }
+        assert!(upper.next().await.is_none());
+        // A peer that says so itself is not understood.
+        let raw = Raw::connect(served.addr).await;
+        raw.send(b"ekiden\x01\0\x06\0\x03\0\0\0\0\x80").await;
+        assert_eq!(raw.read(34).await[22..28], *b"\x03\0\xff\xff\xff\x7f");
+        assert!(raw.is_ended().await);
+        // Nor is one that adds more to what there is.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let client = spawn(async move { Client::connect(addr).await });
+        let raw = Raw::accept(&listener, &[]).await;
+        let library = LibraryClient::new(client.await.unwrap().unwrap());
+        let call = spawn(async move { library.swallow(1, stream::pending()).await });
+        let (_, id, _) = raw.read_frame().await;
+        raw.send_frame(5, id, b"\xff\xff\xff\x7f").await;
+        let error = call.await.unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.begun()), (ErrorKind::Lost, Begun::Unknown));
+    });
+}
+
 /// A server that says so much is understood, and so is one that says too little.
 #[test]
 fn the_two_sides_agree_or_both_know_why_not() {
