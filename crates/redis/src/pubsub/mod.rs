@@ -26,6 +26,7 @@ use ekiden_reactor::{entropy, sleep};
 use futures_core::Stream;
 
 use crate::client::{Address, Config, Wire, connect_in_time};
+use crate::command::Command;
 use crate::error::Error;
 use crate::value::Value;
 use event::Heard;
@@ -68,10 +69,18 @@ pub struct Subscriber {
     state: State,
     /// What was heard and not asked for yet.
     events: VecDeque<Event>,
+    /// What was refused to a call that was given up, and not told yet.
+    untold: Option<Error>,
     /// Attempts to connect that have failed, one after the other.
     failures: u32,
     /// Whether there was a connection before.
     has_connected: bool,
+}
+
+/// What the server says against a command, or a connection if there is none.
+struct Refusal {
+    error: Error,
+    command: Option<Command>,
 }
 
 enum State {
@@ -84,14 +93,16 @@ enum State {
 impl Subscriber {
     pub(crate) fn new(address: Rc<Address>, config: Rc<Config>) -> Self {
         let (topics, events) = (Topics::default(), VecDeque::new());
-        Self { address, config, topics, state: State::Idle, events, failures: 0, has_connected: false }
+        let state = State::Idle;
+        Self { address, config, topics, state, events, untold: None, failures: 0, has_connected: false }
     }
 
     /// Subscribes to channels, and waits until the server has confirmed it: what is published from then on is heard.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves them asked for; whether they are confirmed shows in the messages that come.
+    /// Dropping the future leaves them asked for; whether they are confirmed shows in the messages that come, and what the
+    /// server says against them [`next`](Self::next) tells.
     ///
     /// # Errors
     ///
@@ -221,34 +232,45 @@ impl Subscriber {
     }
 
     /// Sends a command, if there is one to send, and waits until nothing waits for the server any more.
-    async fn confirm(&mut self, command: Option<crate::Command>) -> Result<(), Error> {
+    async fn confirm(&mut self, command: Option<Command>) -> Result<(), Error> {
         let Some(command) = command else { return Ok(()) };
         if let State::Connected(wire) = &mut self.state {
             self.topics.handle_sent(&command);
-            let Ok(()) = wire.start_send(command);
+            let Ok(()) = wire.start_send(command.clone());
         }
         poll_fn(|cx| {
             loop {
                 if matches!(self.state, State::Connected(_)) && self.topics.is_confirmed() {
                     return Poll::Ready(Ok(()));
                 }
-                ready!(self.poll_step(cx))?;
+                let Err(refusal) = ready!(self.poll_step(cx)) else { continue };
+                let is_of_another = refusal.command.is_some_and(|refused| {
+                    refused.name() != command.name() || self.topics.waits_for(&command)
+                });
+                if !is_of_another {
+                    return Poll::Ready(Err(refusal.error));
+                }
+                // Whoever called is gone.
+                self.untold.get_or_insert(refusal.error);
             }
         })
         .await
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Error>> {
+        if let Some(error) = self.untold.take() {
+            return Poll::Ready(Err(error));
+        }
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Poll::Ready(Ok(event));
             }
-            ready!(self.poll_step(cx))?;
+            ready!(self.poll_step(cx)).map_err(|refusal| refusal.error)?;
         }
     }
 
     /// Goes one step: hears one thing, or connects.
-    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
         match &mut self.state {
             State::Idle => self.state = State::Connecting(self.connecting()),
             State::Connecting(connecting) => match ready!(connecting.as_mut().poll(cx)) {
@@ -256,7 +278,7 @@ impl Subscriber {
                 Err(error) => {
                     self.handle_lost();
                     if error.as_server().is_some() {
-                        return Poll::Ready(Err(error));
+                        return Poll::Ready(Err(Refusal { error, command: None }));
                     }
                 }
             },
@@ -307,13 +329,12 @@ impl Subscriber {
         self.state = State::Connecting(self.connecting());
     }
 
-    fn handle_value(&mut self, value: Value) -> Result<(), Error> {
+    fn handle_value(&mut self, value: Value) -> Result<(), Refusal> {
         match event::heard(value) {
             Heard::Event(event) => self.keep(event),
             Heard::Confirmed => self.topics.handle_confirmed(),
             Heard::Error(error) => {
-                self.topics.handle_refused();
-                return Err(error.into());
+                return Err(Refusal { error: error.into(), command: self.topics.handle_refused() });
             }
             Heard::Other => {}
         }

@@ -14,7 +14,7 @@ fn check(heard: &str, expect: &str) {
         let message = |payload: &str| vec!["message".into(), "c".into(), payload.to_owned().into()];
         match name {
             "missed" => subscriber.keep(Event::Missed),
-            payload => subscriber.handle_value(Value::Push(message(payload))).unwrap(),
+            payload => assert!(subscriber.handle_value(Value::Push(message(payload))).is_ok()),
         }
     }
     let told = subscriber.events.iter().map(|event| match event {
@@ -63,5 +63,36 @@ fn a_connection_that_is_reset_before_it_was_of_use_counts_as_a_failure() {
             .unwrap()
         };
         assert_eq!(subscriber.failures, 3);
+    });
+}
+
+/// Greets a connection and confirms its first channel.
+async fn confirm_first(listener: TcpListener) -> TcpStream {
+    let (stream, _peer) = listener.accept().await.unwrap();
+    stream.write_all(b"+OK\r\n>3\r\n$9\r\nsubscribe\r\n$5\r\nfirst\r\n:1\r\n").await.unwrap();
+    stream
+}
+
+#[test]
+fn a_call_is_not_told_what_was_refused_to_one_that_was_given_up() {
+    ekiden_reactor::run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut subscriber = Subscriber::new(Rc::new(addr.into()), Rc::new(Config::default()));
+        let serving = spawn(confirm_first(listener));
+        subscriber.subscribe(["first"]).await.unwrap();
+        let server = serving.await.unwrap();
+        poll_fn(|cx| {
+            assert!(pin!(subscriber.subscribe(["denied"])).poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        let answers = b"-NOPERM denied\r\n>3\r\n$9\r\nsubscribe\r\n$3\r\nok1\r\n:2\r\n-NOPERM own\r\n";
+        server.write_all(answers).await.unwrap();
+        subscriber.subscribe(["ok1"]).await.unwrap();
+        let own = subscriber.subscribe(["own"]).await.unwrap_err();
+        assert_eq!(own.to_string(), "the server said: NOPERM own");
+        let given_up = subscriber.next().await.unwrap_err();
+        assert_eq!(given_up.to_string(), "the server said: NOPERM denied");
     });
 }

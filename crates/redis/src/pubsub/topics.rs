@@ -85,18 +85,27 @@ impl Topics {
         }
     }
 
-    /// The server has said no to a command. What it asked for is not wanted any more, or it would be asked for again and
-    /// again.
-    pub(super) fn handle_refused(&mut self) {
-        let Some(Sent { command, .. }) = self.sent.pop_front() else { return };
+    /// The server has said no to a command, which this returns. What it asked for is not wanted any more, or it would be
+    /// asked for again and again; but for what a later one asks for as well, of which the server has still to say.
+    pub(super) fn handle_refused(&mut self) -> Option<Command> {
+        let Sent { command, .. } = self.sent.pop_front()?;
         let kind = match command.name() {
             b"SUBSCRIBE" => Kind::Channel,
             b"PSUBSCRIBE" => Kind::Pattern,
             b"SSUBSCRIBE" => Kind::Shard,
-            _ => return,
+            _ => return Some(command),
         };
+        let later = self.sent.iter().filter(|sent| sent.command.name() == command.name());
+        let later: BTreeSet<_> = later.flat_map(|sent| sent.command.args().skip(1)).collect();
+        let gone: Vec<_> = command.args().skip(1).filter(|name| !later.contains(name)).collect();
         let wanted = self.of(kind);
-        command.args().skip(1).for_each(|name| drop(wanted.take(name)));
+        gone.into_iter().for_each(|name| drop(wanted.take(name)));
+        Some(command)
+    }
+
+    /// Whether a command of the same name waits for the server.
+    pub(super) fn waits_for(&self, command: &Command) -> bool {
+        self.sent.iter().any(|sent| sent.command.name() == command.name())
     }
 
     /// Whether nothing waits for the server.
@@ -136,7 +145,7 @@ mod tests {
                     None
                 }
                 "refused" => {
-                    topics.handle_refused();
+                    drop(topics.handle_refused());
                     None
                 }
                 "anew" => {
@@ -176,5 +185,6 @@ mod tests {
     #[test]
     fn what_is_refused_is_not_asked_for_again() {
         check("add a, add b c, confirmed, refused, anew", "SUBSCRIBE a, SUBSCRIBE b c, more, SUBSCRIBE a");
+        check("add a b, add b, refused, anew", "SUBSCRIBE a b, SUBSCRIBE b, SUBSCRIBE b");
     }
 }
