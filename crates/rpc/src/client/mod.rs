@@ -6,10 +6,12 @@
 //!   arguments                            from the context
 //! ```
 //!
-//! In reading order: [`Config`] has the knobs, [`Connector`] makes clients, and this file has the [`Client`].
+//! In reading order: [`Config`] has the knobs, [`Connector`] makes clients, this file has the [`Client`], and a `leaving`
+//! request is told how much time it has.
 
 mod config;
 mod connector;
+mod leaving;
 
 use std::fmt;
 use std::path::Path;
@@ -30,6 +32,7 @@ use crate::handshake;
 use crate::message::{Request, Response};
 use crate::method::Method;
 use crate::wire::{ClientCodec, ReplyHead, RequestHead, Settings, Status, TraceContext};
+use leaving::{Leaving, Unsent};
 
 /// A connection to a server, as a service: what the clients that `#[ekiden::rpc]` makes are built on.
 ///
@@ -67,7 +70,7 @@ use crate::wire::{ClientCodec, ReplyHead, RequestHead, Settings, Status, TraceCo
 /// connection ends.
 #[derive(Clone)]
 pub struct Client {
-    calls: multiplex::Client<RequestHead, ReplyHead>,
+    calls: multiplex::Client<Unsent, ReplyHead>,
     format: u32,
 }
 
@@ -182,7 +185,7 @@ impl Client {
     {
         let agreed = handshake::ask(&mut io, &config.settings(), config.handshake_timeout).await?;
         let Settings { frame_bytes_max, in_flight_max, window_bytes, format } = agreed;
-        let codec = ClientCodec::new(config.frame_bytes_max as usize, frame_bytes_max as usize);
+        let codec = Leaving(ClientCodec::new(config.frame_bytes_max as usize, frame_bytes_max as usize));
         let mut dispatch = config.dispatch;
         dispatch.in_flight_max = in_flight_max as usize;
         dispatch.window_bytes = window_bytes;
@@ -200,8 +203,8 @@ impl Service for Client {
 
     /// Sends a request and waits for its response; the items of a stream follow.
     ///
-    /// If the [deadline](context::deadline) of the caller has passed, nothing is sent. The server is told how much is left,
-    /// and drops the call then; that it passes while the call is under way is for a `Timeout` around the client to see.
+    /// If the [deadline](context::deadline) of the caller has passed, nothing is sent. The server is told how much is left
+    /// when the request leaves, after others if it has to wait, and drops the call then; that it passes while the call is under way is for a `Timeout` around the client to see.
     ///
     /// # Cancel safety
     ///
@@ -213,17 +216,17 @@ impl Service for Client {
             let source = format!("it is in format {format}, and the connection speaks {}", self.format);
             return Err(Error::of_method(ErrorKind::Unsendable, method, Some(source.into())));
         }
-        let (left, trace) = (context::remaining(), context::trace());
-        if left.is_some_and(|left| left.is_zero()) {
+        let (deadline, trace) = (context::deadline(), context::trace());
+        if context::is_expired() {
             return Err(Expired::unbegun().into());
         }
         let trace = trace.map(|trace| {
             let child = trace.child();
             TraceContext::new(child.trace_id(), child.span_id(), child.is_sampled().into())
         });
-        let head =
-            RequestHead { method: method.id(), deadline_ms: left.and_then(milliseconds), trace, arguments };
-        let Message { head, body } = self.calls.call(Message::with_body(head, items)).await?;
+        let head = RequestHead { method: method.id(), deadline_ms: None, trace, arguments };
+        let unsent = Unsent { head, deadline };
+        let Message { head, body } = self.calls.call(Message::with_body(unsent, items)).await?;
         let kind = match head.status {
             Status::Done => return Ok(Response { result: head.result, items: body }),
             Status::UnknownMethod => ErrorKind::UnknownMethod,
@@ -245,11 +248,6 @@ fn remote(kind: ErrorKind, method: Method, text: &Bytes) -> Error {
     let text = String::from_utf8_lossy(text);
     let source = (!text.is_empty()).then(|| Remote(text.into_owned()).into());
     Error::of_method(kind, method, source)
-}
-
-/// Rounded up, so that what is sent with a moment left is begun. What is longer than seven weeks is no deadline.
-fn milliseconds(left: Duration) -> Option<u32> {
-    u32::try_from(left.as_nanos().div_ceil(1_000_000)).ok()
 }
 
 async fn in_time<Io>(

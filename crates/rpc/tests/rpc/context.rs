@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use ekiden_reactor::context::{Context, Trace};
-use ekiden_reactor::{Instant, run};
-use ekiden_rpc::ErrorKind;
+use ekiden_reactor::driver::hand::Hand;
+use ekiden_reactor::net::TcpListener;
+use ekiden_reactor::{Config, Instant, Reactor, run, spawn};
+use ekiden_rpc::{Client, ErrorKind};
 use ekiden_service::{Begun, Failure};
 
-use crate::library::{Served, begin};
+use crate::library::{LibraryClient, Served, begin};
 use crate::raw::{Raw, request};
 
 #[test]
@@ -22,6 +24,40 @@ fn the_server_knows_how_much_time_is_left() {
         // Seven weeks and more are no deadline.
         let late = Context::current().with_deadline(Instant::now() + Duration::from_secs(60 * 86_400));
         assert_eq!(late.scope(library.left()).await.unwrap(), None);
+    });
+}
+
+/// On a clock of the test's own: a call waits behind another for three of its ten seconds.
+#[test]
+fn what_has_waited_for_its_turn_has_less_time_left() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let client = spawn(async move { Client::connect(addr).await });
+        let raw = Raw::accept(&listener, &[(2, 1)]).await;
+        let library = LibraryClient::new(client.await.unwrap().unwrap());
+        let mut calls = Vec::new();
+        for _ in 0..2 {
+            let library = library.clone();
+            let soon = Context::current().with_deadline(Instant::now() + Duration::from_secs(10));
+            calls.push(spawn(async move { soon.scope(library.count()).await }));
+        }
+        let payload = |left_ms: u32| {
+            let mut payload = request("Library.count", 0b10, &left_ms.to_le_bytes());
+            payload.push(0x90);
+            payload
+        };
+        let (_, first, asked) = raw.read_frame().await;
+        assert_eq!(asked, payload(10_000));
+        clock.pass(Duration::from_secs(3)).await;
+        raw.send_frame(2, first, b"\0\0\x03").await;
+        let (_, second, asked) = raw.read_frame().await;
+        assert_eq!(asked, payload(7_000));
+        raw.send_frame(2, second, b"\0\0\x03").await;
+        for call in calls {
+            assert_eq!(call.await.unwrap().unwrap(), 3);
+        }
     });
 }
 
