@@ -52,6 +52,8 @@ pub enum ErrorKind {
     BadItem,
     /// It was not begun: the request cannot be encoded, or is longer than the server takes.
     Unsendable,
+    /// An item of the caller's stream cannot be encoded, or is longer than the server takes, and that ended the call.
+    UnsendableItem,
     /// It was done, and its result cannot be sent: it cannot be encoded, or is longer than the caller takes.
     BadResult,
     /// It was done, and the caller cannot read the result, or an item of the result. The method returns another here.
@@ -117,6 +119,17 @@ impl Error {
         Self { inner: Arc::new(Inner::new(kind, source)) }
     }
 
+    /// What dispatch says of a call of this method. It is named where the request or the stream is at fault.
+    pub(crate) fn dispatch(error: multiplex::Error, method: Method) -> Self {
+        let mut error = Self::from(error);
+        if matches!(error.kind(), ErrorKind::Unsendable | ErrorKind::UnsendableItem)
+            && let Some(inner) = Arc::get_mut(&mut error.inner)
+        {
+            inner.method = Some(method);
+        }
+        error
+    }
+
     pub(crate) fn too_long(kind: ErrorKind, method: Method, bytes: usize, max: usize) -> Self {
         Self::of_method(kind, method, Some(TooLong { bytes, max }.into()))
     }
@@ -143,6 +156,7 @@ impl Inner {
                 (Fault::Caller, Begun::No)
             }
             ErrorKind::BadItem => (Fault::Caller, Begun::Yes),
+            ErrorKind::UnsendableItem => (Fault::Caller, Begun::Unknown),
             ErrorKind::BadResult | ErrorKind::BadAnswer | ErrorKind::Failed => (Fault::Service, Begun::Yes),
             ErrorKind::Lost => (Fault::Network, Begun::Unknown),
             ErrorKind::Connect => (Fault::Network, Begun::No),
@@ -189,6 +203,8 @@ impl From<multiplex::Error> for Error {
             (_, true, ..) => ErrorKind::Expired,
             (_, _, Begun::No, Fault::Caller) => ErrorKind::Unsendable,
             (_, _, Begun::No, _) => ErrorKind::Refused,
+            // Whatever the peer says is of a call that it has begun: this is not the peer's.
+            (_, _, Begun::Unknown, Fault::Caller) => ErrorKind::UnsendableItem,
             _ => ErrorKind::Failed,
         };
         let mut inner = Inner::new(kind, Some(error.into()));
@@ -223,6 +239,7 @@ impl fmt::Display for Error {
             (ErrorKind::BadArguments, _) => "the server cannot read the arguments",
             (ErrorKind::BadItem, _) => "the server cannot read an item of the stream",
             (ErrorKind::Unsendable, _) => "the request cannot be sent",
+            (ErrorKind::UnsendableItem, _) => "an item of the stream cannot be sent",
             (ErrorKind::BadResult, _) => "the result cannot be sent",
             (ErrorKind::BadAnswer, _) => "the result cannot be read",
             (ErrorKind::Failed, _) => "the call failed",

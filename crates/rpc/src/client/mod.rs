@@ -226,7 +226,11 @@ impl Service for Client {
         });
         let head = RequestHead { method: method.id(), deadline_ms: None, trace, arguments };
         let unsent = Unsent { head, deadline };
-        let Message { head, body } = self.calls.call(Message::with_body(unsent, items)).await?;
+        let Message { head, body } = self
+            .calls
+            .call(Message::with_body(unsent, items))
+            .await
+            .map_err(|error| Error::dispatch(error, method))?;
         let kind = match head.status {
             Status::Done => return Ok(Response { result: head.result, items: body }),
             Status::UnknownMethod => ErrorKind::UnknownMethod,

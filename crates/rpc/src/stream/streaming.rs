@@ -60,7 +60,7 @@ impl<T: Data, F: Format> Stream for Streaming<T, F> {
         let item = match ready!(Pin::new(&mut self.items).poll_next(cx)) {
             Some(Ok(chunk)) => F::decode(&chunk)
                 .map_err(|source| Error::of_method(ErrorKind::BadAnswer, self.method, Some(source))),
-            Some(Err(error)) => Err(error.into()),
+            Some(Err(error)) => Err(Error::dispatch(error, self.method)),
             None => return Poll::Ready(None),
         };
         if item.is_err() {

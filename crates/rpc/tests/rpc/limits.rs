@@ -1,7 +1,7 @@
 //! Everything has a maximum, and what is beyond it is told in a typed way, and harms nothing else.
 
 use ekiden_reactor::net::TcpListener;
-use ekiden_reactor::{run, spawn};
+use ekiden_reactor::{Latch, run, spawn};
 use ekiden_rpc::server::Config;
 use ekiden_rpc::{Client, ErrorKind, HelloError, client};
 use ekiden_service::{Begun, Failure, Fault};
@@ -22,9 +22,24 @@ fn what_the_server_does_not_take_is_not_sent() {
             (error.kind(), error.begun(), error.fault()),
             (ErrorKind::Unsendable, Begun::No, Fault::Caller)
         );
+        assert_eq!(error.to_string(), "Library.find: the request cannot be sent");
         assert_eq!(served.stats.begun(), 0);
         let error = library.swallow(9, stream::iter([Blob(vec![0; 1100])])).await.unwrap_err();
-        assert_ne!(error.begun(), Begun::No, "{error:?}");
+        assert_eq!(
+            (error.kind(), error.begun(), error.fault()),
+            (ErrorKind::UnsendableItem, Begun::Unknown, Fault::Caller)
+        );
+        assert_eq!(error.to_string(), "Library.swallow: an item of the stream cannot be sent");
+        // The same when the server has answered already.
+        let answered = Latch::new();
+        let words = stream::unfold(answered.clone(), async |answered| {
+            answered.wait().await;
+            Some(("x".repeat(1100), answered))
+        });
+        let mut upper = library.upper(words).await.unwrap();
+        answered.open();
+        let error = upper.next().await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "Library.upper: an item of the stream cannot be sent");
         assert_eq!(library.count().await.unwrap(), 3);
     });
 }
