@@ -316,6 +316,15 @@ impl<Req, Resp> Calls<Req, Resp> {
         self.queued.is_empty() && self.open == 0
     }
 
+    /// Whether anybody waits for an answer, or for the rest of one.
+    pub(super) fn is_wanted(&self) -> bool {
+        let is_read = |inlet: &Rc<Inlet>| !inlet.is_abandoned();
+        let is_wanted = |entry: &Entry<Resp>| {
+            !matches!(entry.caller, Caller::Gone) || entry.inlet.as_ref().is_some_and(is_read)
+        };
+        self.calls.iter().any(is_wanted)
+    }
+
     /// Whether an answer is owed.
     pub(super) fn has_open(&self) -> bool {
         self.open > 0

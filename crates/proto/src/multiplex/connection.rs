@@ -137,11 +137,12 @@ where
             return Poll::Ready(Err(Cause::Io(error).into()));
         }
         self.shared.queue.settle();
-        if self.shared.calls.borrow().is_idle() && written.is_ready() {
-            if self.is_draining {
+        if written.is_ready() {
+            let calls = self.shared.calls.borrow();
+            if self.is_draining && calls.is_idle() {
                 return Poll::Ready(Ok(Cause::Drained.into()));
             }
-            if self.shared.is_orphan.get() {
+            if self.shared.is_orphan.get() && !calls.is_wanted() {
                 return Poll::Ready(Ok(Cause::Dropped.into()));
             }
         }

@@ -160,6 +160,11 @@ impl Inlet {
         state.credit > 0 || !matches!(state.end, End::Open)
     }
 
+    /// Whether nobody reads it any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        matches!(self.state.borrow().end, End::Abandoned)
+    }
+
     /// Whether nothing comes of it any more.
     pub(super) fn is_finished(&self) -> bool {
         let state = self.state.borrow();

@@ -285,6 +285,9 @@ fn the_last_client_closes_the_connection_behind_the_last_body() {
         "ask a, in reply+ 0 1/, drop client, in chunk 0 x/end 0/, read a, read a",
         "out open 0 a/, a = 1+, over, a: x, a ends",
     );
+    // A peer that does not say that it has given up what it was asked to is not waited for.
+    check("ask a, drop a, drop client", "out open 0 a/, out cancel 0/, over");
+    check("ask a, in reply+ 0 x/, drop client, forget a", "out open 0 a/, a = x+, over, out cancel 0/");
 }
 
 #[test]
