@@ -9,10 +9,11 @@
 //! ([`ekiden_proto::server`]); many calls at once, cancelling, credit and time-outs those of every protocol with ids
 //! ([`ekiden_proto::multiplex`]).
 //!
-//! In reading order: [`Config`] has the knobs; this file says how a connection begins; `reception` is what a call passes on
+//! In reading order: [`Config`] has the knobs; [`Answers`] is what can be served; this file says how a connection begins; `reception` is what a call passes on
 //! its way to the service and back, and a `calling` is one that is there.
 
 mod config;
+mod answers;
 mod reception;
 mod calling;
 
@@ -24,15 +25,14 @@ use std::task::Poll;
 
 use ekiden_proto::server::{Drain, Listener, Seat, Server};
 use ekiden_reactor::net::Spread;
-use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 
+pub use answers::Answers;
 pub use config::Config;
 pub(crate) use config::{FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT};
 
 use crate::error::Error;
 use crate::handshake;
-use crate::message::{Request, Response};
 use crate::wire::{ServerCodec, Settings, head_bytes_max};
 use reception::Reception;
 
@@ -75,7 +75,7 @@ use reception::Reception;
 pub fn serve<L, S>(listener: L, service: S) -> Server
 where
     L: Listener + 'static,
-    S: Service<Req = Request, Resp = Response, Error = Error> + 'static,
+    S: Answers + 'static,
 {
     Config::default().serve(listener, service)
 }
@@ -94,7 +94,7 @@ pub fn serve_on_cores<L, Make, S>(listener: L, make: Make) -> io::Result<Server>
 where
     L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: std::fmt::Display>,
     Make: Fn() -> S + Send + Sync + 'static,
-    S: Service<Req = Request, Resp = Response, Error = Error> + 'static,
+    S: Answers + 'static,
 {
     Config::default().serve_on_cores(listener, make)
 }
@@ -114,7 +114,7 @@ impl Config {
     pub fn serve<L, S>(self, listener: L, service: S) -> Server
     where
         L: Listener + 'static,
-        S: Service<Req = Request, Resp = Response, Error = Error> + 'static,
+        S: Answers + 'static,
     {
         let service = Rc::new(service);
         self.dispatch.accept.clone().serve(listener, move |io, _peer, seat| {
@@ -137,7 +137,7 @@ impl Config {
     where
         L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: std::fmt::Display>,
         Make: Fn() -> S + Send + Sync + 'static,
-        S: Service<Req = Request, Resp = Response, Error = Error> + 'static,
+        S: Answers + 'static,
     {
         self.dispatch.accept.clone().serve_on_cores(listener, move || {
             let (config, service) = (self.clone(), Rc::new(make()));
@@ -170,7 +170,7 @@ impl Config {
     ) -> impl Future<Output = Result<(), Error>>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
-        S: Service<Req = Request, Resp = Response, Error = Error>,
+        S: Answers,
     {
         self.serve_shared(io, Rc::new(service), seat.into())
     }
@@ -178,7 +178,7 @@ impl Config {
     async fn serve_shared<Io, S>(self, mut io: Io, service: Rc<S>, seat: Seat) -> Result<(), Error>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
-        S: Service<Req = Request, Resp = Response, Error = Error>,
+        S: Answers,
     {
         let ours = self.settings();
         let hello = handshake::answer(&mut io, &ours, self.handshake_timeout);
