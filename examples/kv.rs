@@ -68,6 +68,13 @@ enum Data {
 impl Store {
     /// What a command does. Its name is its first argument.
     fn answer(&mut self, args: &[&[u8]]) -> Answer {
+        let answer = self.act(args);
+        // Who looked for what is not there has made it, empty, and who took the last of it left it so.
+        args.get(1).into_iter().for_each(|key| self.forget_if_over(key));
+        answer
+    }
+
+    fn act(&mut self, args: &[&[u8]]) -> Answer {
         let name = args.first().unwrap_or(&&b""[..]).to_ascii_uppercase();
         let rest = args.get(1..).unwrap_or_default();
         match (&name[..], rest) {
@@ -118,8 +125,12 @@ impl Store {
             },
             (b"STRLEN", [key]) => Ok(count(self.text(key)?.map_or(0, Vec::len))),
 
-            (b"LPUSH", [key, values @ ..]) => self.push(key, values, VecDeque::push_front),
-            (b"RPUSH", [key, values @ ..]) => self.push(key, values, VecDeque::push_back),
+            (b"LPUSH", [key, values @ ..]) if !values.is_empty() => {
+                self.push(key, values, VecDeque::push_front)
+            }
+            (b"RPUSH", [key, values @ ..]) if !values.is_empty() => {
+                self.push(key, values, VecDeque::push_back)
+            }
             (b"LPOP", [key]) => self.pop(key, VecDeque::pop_front),
             (b"RPOP", [key]) => self.pop(key, VecDeque::pop_back),
             (b"LLEN", [key]) => Ok(count(self.list(key)?.len())),
@@ -133,7 +144,7 @@ impl Store {
                 let set = self.members(key)?;
                 Ok(count(members.iter().filter(|member| set.insert(member.to_vec())).count()))
             }
-            (b"SREM", [key, members @ ..]) => {
+            (b"SREM", [key, members @ ..]) if !members.is_empty() => {
                 let set = self.members(key)?;
                 Ok(count(members.iter().filter(|member| set.remove(**member)).count()))
             }
@@ -148,7 +159,7 @@ impl Store {
                 Ok(count(pairs.chunks_exact(2).filter(put).count()))
             }
             (b"HGET", [key, field]) => Ok(perhaps(self.hash(key)?.get(*field).cloned())),
-            (b"HDEL", [key, fields @ ..]) => {
+            (b"HDEL", [key, fields @ ..]) if !fields.is_empty() => {
                 let hash = self.hash(key)?;
                 Ok(count(fields.iter().filter(|field| hash.remove(**field).is_some()).count()))
             }
@@ -361,7 +372,10 @@ fn natural(text: &[u8]) -> Result<u64, ServerError> {
 }
 
 fn number(text: &[u8]) -> Result<f64, ServerError> {
-    parsed(text, "ERR value is not a valid float")
+    let error = "ERR value is not a valid float";
+    let number: f64 = parsed(text, error)?;
+    // One that is no number has no place in an order.
+    if number.is_nan() { Err(ServerError::new(error)) } else { Ok(number) }
 }
 
 /// From one place to another, both in it; negative ones count from the end.

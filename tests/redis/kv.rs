@@ -51,6 +51,32 @@ fn redis_cli_accepts_it_in_both_versions_and_it_ends_by_ctrl_c() {
 }
 
 #[test]
+fn what_is_not_there_stays_so_when_it_is_read_and_when_nothing_is_added() {
+    let kv = Kv::start();
+    for (words, answer) in [
+        ("LLEN k", "0"),
+        ("LRANGE k 0 -1", ""),
+        ("RPOP k", ""),
+        ("SISMEMBER k a", "0"),
+        ("SREM k a", "0"),
+        ("HGET k a", ""),
+        ("HGETALL k", ""),
+        ("ZCARD k", "0"),
+        ("ZPOPMIN k", ""),
+        ("LPUSH k", "ERR 'LPUSH' with 1 arguments is no command of this server"),
+        ("RPUSH k", "ERR 'RPUSH' with 1 arguments is no command of this server"),
+        ("HDEL k", "ERR 'HDEL' with 1 arguments is no command of this server"),
+        ("ZADD k nan a", "ERR value is not a valid float"),
+    ] {
+        assert_eq!(kv.cli(&words.split(' ').collect::<Vec<_>>()), answer, "{words}");
+        assert_eq!(kv.cli(&["DBSIZE"]), "0", "{words}");
+    }
+    assert_eq!(kv.cli(&["RPUSH", "k", "a"]), "1");
+    assert_eq!(kv.cli(&["LPOP", "k"]), "a");
+    assert_eq!(kv.cli(&["DBSIZE"]), "0", "the last of it was taken");
+}
+
+#[test]
 fn redis_benchmark_gets_an_answer_to_everything_it_asks() {
     let kv = Kv::start();
     let port = kv.addr.port().to_string();
