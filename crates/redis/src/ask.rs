@@ -218,6 +218,11 @@ mod tests {
             vec![Value::ok(), queued(), queued(), done],
             "! Yes: the server said: READONLY You can't write against a read only replica.",
         );
+        let done = Value::from(vec![1.into(), Value::error("NOSCRIPT No matching script.")]);
+        check(
+            vec![Value::ok(), queued(), queued(), done],
+            "! Yes: the server said: NOSCRIPT No matching script.",
+        );
         // Without a transaction the commands were served one by one.
         let (no, exec) = (Value::error("NOPERM no multi"), Value::error("ERR EXEC without MULTI"));
         check(vec![no.clone(), 1.into(), 2.into(), exec.clone()], "! Yes: the server said: NOPERM no multi");
@@ -232,7 +237,9 @@ mod tests {
     fn who_sends_several_again_does_nothing_twice() {
         ekiden_reactor::run(async {
             let (no, one) = (Value::error("LOADING not yet"), Value::from(1));
+            let unknown = Value::error("NOSCRIPT No matching script.");
             for (answers, expect) in [
+                (vec![one.clone(), unknown], "! Yes: the server said: NOSCRIPT No matching script."),
                 (vec![no.clone(), one], "! Yes: the server said: LOADING not yet"),
                 (vec![no.clone(), no], "! No: the server said: LOADING not yet"),
             ] {
