@@ -32,7 +32,7 @@ enum Measure {
     Against(&'static str, &'static str, Figure),
 }
 
-use Figure::{Bytes, CpuMicros, CpuNanos, Crates, Instructions, Nanos, P50Micros, Seconds};
+use Figure::{Bytes, CpuMicros, CpuNanos, Crates, Instructions, Nanos, P50Micros, PerSecond, Seconds};
 use Measure::{Above, Against, Of, Ratio};
 
 const TARGETS: &[Target] = &[
@@ -88,6 +88,32 @@ const TARGETS: &[Target] = &[
         measure: Ratio("ekiden-raw", "limit", CpuMicros),
         at_most: 1.5,
         why: "the kernel's share is small here, so it is the instructions of a request, as above",
+    },
+    Target {
+        what: "an RPC call, 64 in flight on one connection: user instructions",
+        scenario: "rpc",
+        case: "unary_64_64",
+        measure: Of("ekiden", Instructions),
+        at_most: 2_000.0,
+        why: "by eight of two thousand: reading an argument of 64 bytes and writing its result take some 700 of them, 150 of \
+              which see to it that it is UTF-8; 70 more than before see to it that a panic in a drop ends its call alone, and \
+              that nothing follows a value",
+    },
+    Target {
+        what: "the same: CPU against tarpc's",
+        scenario: "rpc",
+        case: "unary_64_64",
+        measure: Ratio("ekiden", "tarpc", CpuMicros),
+        at_most: 0.50,
+        why: "",
+    },
+    Target {
+        what: "Redis GET by 256 tasks: calls a second of a loop by hand against ours",
+        scenario: "redis",
+        case: "get_256",
+        measure: Ratio("raw", "ekiden", PerSecond),
+        at_most: 1.18,
+        why: "",
     },
     Target {
         what: "an idle connection of framed echo: bytes",
