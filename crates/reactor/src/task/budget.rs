@@ -45,6 +45,7 @@ fn is_nobodys() -> bool {
 }
 
 /// Pending, with the task queued again, when this poll's budget is spent; else takes one from it.
+#[inline]
 pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {
     if spend(1) {
         return Poll::Ready(());

@@ -239,6 +239,7 @@ impl<T> Queue<T> {
         if self.places.is_empty() { None } else { Some(self.find_turns()) }
     }
 
+    #[inline]
     fn find_turns(&mut self) -> Turns {
         let mut turns = Turns::default();
         while self.has_place()
