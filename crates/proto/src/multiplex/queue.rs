@@ -11,6 +11,7 @@ use std::task::Waker;
 
 use super::frame::Frame;
 use super::outlet::Outlet;
+use crate::dispatch::bell::Bell;
 use crate::dispatch::reset::Reset;
 
 /// What waits to be sent on a connection, and whom to wake for it.
@@ -19,7 +20,7 @@ pub(crate) struct Queue {
     controls: RefCell<VecDeque<Control>>,
     /// The bodies that have something to send and may, each once.
     ready: RefCell<VecDeque<Rc<Outlet>>>,
-    connection: Cell<Option<Waker>>,
+    connection: Bell,
     /// Whether the connection runs and will look before it waits.
     will_look: Cell<bool>,
 }
@@ -114,8 +115,7 @@ impl Queue {
     /// Keeps what wakes the connection, which runs now: until it says that it [looks](Self::look), nobody need wake it.
     pub(crate) fn register(&self, waker: &Waker) {
         self.will_look.set(true);
-        let known = self.connection.take().filter(|known| known.will_wake(waker));
-        self.connection.set(Some(known.unwrap_or_else(|| waker.clone())));
+        self.connection.register(waker);
     }
 
     /// The connection looks now at what there is to send, and is woken for whatever comes from here on.
@@ -125,19 +125,14 @@ impl Queue {
 
     /// The connection has ended.
     pub(super) fn unregister(&self) {
-        drop(self.connection.take());
+        self.connection.unregister();
     }
 
     pub(super) fn wake(&self) {
         if self.will_look.get() {
             return;
         }
-        // It is kept: the next one wakes the same task, and counts no references for that.
-        if let Some(waker) = self.connection.take() {
-            waker.wake_by_ref();
-            let newer = self.connection.take();
-            self.connection.set(newer.or(Some(waker)));
-        }
+        self.connection.ring();
     }
 }
 

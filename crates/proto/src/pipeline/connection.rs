@@ -18,6 +18,7 @@ use super::config::ClientConfig;
 use super::shape::{Shape, Whole};
 use super::streamed::{Frame, Streamed};
 use crate::codec::{Decoder, Encoder};
+use crate::dispatch::bell::Bell;
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::pace::Pace;
 use crate::multiplex::Message;
@@ -57,7 +58,7 @@ type End = Result<ConnectionError, ConnectionError>;
 pub(super) struct Shared<Req, Resp> {
     pub(super) calls: RefCell<Calls<Req, Resp>>,
     /// Wakes the connection.
-    connection: Cell<Option<Waker>>,
+    connection: Bell,
     /// Whether there is no client any more.
     pub(super) is_orphan: Cell<bool>,
 }
@@ -121,7 +122,7 @@ impl<Io, Codec, Shaped: Shape> Driver<Io, Codec, Shaped> {
         let transport = self.transport.take()?;
         let lost = self.shared.calls.borrow_mut().handle_lost(error, transport.written_bytes());
         let (callers, _requests) = lost;
-        drop(self.shared.connection.take());
+        self.shared.connection.unregister();
         let reader = self.shape.handle_lost(&Error::lost(error.clone(), Begun::Yes));
         callers.into_iter().chain(reader).for_each(Waker::wake);
         self.shape.stop_sending();
@@ -266,24 +267,18 @@ impl<Req, Resp> Shared<Req, Resp> {
     pub(super) fn new(config: &ClientConfig) -> Self {
         Self {
             calls: RefCell::new(Calls::new(config.in_flight_max, config.queue_max)),
-            connection: Cell::default(),
+            connection: Bell::default(),
             is_orphan: Cell::default(),
         }
     }
 
     /// Keeps what wakes the connection.
     fn register(&self, waker: &Waker) {
-        let known = self.connection.take().filter(|known| known.will_wake(waker));
-        self.connection.set(Some(known.unwrap_or_else(|| waker.clone())));
+        self.connection.register(waker);
     }
 
     pub(super) fn wake_connection(&self) {
-        // It is kept: the next call wakes the same task, and counts no references for that.
-        if let Some(waker) = self.connection.take() {
-            waker.wake_by_ref();
-            let newer = self.connection.take();
-            self.connection.set(newer.or(Some(waker)));
-        }
+        self.connection.ring();
     }
 }
 
