@@ -1,10 +1,10 @@
 //! What is said when there is no answer from the service, and what the operator is told of it.
 
+use ekiden_proto::server::Panic;
 use ekiden_reactor::notice;
 use ekiden_reactor::notice::{Causes, Level};
 use http::{HeaderValue, Response, StatusCode, header};
 
-use super::running::Panic;
 use crate::body::Body;
 use crate::error::Error;
 use crate::h1::encode::Invalid;

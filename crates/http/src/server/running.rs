@@ -4,11 +4,10 @@
 //! again by the next call while the connection is busy, and freed when it is idle: one allocation for each busy
 //! period, so that idle connections hold none.
 
-use std::any::Any;
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+
+use ekiden_proto::server::Panic;
 
 use crate::h1::server::Due;
 
@@ -29,9 +28,6 @@ struct Call<F> {
 
 type Slot<F> = Pin<Box<Option<F>>>;
 
-/// What a call panicked with.
-pub(super) struct Panic(Box<dyn Any + Send>);
-
 impl<F: Future> Running<F> {
     pub(super) fn new() -> Self {
         Self { first: None, others: None, spare: None }
@@ -46,22 +42,19 @@ impl<F: Future> Running<F> {
         call: impl FnOnce() -> F,
     ) -> Option<(Due, Result<F::Output, Panic>)> {
         let mut slot = self.spare.take().unwrap_or_else(|| Box::pin(None));
-        let mut polled = Poll::Pending;
-        let caught = catch(|| {
+        let polled = Panic::catch(|| {
             slot.set(Some(call()));
-            polled = poll(&mut slot, cx);
+            poll(&mut slot, cx)
         });
         let outcome = match polled {
-            Poll::Ready(output) => Ok(output),
-            Poll::Pending => match caught {
-                Err(panic) => Err(panic),
-                Ok(()) => {
-                    self.add(Call { due, slot });
-                    return None;
-                }
-            },
+            Ok(Poll::Pending) => {
+                self.add(Call { due, slot });
+                return None;
+            }
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(panic) => Err(panic),
         };
-        self.put_by(slot);
+        self.put_by(slot, outcome.is_err());
         Some((due, outcome))
     }
 
@@ -71,14 +64,14 @@ impl<F: Future> Running<F> {
         if let Some(outcome) = ended(&mut call.slot, cx) {
             let call = self.first.take()?;
             self.first = self.others.as_mut().and_then(|others| others.pop());
-            self.put_by(call.slot);
+            self.put_by(call.slot, outcome.is_err());
             return Some((call.due, outcome));
         }
         let others = self.others.as_mut()?;
         for at in 0..others.len() {
             if let Some(outcome) = ended(&mut others[at].slot, cx) {
                 let call = others.swap_remove(at);
-                self.put_by(call.slot);
+                self.put_by(call.slot, outcome.is_err());
                 return Some((call.due, outcome));
             }
         }
@@ -103,36 +96,27 @@ impl<F: Future> Running<F> {
         }
     }
 
-    /// Drops the call, and keeps its box.
-    fn put_by(&mut self, mut slot: Slot<F>) {
-        slot.set(None);
+    /// Keeps the box of a call that has ended.
+    fn put_by(&mut self, mut slot: Slot<F>, has_panicked: bool) {
+        if has_panicked {
+            // What is left of it may panic once more; the first reason is the one to tell.
+            drop(Panic::catch(|| slot.set(None)));
+        }
         self.spare = Some(slot);
     }
 }
 
 fn ended<F: Future>(slot: &mut Slot<F>, cx: &mut Context<'_>) -> Option<Result<F::Output, Panic>> {
-    match catch(|| poll(slot, cx)) {
+    match Panic::catch(|| poll(slot, cx)) {
         Ok(Poll::Pending) => None,
         Ok(Poll::Ready(output)) => Some(Ok(output)),
         Err(panic) => Some(Err(panic)),
     }
 }
 
+/// Polls a call, which is dropped when it is ready: that is the application's code too.
 fn poll<F: Future>(slot: &mut Slot<F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-    slot.as_mut().as_pin_mut().expect("a slot in use holds a call").poll(cx)
-}
-
-/// Runs the application's code: its panic ends one connection, and not the server.
-///
-/// That what it was working on may be left half-done is the application's to know; of ours it touches nothing.
-pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panic> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(Panic)
-}
-
-impl fmt::Display for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| self.0.downcast_ref::<String>().map(String::as_str));
-        f.write_str(text.unwrap_or("(not with a text)"))
-    }
+    let output = ready!(slot.as_mut().as_pin_mut().expect("a slot in use holds a call").poll(cx));
+    slot.set(None);
+    Poll::Ready(output)
 }

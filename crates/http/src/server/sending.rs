@@ -3,11 +3,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ekiden_proto::server::Seat;
+use ekiden_proto::server::{Panic, Seat};
 use http::HeaderMap;
 use http_body::Body as _;
 
-use super::running::catch;
 use crate::body::Body;
 use crate::error::Error;
 use crate::h1::encode::Outgoing;
@@ -41,7 +40,7 @@ impl Sending {
         outbox: &mut Outbox,
     ) -> Poll<Result<Sent, Error>> {
         // The body may be the application's code, as the call was.
-        let frame = match catch(|| Pin::new(&mut self.body).poll_frame(cx)) {
+        let frame = match Panic::catch(|| Pin::new(&mut self.body).poll_frame(cx)) {
             Ok(frame) => ready!(frame).transpose(),
             Err(panic) => {
                 seat.count_panic();

@@ -19,7 +19,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use ekiden_proto::server::Seat;
+use ekiden_proto::server::{Panic, Seat};
 use ekiden_reactor::task::{REQUEST_COST, poll_proceed};
 use ekiden_reactor::{Instant, buffer, yield_now};
 use futures_io::{AsyncRead, AsyncWrite};
@@ -27,7 +27,7 @@ use http::Response;
 
 use super::patience::{Overdue, Patience};
 use super::raw::RawRequest;
-use super::running::{Panic, Running};
+use super::running::Running;
 use super::sending::{Sending, Sent};
 use super::talk::Talk;
 use super::{Shared, answer};

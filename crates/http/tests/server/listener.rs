@@ -3,8 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -280,6 +281,37 @@ fn panics_of_calls_and_of_bodies_are_counted() {
         }
     });
     assert_eq!(told.len(), 3, "{told:?}");
+}
+
+/// Has an answer at once, and panics when it is dropped.
+struct Bomb;
+
+impl Future for Bomb {
+    type Output = Result<Response<Body>, Error>;
+
+    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(Response::new(Body::empty())))
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in a drop");
+    }
+}
+
+#[test]
+fn a_call_that_panics_when_it_is_dropped_is_answered_too() {
+    let told = by_hand(async |_| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let addr = listener.local_addr().expect("an address");
+        let server = Config::default().serve(listener, service_fn(|_: Request<Body>| Bomb));
+        let client = connect(addr).await;
+        ask(&client, "/").await;
+        assert!(read_to(&client, "Error\n").await.starts_with("HTTP/1.1 500 "));
+        assert_eq!(server.panics(), 1);
+    });
+    assert_eq!(told, ["error: http: a service panicked (1 so far): in a drop"]);
 }
 
 /// A server on which every request is an upgrade, and what was upgraded.

@@ -1,13 +1,12 @@
 //! A call whose panic is its outcome: [`Caught`].
 
-use std::any::Any;
-use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
+
+use crate::server::Panic;
 
 pin_project! {
     /// Makes a call and runs it. A panic of the application's code ends this call, and not the connection with all others.
@@ -22,14 +21,6 @@ pin_project! {
         Begins { make: Option<(Make, Arg)> },
         Runs { #[pin] future: F },
     }
-}
-
-/// What a call panicked with.
-pub(crate) struct Panic(Box<dyn Any + Send>);
-
-/// Runs the application's code, whose panic is the outcome.
-pub(crate) fn catch<R>(run: impl FnOnce() -> R) -> Result<R, Panic> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(Panic)
 }
 
 impl<Make, Arg, F> Caught<Make, Arg, F> {
@@ -53,23 +44,9 @@ impl<Make: FnOnce(Arg) -> F, Arg, F: Future> Future for Caught<Make, Arg, F> {
             self.set(Self::Begins { make: None });
             Poll::Ready(output)
         };
-        match catch(run) {
+        match Panic::catch(run) {
             Ok(polled) => polled.map(Ok),
             Err(panic) => Poll::Ready(Err(panic)),
         }
-    }
-}
-
-impl fmt::Display for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| self.0.downcast_ref::<String>().map(String::as_str));
-        f.write_str(text.unwrap_or("(not with a text)"))
-    }
-}
-
-impl fmt::Debug for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Panic({self})")
     }
 }

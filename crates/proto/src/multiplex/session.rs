@@ -31,12 +31,12 @@ use super::queue::{Control, Queue};
 use super::stats::Stats;
 use super::streams::{Opened, Over, Phase, Streams};
 use crate::codec::{Decoder, Encoder};
-use crate::dispatch::caught::{Caught, Panic, catch};
+use crate::dispatch::caught::Caught;
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::patience::{Patience, Wait};
 use crate::dispatch::reset::Reset;
 use crate::dispatch::running::{self, Running, Started};
-use crate::server::{Seat, close_gently};
+use crate::server::{Panic, Seat, close_gently};
 use crate::transport::{ReadError, Transport};
 
 /// One connection: what is open, what waits to be sent, and whether more is heard.
@@ -326,7 +326,7 @@ where
                     self.stats.count_cancelled(1);
                     over.settle();
                     // What it drops is the application's, whose panic is this call's.
-                    let dropped = catch(|| match runs {
+                    let dropped = Panic::catch(|| match runs {
                         Some((Phase::Calling, call)) => handler.running.cancel(call),
                         Some((Phase::Answering, call)) => self.pumps.cancel(call),
                         None => {}

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! In reading order: [`Config`] has the knobs; [`Listener`] is where connections come from, [`Server`] the `handle`, `state` what it shares with
-//! the connections; [`Drain`] is what a connection is told, [`Seat`] its place at the server, `linger` how one is closed
-//! so that its peer gets what was written; `accept` takes connections in, `connection` is the task of one, and `life` is the whole of it, from there to the end of the drain. `cores` has a server
+//! the connections; [`Drain`] is what a connection is told, [`Seat`] its place at the server, [`Panic`] what its calls may end in,
+//! `linger` how one is closed so that its peer gets what was written; `accept` takes connections in, `connection` is the task of one, and `life` is the whole of it, from there to the end of the drain. `cores` has a server
 //! on each core, and one handle of all.
 
 mod config;
@@ -21,6 +21,7 @@ mod handle;
 mod state;
 mod drain;
 mod seat;
+mod panic;
 mod linger;
 mod accept;
 mod connection;
@@ -41,6 +42,7 @@ pub use drain::Drain;
 pub use handle::{Drained, Server};
 pub use linger::{Linger, close_gently};
 pub use listener::{Listener, UnixAddr};
+pub use panic::Panic;
 pub use seat::{KeptSeat, Seat};
 
 use state::State;
