@@ -22,6 +22,13 @@ pub struct Config {
     pub latency: RangeInclusive<Duration>,
     /// The same within a host: 5 to 50 µs.
     pub latency_within: RangeInclusive<Duration>,
+    /// How many bytes a second go from one host to another, drawn for each direction when something is first sent that way,
+    /// unless it is said of a link ([`Sim::bandwidth`](crate::Sim::bandwidth)); `None`, the default, for no limit, as a
+    /// scenario that is not about that need not think of it. Headers count: 40 bytes of a segment of TCP, 28 of a datagram.
+    pub bytes_per_second: Option<RangeInclusive<u64>>,
+    /// How many bytes wait on their way where there is such a limit. A datagram that finds no room there is lost; TCP is
+    /// held up by its windows and not by this. 128 KiB: a second or so of a slow line, as routers have it.
+    pub queue_bytes_max: usize,
     /// How many bytes of one direction of a connection are under way or not yet read before writing has to wait, drawn for
     /// each direction. 512 B to 64 KiB: the small ones show who forgets that a write may wait.
     pub window_bytes: RangeInclusive<usize>,
@@ -58,6 +65,8 @@ impl Default for Config {
         Self {
             latency: Duration::from_micros(200)..=Duration::from_millis(5),
             latency_within: Duration::from_micros(5)..=Duration::from_micros(50),
+            bytes_per_second: None,
+            queue_bytes_max: 128 * 1024,
             window_bytes: 512..=64 * 1024,
             short_one_in: 4,
             segment_lost_one_in: 0,

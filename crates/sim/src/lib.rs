@@ -54,14 +54,15 @@
 //! Hosts with names and addresses, that [crash, are started again, pause](Sim#hosts) and get signals. TCP between them and
 //! within one: handshakes, backlogs that fill, bytes in order, ends of one direction, resets, windows that fill, lost
 //! segments that are sent again and given up at last, keepalive, refusals. UDP, whose datagrams are lost, come twice, and overtake each
-//! other; nobody is told when they are heard by none. [Links](Sim#links) that are slow, or cut one way or both.
+//! other; nobody is told when they are heard by none. [Links](Sim#links) that are slow, of a bandwidth, or cut one way or
+//! both.
 //! Name resolution, `blocking`, entropy, both clocks. A scenario is run for many seeds by [`check()`].
 //!
 //! # What there is not
 //!
 //! - Unix sockets, child processes, standard streams, other cores, IPv6, sizes of buffers but the
 //!   configuration's, a port for several sockets, broadcast, multicast: to ask for one is an error that names it, and never something else.
-//! - Bandwidth, clocks that differ from host to host, faults drawn from a profile, and smaller failing runs made of larger.
+//! - Clocks that differ from host to host, faults drawn from a profile, and smaller failing runs made of larger.
 //! - A task that never comes back from its poll holds the whole world, as there is one thread. One that goes on and on
 //!   without waiting is found ([`Config::busy_turns_max`]).
 //! - What a program asks of the system and not of the reactor is not of the seed: `std`'s clocks, threads and `HashMap`s, the

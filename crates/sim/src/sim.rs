@@ -182,8 +182,26 @@ impl Sim {
     pub fn latency(&self, a: &str, b: &str, latency: RangeInclusive<Duration>) {
         let (a, b) = (self.id(a), self.id(b));
         let mut world = self.0.world.lock();
-        world.links.set_latency(a, b, nanos(&latency));
-        world.links.set_latency(b, a, nanos(&latency));
+        world.set_latency(a, b, nanos(&latency));
+        world.set_latency(b, a, nanos(&latency));
+    }
+
+    /// How many bytes a second go from one of two hosts to the other, in each direction, from now on; `u64::MAX` for as many
+    /// as there are. What is on its way already comes as it would have.
+    ///
+    /// All that goes one way is sent one after the other. See
+    /// [`Config::bytes_per_second`] for what counts, and [`Config::queue_bytes_max`] for what is lost.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: that is a [partition](Self::partition).
+    #[track_caller]
+    pub fn bandwidth(&self, a: &str, b: &str, bytes_per_second: u64) {
+        assert!(bytes_per_second > 0, "a link that carries nothing is one that is cut");
+        let (a, b) = (self.id(a), self.id(b));
+        let mut world = self.0.world.lock();
+        world.set_bandwidth(a, b, bytes_per_second);
+        world.set_bandwidth(b, a, bytes_per_second);
     }
 
     /// Two hosts do not hear each other any more.

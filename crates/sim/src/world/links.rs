@@ -1,23 +1,17 @@
-//! Who hears whom, and how long that takes: one way each.
+//! Who hears whom: one way each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::World;
-use crate::config::nanos;
 use crate::journal::{HostId, What};
 
-/// What is not as the configuration says: by who sends and who should hear.
+/// Who is not heard by whom: by who sends and who should hear.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
-    latencies: BTreeMap<(HostId, HostId), (u64, u64)>,
     cut: BTreeSet<(HostId, HostId)>,
 }
 
 impl Links {
-    pub(crate) fn set_latency(&mut self, from: HostId, to: HostId, latency: (u64, u64)) {
-        self.latencies.insert((from, to), latency);
-    }
-
     pub(crate) fn is_cut(&self, from: HostId, to: HostId) -> bool {
         self.cut.contains(&(from, to))
     }
@@ -39,15 +33,5 @@ impl World {
         if self.links.cut.remove(&(from, to)) {
             self.tell(from, What::HealedTo(to));
         }
-    }
-
-    /// How long what is sent now takes.
-    pub(crate) fn draw_latency(&mut self, from: HostId, to: HostId) -> u64 {
-        let by_config = match from == to {
-            true => &self.config.latency_within,
-            false => &self.config.latency,
-        };
-        let latency = self.links.latencies.get(&(from, to)).copied().unwrap_or_else(|| nanos(by_config));
-        self.chance.within(latency)
     }
 }

@@ -7,12 +7,13 @@
 //! ```
 //!
 //! Drivers tell it what programs do; the loop of the [`Sim`](crate::Sim) asks it what is next, and by that time passes. In
-//! reading order: `queue` is what will happen, `host` what a machine knows, `links` who hears whom, `tcp` the connections,
-//! `udp` the datagrams.
+//! reading order: `queue` is what will happen, `host` what a machine knows, `links` who hears whom, `traffic` how long that
+//! takes, `tcp` the connections, `udp` the datagrams.
 
 mod queue;
 mod host;
 mod links;
+mod traffic;
 pub(crate) mod tcp;
 pub(crate) mod udp;
 
@@ -44,6 +45,7 @@ pub(crate) struct World {
     /// The next turns of those that run: when, a drawn number for those at the same time, whose.
     turns: BTreeSet<(u64, u64, HostId)>,
     pub(crate) links: Links,
+    traffic: traffic::Traffic,
     pub(crate) tcp: Connections,
     pub(crate) udp: udp::Sockets,
     /// What programs told their operators, the last few.
@@ -81,6 +83,7 @@ impl World {
             hosts: Vec::new(),
             turns: BTreeSet::new(),
             links: Links::default(),
+            traffic: traffic::Traffic::default(),
             tcp: Connections::default(),
             udp: udp::Sockets::default(),
             notices: Vec::new(),

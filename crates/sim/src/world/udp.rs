@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use ekiden_reactor::driver::{Readiness, Token};
 
+use super::traffic::UDP_HEADER_BYTES;
 use super::{Happening, World};
 use crate::journal::{Digest, EndId, HostId, What};
 
@@ -88,9 +89,14 @@ impl World {
         }
         let comes_twice = is_far && self.chance.one_in(self.config.datagram_twice_one_in);
         for _ in 0..=usize::from(comes_twice) {
-            let latency = self.draw_latency(host, receiver);
+            let bytes_on_wire = bytes.len() + UDP_HEADER_BYTES;
+            if !self.is_room_in_queue(host, receiver, bytes_on_wire) {
+                self.tell(host, What::FindsNoRoom(id));
+                break;
+            }
+            let time = self.travel(host, receiver, bytes_on_wire);
             let datagram = Datagram { hosts: (host, receiver), from, to, bytes: bytes.to_vec() };
-            self.happen_in(latency, Happening::Datagram(datagram));
+            self.happen_in(time, Happening::Datagram(datagram));
         }
         Ok(bytes.len())
     }

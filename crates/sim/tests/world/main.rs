@@ -6,6 +6,7 @@
 mod tcp;
 mod udp;
 mod links;
+mod traffic;
 mod hosts;
 mod time;
 mod discipline;

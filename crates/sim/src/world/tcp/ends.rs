@@ -100,12 +100,18 @@ impl World {
 
     /// What was written by one call does not arrive by one.
     fn send_in_pieces(&mut self, id: EndId, mut bytes: Vec<u8>) {
-        while bytes.len() > 1 && self.chance.one_in(self.config.short_one_in) {
-            let rest = bytes.split_off(1 + self.chance.index(bytes.len() - 1));
+        let Some(end) = self.tcp.get(id) else { return };
+        let most = self.segment_bytes_max(end.host, end.other_host);
+        while !bytes.is_empty() {
+            let could = bytes.len().min(most);
+            let n = match could > 1 && self.chance.one_in(self.config.short_one_in) {
+                true => 1 + self.chance.index(could - 1),
+                false => could,
+            };
+            let rest = bytes.split_off(n);
             self.send(id, Segment::Data(bytes));
             bytes = rest;
         }
-        self.send(id, Segment::Data(bytes));
     }
 
     pub(crate) fn shut(&mut self, id: EndId, how: Shutdown) -> io::Result<()> {

@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 
 use ekiden_reactor::driver::{Keepalive, Token};
 
+use super::traffic::TCP_HEADER_BYTES;
 use crate::journal::{EndId, HostId};
 
 pub(crate) use wire::Arrival;
@@ -134,6 +135,13 @@ enum Segment {
     /// So many bytes were read.
     Room(usize),
     Reset,
+}
+
+impl Segment {
+    fn bytes_on_wire(&self) -> usize {
+        let bytes = if let Self::Data(bytes) = self { bytes.len() } else { 0 };
+        TCP_HEADER_BYTES + bytes
+    }
 }
 
 impl Connections {

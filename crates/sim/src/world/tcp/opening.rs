@@ -7,6 +7,7 @@ use ekiden_reactor::driver::{ListenOptions, Readiness, Token};
 
 use super::{End, Line, Listener, ListenerId, Segment, Stands};
 use crate::journal::{EndId, HostId, What};
+use crate::world::traffic::TCP_HEADER_BYTES;
 use crate::world::{Happening, World};
 
 impl World {
@@ -117,8 +118,8 @@ impl World {
         if other == NOBODY || self.links.is_cut(host, other) {
             return self.lose_syn(from, attempt);
         }
-        let latency = self.draw_latency(host, other);
-        self.happen_in(latency, Happening::Syn { from, attempt });
+        let time = self.travel(host, other, TCP_HEADER_BYTES);
+        self.happen_in(time, Happening::Syn { from, attempt });
     }
 
     /// Nobody answers: it is tried again after one second, two, four and so on, seven times in all, as Linux does.
@@ -177,8 +178,8 @@ impl World {
         if self.links.is_cut(server, client) {
             return self.lose_syn(from, attempt);
         }
-        let latency = self.draw_latency(server, client);
-        self.happen_in(latency, Happening::Refused { end: from });
+        let time = self.travel(server, client, TCP_HEADER_BYTES);
+        self.happen_in(time, Happening::Refused { end: from });
     }
 
     pub(crate) fn handle_refusal(&mut self, id: EndId) {

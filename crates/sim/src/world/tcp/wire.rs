@@ -35,10 +35,10 @@ impl World {
     fn put_on_the_way(&mut self, from: EndId, number: u64, segment: Segment) {
         let Some(end) = self.tcp.get(from) else { return };
         let (hosts, Some(to)) = ((end.host, end.other_host), end.other) else { return };
-        let latency = self.draw_latency(hosts.0, hosts.1);
+        let time = self.travel(hosts.0, hosts.1, segment.bytes_on_wire());
         let now = self.now;
         let Some(end) = self.tcp.get_mut(from) else { return };
-        let at = (now + latency).max(end.line.arrives_last + 1);
+        let at = now.saturating_add(time).max(end.line.arrives_last.saturating_add(1));
         end.line.arrives_last = at;
         let arrival = Arrival { from, to, hosts, number, segment };
         self.happen_in(at - now, Happening::Arrives(arrival));
@@ -135,9 +135,9 @@ impl World {
         if self.links.is_cut(receiver, sender) {
             return self.lose(from, number, segment);
         }
-        let latency = self.draw_latency(receiver, sender);
+        let time = self.travel(receiver, sender, Segment::Reset.bytes_on_wire());
         let reset = Arrival { from, to: from, hosts: (receiver, sender), number: 0, segment: Segment::Reset };
-        self.happen_in(latency, Happening::Arrives(reset));
+        self.happen_in(time, Happening::Arrives(reset));
     }
 
     fn handle_segment(&mut self, id: EndId, segment: Segment) {

@@ -1,0 +1,104 @@
+//! How long what is sent is on its way: it waits until the wire is free, is put on it byte by byte, and travels.
+//!
+//! ```text
+//!   sent ──► queue, in order ──► wire, so many bytes a second ──► latency, drawn ──► arrives
+//!            of so many bytes
+//! ```
+//!
+//! Each direction between two hosts has a wire of its own, which all that goes that way shares. Without a bandwidth the wire
+//! is always free, and there is no queue.
+
+use std::collections::BTreeMap;
+
+use super::World;
+use crate::config::nanos;
+use crate::journal::{HostId, What};
+
+/// What is not as the configuration says, or was drawn by it: by who sends and who should hear.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic(BTreeMap<(HostId, HostId), Way>);
+
+#[derive(Debug, Default)]
+struct Way {
+    latency: Option<(u64, u64)>,
+    /// Bytes a second.
+    bandwidth: Option<u64>,
+    /// When the last byte of what was sent so far is on the wire.
+    free_at: u64,
+}
+
+impl World {
+    pub(crate) fn set_latency(&mut self, from: HostId, to: HostId, latency: (u64, u64)) {
+        self.traffic.way(from, to).latency = Some(latency);
+    }
+
+    pub(crate) fn set_bandwidth(&mut self, from: HostId, to: HostId, bytes_per_second: u64) {
+        self.traffic.way(from, to).bandwidth = Some(bytes_per_second);
+        self.tell(from, What::Carries(to, bytes_per_second));
+    }
+
+    /// After how long what is sent now arrives. It has the wire for as long as it needs it.
+    pub(crate) fn travel(&mut self, from: HostId, to: HostId, bytes: usize) -> u64 {
+        let until_sent = self.put_on_the_wire(from, to, bytes);
+        until_sent.saturating_add(self.draw_latency(from, to))
+    }
+
+    /// Whether the queue before the wire holds so many bytes more. An empty one holds anything.
+    pub(crate) fn is_room_in_queue(&mut self, from: HostId, to: HostId, bytes: usize) -> bool {
+        let Some(bandwidth) = self.bandwidth(from, to) else { return true };
+        let waits = self.traffic.way(from, to).free_at.saturating_sub(self.now);
+        let queued = u128::from(waits) * u128::from(bandwidth) / SECOND;
+        queued == 0 || queued + bytes as u128 <= self.config.queue_bytes_max as u128
+    }
+
+    /// How many bytes of a connection go as one: what is not limited is not cut to size.
+    pub(crate) fn segment_bytes_max(&mut self, from: HostId, to: HostId) -> usize {
+        if self.bandwidth(from, to).is_some() { SEGMENT_BYTES_MAX } else { usize::MAX }
+    }
+
+    fn put_on_the_wire(&mut self, from: HostId, to: HostId, bytes: usize) -> u64 {
+        let Some(bandwidth) = self.bandwidth(from, to) else { return 0 };
+        let takes = (bytes as u128 * SECOND).div_ceil(u128::from(bandwidth));
+        let (now, way) = (self.now, self.traffic.way(from, to));
+        way.free_at = way.free_at.max(now).saturating_add(u64::try_from(takes).unwrap_or(u64::MAX));
+        way.free_at - now
+    }
+
+    /// Bytes a second, if there is a limit. What the configuration leaves open is drawn when it is first asked for.
+    fn bandwidth(&mut self, from: HostId, to: HostId) -> Option<u64> {
+        let known = self.traffic.0.get(&(from, to)).and_then(|way| way.bandwidth);
+        let bandwidth = known.or_else(|| {
+            let range = self.config.bytes_per_second.as_ref().filter(|_| from != to)?;
+            let drawn = self.chance.within((*range.start().max(&1), *range.end().max(&1)));
+            self.set_bandwidth(from, to, drawn);
+            Some(drawn)
+        });
+        bandwidth.filter(|bandwidth| *bandwidth != u64::MAX)
+    }
+
+    fn draw_latency(&mut self, from: HostId, to: HostId) -> u64 {
+        let by_config = match from == to {
+            true => &self.config.latency_within,
+            false => &self.config.latency,
+        };
+        let said = self.traffic.0.get(&(from, to)).and_then(|way| way.latency);
+        let latency = said.unwrap_or_else(|| nanos(by_config));
+        self.chance.within(latency)
+    }
+}
+
+impl Traffic {
+    fn way(&mut self, from: HostId, to: HostId) -> &mut Way {
+        self.0.entry((from, to)).or_default()
+    }
+}
+
+/// What is on the wire besides the bytes of a segment, or of a datagram: the headers of IPv4 and of TCP or UDP, without
+/// options.
+pub(crate) const TCP_HEADER_BYTES: usize = 40;
+pub(crate) const UDP_HEADER_BYTES: usize = 28;
+
+/// What fits with its header into a frame of Ethernet.
+const SEGMENT_BYTES_MAX: usize = 1460;
+
+const SECOND: u128 = 1_000_000_000;
