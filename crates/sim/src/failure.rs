@@ -1,6 +1,8 @@
 //! How a run has failed, and all that there is to say about it.
 
 use std::any::Any;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use ekiden_reactor::inspect::{TaskInfo, TaskState};
@@ -80,8 +82,25 @@ pub(crate) fn table(tasks: &[TaskInfo]) -> String {
     text
 }
 
+/// Who is busy: the tasks that ran most often since each had been polled so often, by their numbers.
+pub(crate) fn busiest(before: &BTreeMap<u32, u32>, tasks: &[TaskInfo]) -> String {
+    let polls = |task: &TaskInfo| task.polls.wrapping_sub(before.get(&task.id).copied().unwrap_or_default());
+    let mut ran: Vec<_> =
+        tasks.iter().map(|task| (polls(task), task)).filter(|(polls, _)| *polls > 0).collect();
+    ran.sort_by_key(|(polls, task)| (Reverse(*polls), task.id));
+    // Others run now and then, and be it for nothing.
+    let least = ran.first().map_or(0, |(polls, _)| polls / 10);
+    let most = ran.iter().filter(|(polls, _)| *polls > least).take(BUSIEST_MAX);
+    let lines: Vec<String> =
+        most.map(|(polls, task)| format!("task {}, {} ({polls} polls)", task.id, task.spawned)).collect();
+    lines.join("; ")
+}
+
 /// What a panic said.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
+
+/// As many as one reads.
+const BUSIEST_MAX: usize = 5;

@@ -1,5 +1,6 @@
 //! A host's program: the asynchronous function that it runs, from the beginning each time that it is started.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
@@ -42,6 +43,8 @@ pub(crate) struct Program {
     pub(crate) begin: Begin,
     /// While it runs.
     pub(crate) turns: Option<Turns<Main>>,
+    /// How often each of its tasks had been polled when it began to look as if it got nowhere.
+    pub(crate) polls: BTreeMap<u32, u32>,
 }
 
 /// What calls an asynchronous function each time that its program begins.

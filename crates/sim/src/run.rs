@@ -8,11 +8,12 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
+use ekiden_reactor::inspect::{self, TaskInfo};
 use ekiden_reactor::notice::{Level, Notice};
-use ekiden_reactor::{Handle, Reactor, Turned, inspect};
+use ekiden_reactor::{Handle, Reactor, Turned};
 
 use crate::driver::HostDriver;
-use crate::failure::{Failure, message, table};
+use crate::failure::{Failure, busiest, message, table};
 use crate::journal::{Digest, HostId, What};
 use crate::program::begins_once;
 use crate::sim::{Order, Sim};
@@ -167,18 +168,37 @@ impl Sim {
         if lost_panics > 0 {
             return Err(self.fail(&self.of(host, "has a task that panicked, and nobody received that")));
         }
-        let is_busy = {
+        let (turns_busy, turns_max) = {
             let mut world = world.lock();
             world.end_turn(host, again);
-            let turns_max = world.config.busy_turns_max;
-            world.host(host).turns_busy > turns_max
+            (world.host(host).turns_busy, world.config.busy_turns_max)
         };
-        match is_busy {
-            true => {
-                Err(self
-                    .fail(&self.of(host, "is busy without end, and gets nowhere (`Config::busy_turns_max`)")))
-            }
-            false => Ok(()),
+        self.look_for_progress(host, turns_busy, turns_max)
+    }
+
+    /// A host that is busy for very long gets nowhere. Who it is that runs is seen in the last of its turns.
+    fn look_for_progress(&self, host: HostId, turns_busy: u32, turns_max: u32) -> Result<(), Failure> {
+        if turns_busy > 0 && turns_busy == turns_max.saturating_sub(LOOKED_AT_TURNS) {
+            let polls = self.tasks_of(host).iter().map(|task| (task.id, task.polls)).collect();
+            self.0.programs.borrow_mut()[host.index()].polls = polls;
+        }
+        if turns_busy <= turns_max {
+            return Ok(());
+        }
+        let tasks = self.tasks_of(host);
+        let busiest = busiest(&self.0.programs.borrow()[host.index()].polls, &tasks);
+        let what = "is busy without end, and gets nowhere (`Config::busy_turns_max`)";
+        Err(self.fail(&self.of(host, &format!("{what}: {busiest}"))))
+    }
+
+    /// The tasks of a host's program.
+    pub(crate) fn tasks_of(&self, host: HostId) -> Vec<TaskInfo> {
+        let programs = self.0.programs.borrow();
+        match &programs[host.index()].turns {
+            Some(turns) => turns.within(inspect::tasks),
+            // It is out for its turn, in which this is asked.
+            None if self.0.world.lock().host(host).is_up => inspect::tasks(),
+            None => Vec::new(),
         }
     }
 
@@ -238,6 +258,9 @@ const MAIN: &str = "main";
 
 /// Which task is woken for nothing: one of so many first ones, or, where there are fewer, the future of the program.
 const SPURIOUS_AMONG: usize = 16;
+
+/// Of the turns of a host that is busy the last so many show who runs.
+const LOOKED_AT_TURNS: u32 = 1000;
 
 /// As many as one reads.
 const NOTICES_MAX: usize = 20;

@@ -1,7 +1,7 @@
 //! A world as its scripts see it: hosts with their programs, links, faults, and the clock.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
@@ -113,7 +113,7 @@ impl Sim {
         let number = world.hosts.len() as u32;
         let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 1)) + number);
         world.hosts.push(Host::new(name, ip));
-        self.0.programs.borrow_mut().push(Program { begin, turns: None });
+        self.0.programs.borrow_mut().push(Program { begin, turns: None, polls: BTreeMap::new() });
         HostId(number)
     }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden_reactor::net::TcpStream;
-use ekiden_reactor::{sleep, spawn, yield_now};
+use ekiden_reactor::{sleep, spawn, spawn_named, yield_now};
 use ekiden_sim::{Sim, check};
 
 use super::echo;
@@ -91,7 +91,7 @@ fn a_failure_says_which_seed_when_who_waits_and_what_came_before() {
     let says = complaint(|sim| {
         sim.host("server", echo);
         sim.run(async |sim| {
-            drop(ekiden_reactor::spawn_named("clerk", sleep(Duration::from_secs(77))));
+            drop(spawn_named("clerk", sleep(Duration::from_secs(77))));
             sleep(Duration::from_secs(3)).await;
             drop(TcpStream::connect("server:7").await.unwrap());
             assert!(sim.seed() != 3, "three is bad luck");
@@ -118,13 +118,20 @@ fn who_waits_for_ever_is_found() {
 fn who_is_busy_and_gets_nowhere_is_found() {
     let says = complaint(|sim| {
         sim.host("spinner", async || {
-            for _ in 0..u64::MAX {
-                yield_now().await;
-            }
+            drop(spawn_named("bystander", sleep(Duration::from_secs(2000))));
+            let wheel = async || {
+                for _ in 0..u64::MAX {
+                    yield_now().await;
+                }
+            };
+            spawn_named("hamster", wheel()).await.unwrap();
         });
         sim.run(async |_sim| sleep(Duration::from_secs(1000)).await);
     });
-    assert!(says.contains("the program of `spinner` is busy without end"), "{says}");
+    let line = says.lines().next().unwrap();
+    assert!(line.starts_with("the program of `spinner` is busy without end, and gets nowhere"), "{line}");
+    assert!(line.contains(": task 3, hamster, spawned at") && line.contains("001 polls)"), "{line}");
+    assert!(!line.contains("bystander"), "{line}");
 }
 
 #[test]
