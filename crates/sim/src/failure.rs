@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 
 use ekiden_reactor::inspect::{TaskInfo, TaskState};
 
+use crate::faults::Faults;
 use crate::journal::{At, Line};
 use crate::world::World;
 
@@ -19,7 +20,7 @@ pub struct Failure {
 
 impl Failure {
     /// `tables` has the tasks of each host.
-    pub(crate) fn new(seed: u64, what: &str, world: &World, tables: &[String]) -> Self {
+    pub(crate) fn new(seed: u64, what: &str, world: &World, tables: &[String], faults: &Faults) -> Self {
         let mut text = format!("{what}\n\nseed {seed}, at {} of the world's time\n", At(world.now));
         // Writing to a string does not fail.
         let _ = write!(text, "\nhosts\n");
@@ -35,6 +36,9 @@ impl Failure {
         let names: Vec<String> = world.hosts.iter().map(|host| host.name.clone()).collect();
         for (from, to) in world.links.cut() {
             let _ = writeln!(text, "  {} is not heard by {}", names[from.index()], names[to.index()]);
+        }
+        if !faults.is_empty() {
+            let _ = writeln!(text, "\nfaults\n{}", indented(faults));
         }
         let _ = writeln!(text, "\nlast of {} events", world.journal.count());
         for event in world.journal.last() {
@@ -94,6 +98,11 @@ pub(crate) fn busiest(before: &BTreeMap<u32, u32>, tasks: &[TaskInfo]) -> String
     let lines: Vec<String> =
         most.map(|(polls, task)| format!("task {}, {} ({polls} polls)", task.id, task.spawned)).collect();
     lines.join("; ")
+}
+
+/// A schedule, as it stands in a text.
+pub(crate) fn indented(faults: &Faults) -> String {
+    format!("  {}", faults.to_string().replace('\n', "\n  "))
 }
 
 /// What a panic said.

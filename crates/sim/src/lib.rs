@@ -58,11 +58,14 @@
 //! both.
 //! Name resolution, `blocking`, entropy, both clocks. A scenario is run for many seeds by [`check()`].
 //!
+//! What goes wrong is done by the scenario at once, comes by a schedule that it gives ([`Faults`]), or by one that is drawn from
+//! the seed ([`Profile`]).
+//!
 //! # What there is not
 //!
 //! - Unix sockets, child processes, standard streams, other cores, IPv6, sizes of buffers but the
 //!   configuration's, a port for several sockets, broadcast, multicast: to ask for one is an error that names it, and never something else.
-//! - Clocks that differ from host to host, faults drawn from a profile, and smaller failing runs made of larger.
+//! - Clocks that differ from host to host, and smaller failing runs made of larger.
 //! - A task that never comes back from its poll holds the whole world, as there is one thread. One that goes on and on
 //!   without waiting is found ([`Config::busy_turns_max`]).
 //! - What a program asks of the system and not of the reactor is not of the seed: `std`'s clocks, threads and `HashMap`s, the
@@ -71,7 +74,7 @@
 //! # The parts
 //!
 //! In reading order: [`Sim`] is the world as scripts see it, `config` how it behaves; `run` is its loop, `check` the many
-//! seeds; `program` is what a host runs, `driver` what its reactor asks; `world` has the network, as data; `chance` draws,
+//! seeds, `faults` what goes wrong and when; `program` is what a host runs, `driver` what its reactor asks; `world` has the network, as data; `chance` draws,
 //! `journal` writes everything down, `failure` says what was wrong.
 //!
 //! [`guide`] leads from nothing to a bug that is found and mended.
@@ -81,6 +84,7 @@ mod sim;
 mod config;
 mod run;
 mod check;
+mod faults;
 mod program;
 mod driver;
 mod world;
@@ -92,5 +96,6 @@ pub mod guide;
 pub use check::{check, check_with};
 pub use config::Config;
 pub use failure::Failure;
+pub use faults::{Fault, Faults, Profile, ScriptError};
 pub use program::Outcome;
 pub use sim::Sim;

@@ -76,3 +76,6 @@ pub(crate) fn begins_once(main: impl Future<Output = ()> + 'static) -> Begin {
         })
     })
 }
+
+/// The host on which a scenario's own program runs.
+pub(crate) const MAIN: &str = "main";

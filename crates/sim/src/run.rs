@@ -15,7 +15,7 @@ use ekiden_reactor::{Handle, Reactor, Turned};
 use crate::driver::HostDriver;
 use crate::failure::{Failure, busiest, message, table};
 use crate::journal::{Digest, HostId, What};
-use crate::program::begins_once;
+use crate::program::{MAIN, begins_once};
 use crate::sim::{Order, Sim};
 use crate::world::{Again, Next, Outside};
 
@@ -88,7 +88,7 @@ impl Sim {
             let next = self.0.world.lock().next();
             match next {
                 Next::Turn(host) => self.take_turn(host)?,
-                Next::Outside(outside) => self.do_outside(outside),
+                Next::Outside(outside) => self.do_outside(outside)?,
                 Next::Never => return Err(self.fail("all wait, and nothing can happen any more")),
                 Next::TooLate => return Err(self.fail("it has not ended in time (`Config::time_max`)")),
             }
@@ -202,12 +202,14 @@ impl Sim {
         }
     }
 
-    fn do_outside(&self, outside: Outside) {
+    fn do_outside(&self, outside: Outside) -> Result<(), Failure> {
         match outside {
             Outside::Lookup(done, found) => done(found),
             Outside::Job(job) => job(),
+            Outside::Fault(number) => self.strike(number)?,
             Outside::Dropped(_) => {}
         }
+        Ok(())
     }
 
     fn of(&self, host: HostId, what: &str) -> String {
@@ -226,7 +228,7 @@ impl Sim {
             .map(|program| program.turns.as_ref().map(|turns| turns.within(|| table(&inspect::tasks()))))
             .map(Option::unwrap_or_default)
             .collect();
-        Failure::new(self.0.seed, what, &self.0.world.lock(), &tables)
+        Failure::new(self.0.seed, what, &self.0.world.lock(), &tables, &self.scheduled())
     }
 
     /// Ends all programs, which may hold the world themselves.
@@ -252,9 +254,6 @@ fn handle_notice(world: &crate::world::Shared, host: HostId, notice: &Notice<'_>
         world.notices.push(line);
     }
 }
-
-/// The host on which a scenario's own program runs.
-const MAIN: &str = "main";
 
 /// Which task is woken for nothing: one of so many first ones, or, where there are fewer, the future of the program.
 const SPURIOUS_AMONG: usize = 16;

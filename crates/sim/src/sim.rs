@@ -13,6 +13,7 @@ use ekiden_reactor::{Instant, Signal};
 use crate::config::{Config, nanos};
 use crate::driver::Unparked;
 use crate::failure::Failure;
+use crate::faults::Plan;
 use crate::journal::HostId;
 use crate::program::{Begin, Outcome, Program, begins};
 use crate::world::{Host, Shared, World};
@@ -58,6 +59,7 @@ pub(crate) struct Inner {
     /// Whether whoever runs it asks for the failure, so that nothing need be printed here.
     pub(crate) is_checked: Cell<bool>,
     pub(crate) failure: RefCell<Option<Failure>>,
+    pub(crate) plan: RefCell<Plan>,
 }
 
 /// What is done when no reactor is in the way.
@@ -86,6 +88,7 @@ impl Sim {
             is_running: Cell::new(false),
             is_checked: Cell::new(false),
             failure: RefCell::default(),
+            plan: RefCell::default(),
         }))
     }
 
@@ -123,7 +126,7 @@ impl Sim {
     }
 
     #[track_caller]
-    fn id(&self, name: &str) -> HostId {
+    pub(crate) fn id(&self, name: &str) -> HostId {
         self.find(name).unwrap_or_else(|| panic!("there is no host `{name}`"))
     }
 

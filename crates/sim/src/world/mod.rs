@@ -68,6 +68,7 @@ pub(crate) enum Next {
 pub(crate) enum Outside {
     Lookup(LookupDone, std::io::Result<Vec<std::net::SocketAddr>>),
     Job(Job),
+    Fault(usize),
     /// Only to be dropped: its host's program is gone.
     Dropped(#[expect(dead_code, reason = "that is all that is done with it")] Box<dyn std::any::Any + Send>),
 }
@@ -135,6 +136,7 @@ impl World {
             Happening::Resend { end } => self.handle_resend(end),
             Happening::Probe { end, number } => self.handle_probe(end, number),
             Happening::Datagram(datagram) => self.handle_datagram(datagram),
+            Happening::Fault { number } => return Some(Outside::Fault(number)),
             Happening::Answer { host, life, done, found } => {
                 return Some(match self.hosts[host.index()].is_in(life) {
                     true => Outside::Lookup(done, found),

@@ -28,6 +28,8 @@ pub(crate) enum Happening {
     Answer { host: HostId, life: u32, done: LookupDone, found: io::Result<Vec<SocketAddr>> },
     /// A job that blocks is done.
     Job { host: HostId, life: u32, job: Job },
+    /// It is time for a fault of the schedule, by its place in that.
+    Fault { number: usize },
 }
 
 /// All of it, in order; of two at the same time one that was drawn to be first.

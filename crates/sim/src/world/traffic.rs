@@ -76,13 +76,18 @@ impl World {
         bandwidth.filter(|bandwidth| *bandwidth != u64::MAX)
     }
 
-    fn draw_latency(&mut self, from: HostId, to: HostId) -> u64 {
+    /// How long what is sent travels.
+    pub(crate) fn latency(&self, from: HostId, to: HostId) -> (u64, u64) {
         let by_config = match from == to {
             true => &self.config.latency_within,
             false => &self.config.latency,
         };
         let said = self.traffic.0.get(&(from, to)).and_then(|way| way.latency);
-        let latency = said.unwrap_or_else(|| nanos(by_config));
+        said.unwrap_or_else(|| nanos(by_config))
+    }
+
+    fn draw_latency(&mut self, from: HostId, to: HostId) -> u64 {
+        let latency = self.latency(from, to);
         self.chance.within(latency)
     }
 }

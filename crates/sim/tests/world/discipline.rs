@@ -14,7 +14,7 @@ use ekiden_sim::{Sim, check};
 use super::echo;
 
 /// What a check that fails says.
-fn complaint(scenario: impl Fn(Sim)) -> String {
+pub(crate) fn complaint(scenario: impl Fn(Sim)) -> String {
     let payload = catch_unwind(AssertUnwindSafe(|| check(scenario))).expect_err("it should fail");
     *payload.downcast::<String>().expect("a message")
 }

@@ -10,6 +10,7 @@ mod traffic;
 mod hosts;
 mod time;
 mod discipline;
+mod faults;
 
 use std::io;
 

@@ -1,0 +1,160 @@
+//! Schedules as text, read and written: what a failure prints is what a test says.
+//!
+//! ```text
+//!   at 3 s partition main | server
+//!   at 3.5 s heal main | server
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ekiden_reactor::Signal;
+
+use super::Faults;
+use super::fault::Fault;
+
+/// What is no schedule, and which line of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptError {
+    line: String,
+    wrong: &'static str,
+}
+
+impl fmt::Display for ScriptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is no line of a schedule: {}", self.line, self.wrong)
+    }
+}
+
+impl std::error::Error for ScriptError {}
+
+/// A line for each fault, or several in a line with semicolons between them.
+impl FromStr for Faults {
+    type Err = ScriptError;
+
+    fn from_str(text: &str) -> Result<Self, ScriptError> {
+        let mut lines = text.split(['\n', ';']).map(str::trim).filter(|line| !line.is_empty());
+        lines.try_fold(Self::new(), |faults, line| {
+            let (time, fault) =
+                parse_line(line).map_err(|wrong| ScriptError { line: line.to_owned(), wrong })?;
+            Ok(faults.at(time, fault))
+        })
+    }
+}
+
+/// `at 3 s crash server`
+fn parse_line(line: &str) -> Result<(Duration, Fault), &'static str> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let ["at", number, unit, rest @ ..] = &words[..] else {
+        return Err("it begins with a time, such as `at 3.5 s`");
+    };
+    let fault = match *rest {
+        ["partition", a, "|", b] => Fault::partition(a, b),
+        ["partition", from, ">", to] => Fault::partition_one_way(from, to),
+        ["heal", a, "|", b] => Fault::heal(a, b),
+        ["reset", a, "|", b] => Fault::reset(a, b),
+        ["latency", a, "|", b, least, least_unit, "to", most, most_unit] => {
+            Fault::latency(a, b, parse_time(least, least_unit)?..=parse_time(most, most_unit)?)
+        }
+        ["crash", host] => Fault::crash(host),
+        ["restart", host] => Fault::restart(host),
+        ["pause", host] => Fault::pause(host),
+        ["resume", host] => Fault::resume(host),
+        ["signal", host, name] => {
+            let named = Signal::ALL.into_iter().find(|signal| format!("{signal:?}") == name);
+            Fault::signal(host, named.ok_or("there is no such signal")?)
+        }
+        _ => return Err("there is no such fault, such as `partition a | b` or `crash a`"),
+    };
+    Ok((parse_time(number, unit)?, fault))
+}
+
+/// A time as one writes it, exactly: `1.5 s`, `20 ms`.
+pub(super) struct Time(pub(super) Duration);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.as_nanos();
+        let largest = UNITS.iter().find(|(_, digits)| nanos >= 10u128.pow(*digits as u32));
+        let (unit, digits) = *largest.unwrap_or(&UNITS[0]);
+        let (whole, part) = (nanos / 10u128.pow(digits as u32), nanos % 10u128.pow(digits as u32));
+        let part = format!("{part:0digits$}");
+        match part.trim_end_matches('0') {
+            "" => write!(f, "{whole} {unit}"),
+            part => write!(f, "{whole}.{part} {unit}"),
+        }
+    }
+}
+
+fn parse_time(number: &str, unit: &str) -> Result<Duration, &'static str> {
+    const WRONG: &str = "a time is a number and `s`, `ms`, `us` or `ns`";
+    let (_, digits) = *UNITS.iter().find(|(name, _)| *name == unit).ok_or(WRONG)?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    if part.len() > digits || !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Err(WRONG);
+    }
+    let nanos: u64 = format!("{whole}{part:0<digits$}").parse().map_err(|_| WRONG)?;
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// The largest first, each with how many digits of nanoseconds it has.
+const UNITS: [(&str, usize); 4] = [("s", 9), ("ms", 6), ("us", 3), ("ns", 0)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_as_it_was_written() {
+        for (nanos, text) in [
+            (0, "0 s"),
+            (1, "1 ns"),
+            (1_500, "1.5 us"),
+            (20_000_000, "20 ms"),
+            (3_000_000_000, "3 s"),
+            (3_204_000_001, "3.204000001 s"),
+            (3_600_000_000_000, "3600 s"),
+        ] {
+            let time = Duration::from_nanos(nanos);
+            assert_eq!(Time(time).to_string(), text);
+            let (number, unit) = text.split_once(' ').unwrap();
+            assert_eq!(parse_time(number, unit), Ok(time));
+        }
+    }
+
+    #[test]
+    fn every_fault_is_read_as_it_was_written() {
+        let script = "at 0 s partition a | b\n\
+                      at 10 ms partition a > b\n\
+                      at 20 ms heal a | b\n\
+                      at 3 s reset a | b\n\
+                      at 4 s latency a | b 200 us to 5 ms\n\
+                      at 5 s crash a\n\
+                      at 6 s restart a\n\
+                      at 7 s pause a\n\
+                      at 8 s resume a\n\
+                      at 9 s signal a Terminate";
+        let faults: Faults = script.parse().unwrap();
+        assert_eq!(faults.iter().count(), 10);
+        assert_eq!(faults.to_string(), script);
+        assert_eq!(script.replace('\n', "; ").parse::<Faults>().unwrap(), faults);
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_told_with_its_line() {
+        for (line, wrong) in [
+            ("3 s crash a", "begins with a time"),
+            ("at 3 min crash a", "a time is"),
+            ("at .1234567891 s crash a", "a time is"),
+            ("at -1 s crash a", "a time is"),
+            ("at 99999999999 s crash a", "a time is"),
+            ("at 3 s crash", "no such fault"),
+            ("at 3 s partition a b", "no such fault"),
+            ("at 3 s signal a Hello", "no such signal"),
+        ] {
+            let error = format!("at 1 s crash a\n\n{line}\n").parse::<Faults>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`{line}` is no line")) && error.contains(wrong), "{error}");
+        }
+    }
+}
