@@ -1,7 +1,7 @@
 //! A network application framework: services, a reactor, protocols.
 //!
-//! Three ideas carry it. A **service** is an asynchronous function from request to response, and every client and
-//! every server is one. **Using a source is asking for it**: a task reads a socket or waits for a timer, and what was
+//! Three ideas carry it. A **service** is an asynchronous function from request to response; every client is one, and
+//! every server takes one. **Using a source is asking for it**: a task reads a socket or waits for a timer, and what was
 //! not ready remembers who asked. A **protocol** is a codec and a dispatch rule.
 //!
 //! # A server

@@ -1,7 +1,7 @@
 //! A service is an asynchronous function from request to response.
 //!
-//! One trait, [`Service`], is what every client and every server is. A middleware is a struct around a
-//! service that is a service itself, so it is written once and used on either side of any protocol.
+//! One trait, [`Service`], is what every client is and every server takes. A middleware is a service around a
+//! service, so it is written once and used on either side of any protocol.
 //!
 //! ```text
 //!   your code ── req ──► Timeout ── req ──► MapReq ── req ──► client, or handler

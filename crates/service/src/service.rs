@@ -4,7 +4,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// An asynchronous function from a request to a response: every client and every server.
+/// An asynchronous function from a request to a response: what every client is, and what every server takes.
 ///
 /// Implementors write an `async fn` that takes `&self`; many calls may be in flight at once.
 ///
