@@ -1,6 +1,6 @@
 //! Time-outs, limits and connections made anew, for any service, on either side of any protocol.
 //!
-//! A middleware is a struct around a service that is a service itself: a file each, named for what it does. It
+//! A middleware is a service around a service, in a module of its own that is named for what it does. It
 //! works around a handler on a server, around a client, and around another middleware, and it has heard of no
 //! protocol. What it can fail with by itself it makes the service's own error, by `From`.
 //!
@@ -35,8 +35,8 @@
 //! In reading order: `ext` has the methods that add a middleware; [`Timeout`], [`ConcurrencyLimit`] and [`Reconnect`] are the
 //! middlewares; [`Backoff`] says how long those wait that try again.
 //!
-//! What is done under a [deadline](ekiden_reactor::context::deadline) that has passed is done for nobody, so neither
-//! begins a call then.
+//! What is done under a [deadline](ekiden_reactor::context::deadline) that has passed is done for nobody, so a
+//! time-out and a limit begin no call then, and no connection is waited for.
 //!
 //! The methods read from the inside out: the one added last sees a request first. A time-out outside of a limit
 //! counts the time spent in the limit's queue, one inside of it does not.
