@@ -27,9 +27,12 @@ pub struct Config {
     /// Most bytes of a frame that the server may send: of a result, and of one item of a stream. 4 MiB, as the other way.
     /// The server is told, and fails what is longer by itself. Least is 1 KiB.
     pub frame_bytes_max: u32,
-    /// How long connecting may take. 10 s: three attempts of TCP, and callers have time-outs of their own.
+    /// How long connecting may take. 10 s: a segment that begins a connection and is lost is sent again after one second,
+    /// three and seven, so three may be lost; and callers have time-outs of their own. `Reconnect` of ekiden-middleware gives
+    /// an attempt less by itself: see [`Connector`](super::Connector).
     pub connect_timeout: Duration,
-    /// How long the server may take to say who it is. 10 s: it has nothing to wait for but the network.
+    /// How long the server may take to say who it is, from when it is connected. 10 s: it has nothing to wait for but the
+    /// network.
     pub handshake_timeout: Duration,
     /// The [code](Format::CODE) of the format that calls have their arguments and results in. That of [`MessagePack`].
     pub format: u32,

@@ -14,6 +14,10 @@ use crate::error::Error;
 /// lost. It sends no request twice: each call that was under way fails with an error that says whether it can have been
 /// begun, and those that were not wait for the next connection, for as long as their time allows.
 ///
+/// Of the limits the shortest counts. `Reconnect` gives an attempt 5 s by default, look-up, connection and handshake together;
+/// [`connect_timeout`](Config::connect_timeout) and [`handshake_timeout`](Config::handshake_timeout), 10 s each, matter with
+/// it only if they are made shorter, or its own `connect_timeout` longer (`Reconnect::with_config`).
+///
 /// ```
 /// # #[ekiden_rpc::rpc(crate = ekiden_rpc)]
 /// # trait Greeter { async fn greet(&self, name: String) -> String; }
