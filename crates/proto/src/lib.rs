@@ -28,6 +28,15 @@
 //! # }).unwrap();
 //! ```
 //!
+//! # What the operator is told
+//!
+//! By [`notice`](fn@ekiden_reactor::notice), on these topics besides the reactor's own:
+//!
+//! - `accept` ([`server`]): connections wait for others to close, or for files; a listener has failed for good;
+//! - `drain` ([`server`]): connections had not finished in time, or were given away and go on;
+//! - `pipeline` ([`pipeline`]): what a service did ended a connection;
+//! - `multiplex` ([`multiplex`]): a call panicked, or its reply or the body of it cannot be sent.
+//!
 //! In reading order: [`codec`] turns bytes into frames; [`Transport`] does that for a byte stream, with as few system
 //! calls as there can be; [`pipeline`] gives each request its reply, in order, and [`multiplex`] by an id that each frame
 //! carries; `dispatch` is what the two share; [`server`] accepts connections, counts them and drains. Beneath them, `spare`

@@ -20,21 +20,19 @@ use crate::time::Instant;
 pub struct Notice<'a> {
     /// How bad it is.
     pub level: Level,
-    /// What it is about, in a word. Ekiden's own, and where each is told:
+    /// What it is about, in a word. Those of the reactor, and where each is told:
     ///
-    /// - `task` (`task` of this crate, and `reactor`): a panic or an error that nobody waits for, a task that can never
-    ///   run again;
-    /// - `watchdog` (`watchdog` of this crate, to [`Config::on_held`](crate::Config::on_held)): a task holds its core;
-    /// - `shutdown` (`shutdown` of this crate, and `reactor`): signals cannot be watched for; tasks had not ended when a
-    ///   program that was asked to end did so;
-    /// - `core` (`runtime` and `inbox` of this crate, and the system's driver): a core cannot begin or be pinned, or its loop
-    ///   fails; what was sent to one that has ended panicked;
-    /// - `files` (`runtime` of this crate): the limit of open files was raised, or cannot be;
-    /// - `accept` (`net` of this crate, and `server` of ekiden-proto): connections wait for files, or for others to close; a
-    ///   listener has failed for good;
-    /// - `drain` (`server` of ekiden-proto): connections had not finished in time;
-    /// - `pipeline` (`pipeline` of ekiden-proto): what a service did ended a connection;
-    /// - `http` (`server` of ekiden-http): a service failed or panicked, or its response cannot be sent.
+    /// - `task` (`task`, and `reactor`): a panic or an error that nobody waits for, a task that can never run again;
+    /// - `watchdog` (`watchdog`, to [`Config::on_held`](crate::Config::on_held)): a task holds its core;
+    /// - `shutdown` (`shutdown`, and `reactor`): signals cannot be watched for; tasks had not ended when a program that was
+    ///   asked to end did so;
+    /// - `core` (`runtime` and `inbox`, and the system's driver): a core cannot begin or be pinned, or its loop fails; what was
+    ///   sent to one that has ended panicked;
+    /// - `files` (`runtime`): the limit of open files was raised, or cannot be;
+    /// - `accept` (`net`): connections wait for files, or for others to close; they are accepted again.
+    ///
+    /// What runs on it has more, and says so on its own page: of ekiden's crates, ekiden-proto on its first one, and
+    /// ekiden-http on that of its servers.
     pub topic: &'static str,
     /// The notice, in a line.
     pub text: fmt::Arguments<'a>,

@@ -37,6 +37,11 @@
 //!   towards their maximum, is told of a [drain](crate::Upgraded::drain) and waited for. The deadline ends it only if
 //!   its owner does.
 //!
+//! # What the operator is told
+//!
+//! By [`notice`](fn@ekiden_reactor::notice), on the topic `http`: a service failed or panicked, a response cannot be sent, or was
+//! cut short. Accepting and draining have topics of their own, which are [ekiden-proto's](ekiden_proto).
+//!
 //! # In reading order
 //!
 //! [`Config`] has the knobs. `raw` is the request as it was parsed, and its conversion. `connection` is the task from

@@ -70,8 +70,8 @@
 //!
 //! By itself, nothing: a future is not dropped because its deadline has passed. It is a promise that nobody waits any
 //! longer, for whoever is about to begin something ([`is_expired`]). [`timeout_at`], and the `Timeout` of
-//! ekiden-middleware that is made of it, narrow it and wait no longer; the clients of ekiden-proto and ekiden-http ask it
-//! in `call`, before they take the request, which is the one place that everything passes that is sent.
+//! ekiden-middleware that is made of it, narrow it and wait no longer; Ekiden's clients ask it in `call`, before they take
+//! what they are asked, which is the one place that everything passes that is sent.
 //!
 //! # What it costs
 //!
