@@ -31,7 +31,11 @@ pub struct ServerConfig {
     /// 64 KiB, about what one write can hand to a socket. One reply may go beyond it.
     pub write_bytes_max: usize,
     /// Longest that the peer may take nothing of what waits for it. 30 s: a network that recovers does so by then,
-    /// and whoever has stopped reading does not hold a connection for ever.
+    /// and whoever has stopped reading the connection does not hold it for ever. Of a stream that the peer grants no credit
+    /// nothing waits in this sense, nor of one that it sends no more of: streams may rightly be silent for hours, so none has
+    /// a time limit here. A peer that answers pings may hold `in_flight_max` calls in this way for as long as it likes, each
+    /// with its head, `window_bytes` and a frame of what comes, and 16 KiB and a frame of what goes. A `Timeout` around the
+    /// service ends a call that waits for what comes, as long as its reply has not begun.
     pub write_timeout: Duration,
     /// Longest from the first byte of a frame to its last, while we wait for it. 30 s, as for the other direction.
     pub frame_timeout: Duration,

@@ -463,6 +463,38 @@ fn a_silent_peer_is_asked_and_then_given_up_while_a_call_is_open() {
 }
 
 #[test]
+fn a_stream_may_be_silent_for_hours_either_way_as_long_as_its_peer_is_there() {
+    timed(
+        |config| {
+            config.window_bytes = 40;
+            config.idle_timeout = Some(Duration::from_secs(60));
+        },
+        async |wire, service, clock, serving| {
+            wire.send("open+ 1 a\nopen 2 now+\n");
+            settle().await;
+            let more =
+                |chunk: &'static str| drop(service.bodies.borrow().made["now+"].try_send(Ok(chunk.into())));
+            more("1234567890123456789012345");
+            settle().await;
+            more("the rest");
+            settle().await;
+            assert_eq!(wire.take_written(), "reply+ 2 now+\nchunk 2 1234567890123456789012345\n");
+            for ping in 1..=180 {
+                clock.pass(Duration::from_secs(20)).await;
+                settle().await;
+                assert_eq!(wire.take_written(), format!("ping {ping}\n"));
+                wire.send(format!("pong {ping}\n"));
+                settle().await;
+            }
+            wire.send("chunk 1 x\nend 1\ncredit 2 40\n");
+            settle().await;
+            assert_eq!(wire.take_written(), "chunk 2 the rest\n");
+            assert!(!serving.is_finished() && service.calls.borrow().len() == 1);
+        },
+    );
+}
+
+#[test]
 fn a_peer_that_says_no_more_is_probed_while_its_call_is_open() {
     timed(
         |_| {},
