@@ -201,15 +201,21 @@ fn the_reactor_has_no_idea_what_a_request_is() {
 }
 
 #[test]
+    notices(protocols_below, planted("const HTTP_PORT: u16 = 80;"), "HTTP_PORT");
 fn a_request_in_the_reactor_is_noticed() {
     let planted = |text| Repository::with("crates/reactor/src/a.rs", text);
-    notices(requests_in_reactor, planted("fn a(request: Request) {}"), "Request");
-    assert_eq!(requests_in_reactor(&planted("fn request_shutdown() {}")), [""; 0]);
+    notices(requests_in_reactor, planted("fn a(request: Request) {}"), "request");
+    notices(requests_in_reactor, planted("const REQUEST_COST: u32 = 4;"), "REQUEST_COST");
+    notices(requests_in_reactor, planted("struct LineCodec;"), "LineCodec");
+    assert_eq!(requests_in_reactor(&planted("pub use shutdown::request_shutdown;")), [""; 0]);
 }
 
 fn requests_in_reactor(repository: &Repository) -> Vec<String> {
-    const ABOVE: [&str; 7] = ["Service", "Request", "Response", "Req", "Resp", "Codec", "Middleware"];
-    named(repository, "crates/reactor", |word| ABOVE.contains(&word))
+    const ABOVE: [&str; 7] = ["service", "request", "response", "req", "resp", "codec", "middleware"];
+    // There it is a verb.
+    const OTHERWISE: &str = "request_shutdown";
+    let is_above = |word: &str| words(word).iter().any(|part| ABOVE.contains(&part.as_str()));
+    named(repository, "crates/reactor", |word| word != OTHERWISE && is_above(word))
 }
 
 #[test]
@@ -299,11 +305,11 @@ fn named(repository: &Repository, folder: &str, is_wanted: impl Fn(&str) -> bool
     places
 }
 
-/// The parts of an identifier in lower case: `HttpCodec` and `http_codec` are both "http", "codec".
+/// The parts of an identifier in lower case: `HttpCodec`, `http_codec` and `HTTP_CODEC` are all "http", "codec".
 fn words(identifier: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for c in identifier.chars() {
-        if c == '_' || c.is_uppercase() {
+        if c == '_' || (c.is_uppercase() && !is_in_capitals) {
             words.push(String::new());
         }
         let last = words.last_mut().expect("there is one from the start");
@@ -321,3 +327,5 @@ fn sources_of<'a>(repository: &'a Repository, package: &Package) -> Vec<&'a File
     let folder = format!("{}/src", package.home);
     repository.files.iter().filter(|file| file.path.ends_with(".rs") && file.is_in(&folder)).collect()
 }
+    let mut is_in_capitals = true;
+        is_in_capitals = c == '_' || c.is_uppercase();

@@ -19,8 +19,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use ekiden_proto::server::{Panic, Seat};
-use ekiden_reactor::task::{REQUEST_COST, poll_proceed};
+use ekiden_proto::server::{Panic, REQUEST_COST, Seat};
+use ekiden_reactor::task::poll_proceed;
 use ekiden_reactor::{Instant, buffer, yield_now};
 use futures_io::{AsyncRead, AsyncWrite};
 use http::Response;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use ekiden_reactor::notice;
 use ekiden_reactor::notice::{Causes, Level};
-use ekiden_reactor::task::{REQUEST_COST, poll_proceed};
+use ekiden_reactor::task::poll_proceed;
 use ekiden_reactor::{Sleep, sleep};
 use ekiden_service::{Begun, Failure, Service};
 use futures_io::{AsyncRead, AsyncWrite};
@@ -33,6 +33,7 @@ use super::streams::{Opened, Over, Phase, Streams};
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::caught::Caught;
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
+use crate::dispatch::pace::REQUEST_COST;
 use crate::dispatch::patience::{Patience, Wait};
 use crate::dispatch::reset::Reset;
 use crate::dispatch::running::{self, Running, Started};

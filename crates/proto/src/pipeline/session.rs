@@ -8,7 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use ekiden_reactor::task::{REQUEST_COST, poll_proceed};
+use ekiden_reactor::task::poll_proceed;
 use ekiden_service::{Begun, Service};
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -18,6 +18,7 @@ use super::server::ServeError;
 use super::shape::Shape;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
+use crate::dispatch::pace::REQUEST_COST;
 use crate::dispatch::patience::{Patience, Wait};
 use crate::dispatch::running::{Running, Started};
 use crate::server::close_gently;

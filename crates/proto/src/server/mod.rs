@@ -13,7 +13,8 @@
 //! In reading order: [`Config`] has the knobs; [`Listener`] is where connections come from, [`Server`] the `handle`, `state` what it shares with
 //! the connections; [`Drain`] is what a connection is told, [`Seat`] its place at the server, [`Panic`] what its calls may end in,
 //! `linger` how one is closed so that its peer gets what was written; `accept` takes connections in, `connection` is the task of one, and `life` is the whole of it, from there to the end of the drain. `cores` has a server
-//! on each core, and one handle of all.
+//! on each core, and one handle of all. A connection that is spoken on in a loop of its own asks by [`REQUEST_COST`] whether
+//! others have their turn first.
 
 mod config;
 mod listener;
@@ -44,6 +45,8 @@ pub use linger::{Linger, close_gently};
 pub use listener::{Listener, UnixAddr};
 pub use panic::Panic;
 pub use seat::{KeptSeat, Seat};
+
+pub use crate::dispatch::pace::REQUEST_COST;
 
 use state::State;
 

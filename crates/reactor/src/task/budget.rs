@@ -67,9 +67,9 @@ pub(crate) fn poll_past(cx: &Context<'_>) -> Poll<()> {
 
 /// Asks whether the running task may do something more in this poll, and takes `cost` from its budget if it may.
 ///
-/// For whoever goes round a loop that the world keeps supplied, such as a protocol whose peer has sent hundreds of
-/// requests by one write: reads and writes are counted by their sources, what is done with each of a thousand
-/// requests is not. Ask before each.
+/// For whoever goes round a loop that the world keeps supplied, such as a connection whose peer has sent hundreds of
+/// lines by one write: reads and writes are counted by their sources, what is done with each of a thousand lines is
+/// not. Ask before each.
 ///
 /// A poll has 128 units; each read, write and message takes one, some microseconds of work. `Pending` means that
 /// `cost` would have taken the last of them: the task runs again in the next turn of the loop, after the other
@@ -77,15 +77,15 @@ pub(crate) fn poll_past(cx: &Context<'_>) -> Poll<()> {
 /// Outside of a reactor nobody counts, and the answer is always `Ready`.
 ///
 /// ```
-/// use ekiden_reactor::task::{REQUEST_COST, poll_proceed};
+/// use ekiden_reactor::task::poll_proceed;
 /// use std::future::poll_fn;
 ///
 /// # ekiden_reactor::run(async {
-/// # let requests = 0..1000;
-/// for request in requests {
-///     poll_fn(|cx| poll_proceed(cx, REQUEST_COST)).await;
-///     // handle the request
-/// #   let _ = request;
+/// # let lines = 0..1000;
+/// for line in lines {
+///     poll_fn(|cx| poll_proceed(cx, 4)).await; // each takes about as long as four reads
+///     // handle the line
+/// #   let _ = line;
 /// }
 /// # });
 /// ```
@@ -120,11 +120,6 @@ const PER_POLL: u32 = 128;
 /// What an accept costs of it: eight a turn. A connection storm should slow new arrivals, not the requests that we
 /// already owe an answer.
 pub(crate) const ACCEPT_COST: u32 = PER_POLL / 8;
-
-/// What beginning a request costs a server's connection of what its task may do in one poll, which is about 32 of them
-/// then; for [`poll_proceed`]. A service that answers at once takes about as long for each as a handful of system calls
-/// does. So a flood on one connection delays the others, and the timers, by some tens of microseconds at a time.
-pub const REQUEST_COST: u32 = PER_POLL / 32;
 
 #[cfg(test)]
 mod tests {
@@ -165,7 +160,7 @@ mod tests {
     #[test]
     fn who_has_much_to_do_lets_the_others_have_their_turn() {
         check(1, 127);
-        check(REQUEST_COST, 31);
+        check(4, 31);
         check(32, 3);
         check(u32::MAX, 3);
     }

@@ -32,7 +32,7 @@ use std::task::{Poll, Waker};
 
 use crate::core;
 
-pub use budget::{REQUEST_COST, poll_proceed};
+pub use budget::poll_proceed;
 pub use group::{ChildError, TaskGroup};
 pub use join::{AbortHandle, JoinHandle};
 pub use join_error::JoinError;
