@@ -1,8 +1,8 @@
 //! What channels are made of: pure states, and ends that are generic over how a state is shared.
 //!
 //! The states decide; they call no waker, drop none and drop no value, but hand them out. The ends wake and drop when
-//! nothing is borrowed or locked, because both can run code that comes back to the same channel. `schedules` plays them
-//! against all of that, and `semaphore_schedules` a semaphore; `modelled` has threads use them in every order.
+//! nothing is borrowed or locked, because both can run code that comes back to the same channel. `tests` plays them
+//! against all of that, and has threads use them in every order.
 //!
 //! [`oneshot`], [`notify`], [`watch`] and [`broadcast`] have their state and their ends in one file; the state of [`mpsc`] is a
 //! [`queue`], that of a [`semaphore`] are its [`permits`], and its [`claims`] say who waits for whom.
@@ -17,11 +17,7 @@ pub(crate) mod notify;
 pub(crate) mod watch;
 pub(crate) mod broadcast;
 #[cfg(test)]
-mod schedules;
-#[cfg(test)]
-mod semaphore_schedules;
-#[cfg(test)]
-mod modelled;
+mod tests;
 
 use std::cell::RefCell;
 use std::ops::Deref;

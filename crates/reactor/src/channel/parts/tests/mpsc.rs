@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use proptest::prelude::*;
 
-use super::mpsc::{Receiver, Sender, Sink, channel};
-use super::{OneCore, Sharing, Threads};
+use crate::channel::parts::mpsc::{Receiver, Sender, Sink, channel};
+use crate::channel::parts::{OneCore, Sharing, Threads};
 use crate::channel::{Closed, SendError, TrySendError};
 use crate::woken::Woken;
 

@@ -1,16 +1,16 @@
 //! What threads share, in every order that threads and memory allow: the ends of each channel on a model of a lock.
 //!
-//! `schedules` plays orders of whole steps; here a step of one thread may fall between any two of another. A value that
+//! `mpsc` and `semaphore` play orders of whole steps; here a step of one thread may fall between any two of another. A value that
 //! is lost, or a waker that is, leaves somebody waiting for ever, and that the model finds.
 
 use loom::future::block_on;
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
-use super::claims::Held;
-use super::permits::Permits;
-use super::{Shared, Sharing, broadcast, mpsc, notify, oneshot, semaphore, watch};
 use crate::channel::Closed;
+use crate::channel::parts::claims::Held;
+use crate::channel::parts::permits::Permits;
+use crate::channel::parts::{Shared, Sharing, broadcast, mpsc, notify, oneshot, semaphore, watch};
 use crate::task::waits::Asked;
 
 /// Between threads of the model.

@@ -7,9 +7,9 @@ use std::task::{Context, Poll, Waker};
 
 use proptest::prelude::*;
 
-use super::semaphore::{Acquire, Permit, Semaphore};
-use super::{OneCore, Sharing, Threads};
 use crate::channel::Closed;
+use crate::channel::parts::semaphore::{Acquire, Permit, Semaphore};
+use crate::channel::parts::{OneCore, Sharing, Threads};
 use crate::woken::Woken;
 
 struct Play<F: Sharing> {
