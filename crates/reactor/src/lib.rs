@@ -154,7 +154,8 @@
 //! - sources: `interest` is what one is ready for, `about` what it is, `registration` how it is used, `waiters` are
 //!   those who wait for it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such
 //!   sources, and so are the ends of work that is `blocking`, the `shutdown`, whatever `signals` a program asks for, and
-//!   the ends of child processes ([`process`]); [`fs`] and [`stdio`] do their work `elsewhere`; `entropy` is there at once;
+//!   the ends of child processes ([`process`]); of [`fs`] and [`stdio`] other threads do the work, `writes` one after the
+//!   other; `entropy` is there at once;
 //! - [`notice`](mod@notice) is what the operator is told, `events` what subscribers of tracing are, [`inspect`] what can
 //!   be seen of it all while it runs;
 //! - [`buffer`] is what is lent to read into;
@@ -190,7 +191,7 @@ pub mod channel;
 pub mod sync;
 mod latch;
 mod blocking;
-mod elsewhere;
+mod writes;
 pub mod fs;
 pub mod stdio;
 mod shutdown;

@@ -14,7 +14,7 @@ use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
 use super::at;
 use crate::blocking::{Blocking, blocking};
-use crate::elsewhere::{BYTES_MAX, Writes, try_poll};
+use crate::writes::{BYTES_MAX, Writes, try_poll};
 
 /// An open file, which is read and written where the last operation ended.
 ///

@@ -11,10 +11,10 @@ use futures_io::AsyncRead;
 
 use crate::core;
 use crate::driver::StandardStream;
-use crate::elsewhere::try_poll;
 use crate::task::poll_budget;
 use crate::task::waits::{self, Asked};
 use crate::waiters::{Key, Waiters};
+use crate::writes::try_poll;
 
 /// Standard input.
 ///

@@ -11,7 +11,7 @@ use futures_io::AsyncWrite;
 use crate::blocking::Blocking;
 use crate::core;
 use crate::driver::StandardStream;
-use crate::elsewhere::{Writes, try_poll};
+use crate::writes::{Writes, try_poll};
 
 /// Standard output.
 ///

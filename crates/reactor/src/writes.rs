@@ -1,4 +1,4 @@
-//! Writes that are done elsewhere, one after the other: by the pool, or by the thread of a standard stream.
+//! Writes that another thread does, one after the other: one of the pool, or that of a standard stream.
 //!
 //! A write is over when the system has taken the bytes, so that nothing is owed by a file that is dropped. What belongs
 //! to a future that was dropped half-way is the difficulty: its write goes on, so whoever comes next waits for it first;
