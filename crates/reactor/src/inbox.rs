@@ -16,7 +16,7 @@ use crate::notice::{Level, notice};
 use crate::pulse::{Counter, PoolGauges, Pulse};
 use crate::task::{JoinError, Origin, TaskId, message_of};
 use crate::vigil::{Life, Presence};
-use crate::watchdog::Watch;
+use crate::watch::Watch;
 
 /// How other threads speak to a reactor, and what they may see of it.
 pub(crate) struct Inbox {

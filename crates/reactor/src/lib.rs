@@ -149,7 +149,7 @@
 //! - other threads: `inbox` is how they speak to it, by a `handle`, with a `bell` that wakes it and a `vigil` that says when
 //!   somebody looks at it, both made of `atomics`; `pulse` is what they see of it without asking;
 //! - `spin` is whether it looks around for a moment before it sleeps, `timing` how long polls take, `watchdog` whether one of
-//!   them holds its core; `runtime` has the cores of a program, each of which is such a reactor;
+//!   them holds its core, `watch` who is told of that; `runtime` has the cores of a program, each of which is such a reactor;
 //! - [`task`] is what it runs, [`context`] what goes with it through all that it calls;
 //! - sources: `interest` is what one is ready for, `about` what it is, `registration` how it is used, `waiters` are
 //!   those who wait for it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such
@@ -176,6 +176,7 @@ mod spin;
 mod runtime;
 mod timing;
 mod watchdog;
+mod watch;
 pub mod task;
 pub mod context;
 mod interest;

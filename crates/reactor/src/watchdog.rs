@@ -14,38 +14,15 @@
 //! clock of the core's, and reports nothing of a core that merely is busy.
 //!
 //! The limit is each reactor's own, [`Config::held_max`](crate::Config::held_max): the reactor leaves it in its inbox when
-//! it begins ([`Watch::begin`]), and each [`Look`] brings it along. It is for telling a person. Whether a core gets new
-//! connections is decided elsewhere and ten times sooner, by `STUCK_AFTER` of `net::spread::places`.
+//! it begins ([`Watch`](crate::watch::Watch)), and each [`Look`] brings it along. It is for telling a person. Whether a core
+//! gets new connections is decided elsewhere and ten times sooner, by `STUCK_AFTER` of `net::spread::places`.
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::core::ReactorId;
-use crate::notice::{self, Level, Notice};
-use crate::pulse::{Beat, Counter};
+use crate::pulse::Beat;
 use crate::task::OriginId;
 use crate::vigil::Life;
-
-/// What the watchdog knows of one reactor, in its inbox.
-#[derive(Default)]
-pub(crate) struct Watch {
-    /// Set when the reactor begins, on a driver whose time passes by itself.
-    settings: OnceLock<Settings>,
-    /// The watchdog's own: how many polls have held the core for too long.
-    pub(crate) held: Counter,
-    /// The watchdog's own: for how many nanoseconds the worst of them did, at least.
-    pub(crate) worst_nanos: Counter,
-}
-
-/// How a reactor is watched.
-struct Settings {
-    held_max: Option<Duration>,
-    on_held: HeldHook,
-}
-
-/// Told by the watchdog's thread of a core that is held.
-pub(crate) type HeldHook = Arc<dyn Fn(&Notice<'_>) + Send + Sync>;
 
 /// What is known of the cores from look to look.
 #[derive(Debug, Default)]
@@ -90,30 +67,6 @@ struct Seen {
     first: Duration,
     /// For how long it has to go on to be told next.
     tell_at: Duration,
-}
-
-impl Watch {
-    pub(crate) fn begin(&self, held_max: Option<Duration>, on_held: HeldHook) {
-        // There is only one core to each inbox.
-        drop(self.settings.set(Settings { held_max, on_held }));
-    }
-
-    /// Whether the reactor's time passes by itself.
-    pub(crate) fn is_real(&self) -> bool {
-        self.settings.get().is_some()
-    }
-
-    /// For how long one poll may hold the core; `None` if nobody cares.
-    pub(crate) fn held_max(&self) -> Option<Duration> {
-        self.settings.get()?.held_max
-    }
-
-    /// Tells the operator, subscribers of tracing included. A hook that panics does not end the watch over all the others.
-    pub(crate) fn tell(&self, text: fmt::Arguments<'_>) {
-        if let Some(settings) = self.settings.get() {
-            notice::tell(Level::Warning, "watchdog", text, &*settings.on_held);
-        }
-    }
 }
 
 impl Watchdog {

@@ -3,13 +3,14 @@
 //! Commands that belong together are one request and get one answer, so that no other caller's come between them: this
 //! counts what was sent, and gathers the answers of such.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::rc::Rc;
 
 use bytes::BytesMut;
 use ekiden_proto::codec::{Decoded, Decoder, Encoder};
 
-use super::patience::Owed;
 use crate::command::Command;
 use crate::resp::{Limits, ReplyDecoder, RespError};
 use crate::value::Value;
@@ -30,6 +31,10 @@ pub(crate) struct Codec {
     /// The answers of the first group, as far as they have come.
     gathered: Vec<Value>,
 }
+
+/// How many answers a peer owes, for whoever watches it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Owed(Rc<Cell<u64>>);
 
 #[derive(Debug)]
 struct Group {
@@ -67,6 +72,21 @@ impl Codec {
         self.answered = self.answered.wrapping_add(1);
         self.owed.take();
         Some(answer)
+    }
+}
+
+impl Owed {
+    /// Whether it owes any.
+    pub(crate) fn is_any(&self) -> bool {
+        self.0.get() > 0
+    }
+
+    fn add(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+
+    fn take(&self) {
+        self.0.set(self.0.get().saturating_sub(1));
     }
 }
 

@@ -163,7 +163,7 @@ impl Client {
     ///
     /// The stream ends when the last client is dropped.
     pub fn invalidations(&self) -> Invalidations {
-        self.inner.readers.add()
+        Invalidations::new(&self.inner.readers)
     }
 }
 

@@ -3,29 +3,15 @@
 //! A server that has vanished ends no connection: what was sent waits in the system, which gives up after a quarter of an
 //! hour, and until then every call would go the same way.
 
-use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ekiden_reactor::{Instant, Sleep, sleep_until};
 use futures_io::{AsyncRead, AsyncWrite};
 
-/// How many answers a peer owes, as whoever encodes and decodes knows.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Owed(Rc<Cell<u64>>);
-
-impl Owed {
-    pub(crate) fn add(&self) {
-        self.0.set(self.0.get() + 1);
-    }
-
-    pub(crate) fn take(&self) {
-        self.0.set(self.0.get().saturating_sub(1));
-    }
-}
+use super::codec::Owed;
 
 /// A stream that fails when its peer owes something and sends nothing for so long.
 #[derive(Debug)]
@@ -46,7 +32,7 @@ impl<Io> Patient<Io> {
 
     /// Whether the peer was silent for too long. Else the task is woken when it will have been.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(silence_max) = self.silence_max.filter(|_| self.owed.0.get() > 0) else {
+        let Some(silence_max) = self.silence_max.filter(|_| self.owed.is_any()) else {
             self.limit = None;
             return Poll::Pending;
         };

@@ -1,69 +1,49 @@
-//! What the server says of keys that have changed: [`Invalidations`], for whoever keeps copies of values.
+//! What waits to be read of keys that have changed: [`Readers`], a queue for each stream.
 //!
-//! It is told what was pushed and that the connection is lost, and wakes who reads. It knows no connection.
+//! It is told what was pushed and that the connection is lost, and wakes who reads. It knows no connection, and waits for
+//! nothing.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::fmt;
-use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use futures_core::Stream;
 
+use super::Invalidation;
 use crate::convert::FromValue;
 use crate::value::Value;
 
-/// What is to be forgotten of what was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Invalidation {
-    /// The value of this key.
-    Key(Bytes),
-    /// All values: the data base was emptied, or the connection was lost, and nobody has told what changed since; or more
-    /// keys have changed than may wait to be told ([`Config::invalidations_max`](super::Config::invalidations_max)).
-    All,
-}
-
-/// A stream of what is to be forgotten, from [`Client::invalidations`](super::Client::invalidations).
-///
-/// What was read before it was made may have changed before, so make it first. A value that was read while its key was told as
-/// changed may be the one from before: keep an answer only if its key was not told while the call was under way.
-///
-/// What was read by a command that blocks, or over a [`Dedicated`](super::Dedicated) connection, is not told about.
-pub struct Invalidations {
-    queue: Rc<Queue>,
-}
-
+/// What waits for one stream.
 #[derive(Default)]
-struct Queue {
+pub(super) struct Queue {
     waiting: RefCell<VecDeque<Invalidation>>,
     reader: Cell<Option<Waker>>,
     is_ended: Cell<bool>,
 }
 
 /// All streams of a client.
-pub(super) struct Readers {
+pub(crate) struct Readers {
     queues: RefCell<Vec<Weak<Queue>>>,
     keys_max: usize,
 }
 
 impl Readers {
-    pub(super) fn new(keys_max: usize) -> Self {
+    pub(crate) fn new(keys_max: usize) -> Self {
         Self { queues: RefCell::default(), keys_max }
     }
 
-    pub(super) fn add(&self) -> Invalidations {
+    /// One more, of what is told from now on.
+    pub(super) fn add(&self) -> Rc<Queue> {
         let queue = Rc::new(Queue::default());
         let mut queues = self.queues.borrow_mut();
         queues.retain(|queue| queue.strong_count() > 0);
         queues.push(Rc::downgrade(&queue));
-        Invalidations { queue }
+        queue
     }
 
     /// `["invalidate", [key, …]]`, or nil for all keys. Other pushes are for nobody.
-    pub(super) fn handle_push(&self, push: Vec<Value>) {
+    pub(crate) fn handle_push(&self, push: Vec<Value>) {
         let mut push = push.into_iter();
         let is_ours = push.next().is_some_and(|kind| kind.as_bytes() == Some(b"invalidate"));
         let (true, Some(keys)) = (is_ours, push.next()) else { return };
@@ -74,7 +54,7 @@ impl Readers {
         }
     }
 
-    pub(super) fn handle_lost(&self) {
+    pub(crate) fn handle_lost(&self) {
         self.tell(&Invalidation::All);
     }
 
@@ -115,45 +95,22 @@ impl Queue {
             reader.wake();
         }
     }
-}
 
-impl Invalidations {
-    /// Waits for the next. `None` when the last client was dropped.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "the name is that of `StreamExt`, and an iterator it is not"
-    )]
-    pub fn next(&mut self) -> impl Future<Output = Option<Invalidation>> {
-        std::future::poll_fn(|cx| self.poll_next(cx))
-    }
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Invalidation>> {
-        if let Some(what) = self.queue.waiting.borrow_mut().pop_front() {
+    /// What is next. Who is told that nothing waits is woken when something does, or at the end.
+    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Invalidation>> {
+        if let Some(what) = self.waiting.borrow_mut().pop_front() {
             return Poll::Ready(Some(what));
         }
-        if self.queue.is_ended.get() {
+        if self.is_ended.get() {
             return Poll::Ready(None);
         }
-        self.queue.reader.set(Some(cx.waker().clone()));
+        self.reader.set(Some(cx.waker().clone()));
         Poll::Pending
     }
-}
 
-impl Stream for Invalidations {
-    type Item = Invalidation;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Invalidation>> {
-        Self::poll_next(self.get_mut(), cx)
-    }
-}
-
-impl fmt::Debug for Invalidations {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Invalidations").field("waiting", &self.queue.waiting.borrow().len()).finish()
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.borrow().len()
     }
 }
 
@@ -164,7 +121,7 @@ mod tests {
     /// Plays what is pushed, of which three may wait, and says what is read, "-" if nothing is there.
     fn check(script: &str, expect: &str) {
         let readers = Readers::new(3);
-        let mut stream = readers.add();
+        let queue = readers.add();
         let mut readers = Some(readers);
         let mut log = Vec::new();
         let mut cx = Context::from_waker(Waker::noop());
@@ -184,7 +141,7 @@ mod tests {
                 "other" => readers.as_ref().unwrap().handle_push(vec!["message".into(), "a".into()]),
                 "lost" => readers.as_ref().unwrap().handle_lost(),
                 "drop" => readers = None,
-                "read" => log.push(match stream.poll_next(&mut cx) {
+                "read" => log.push(match queue.poll_next(&mut cx) {
                     Poll::Ready(Some(Invalidation::Key(key))) => String::from_utf8(key.into()).unwrap(),
                     Poll::Ready(Some(Invalidation::All)) => "all".to_owned(),
                     Poll::Ready(None) => "end".to_owned(),
