@@ -153,7 +153,8 @@ impl ServerConfig {
     /// A connection that breaks, or whose peer does not speak the language, ends and harms no other. An error of the
     /// service ends its connection too, and is told to the operator, as is a reply that cannot be encoded: a protocol
     /// with a reply for errors has them turned into replies by the service. To decide otherwise, use
-    /// [`serve_connection`](Self::serve_connection).
+    /// [`serve_connection`](Self::serve_connection). A panic of the service ends its connection as well, with the other
+    /// calls under way on it, and [counts](Server::panics).
     ///
     /// # Panics
     ///

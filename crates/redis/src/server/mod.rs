@@ -72,7 +72,8 @@ where
 impl Config {
     /// Serves every connection of a listener with `service`, each in a task of its own.
     ///
-    /// An error of the service is answered as an error of RESP. The server runs on this thread's reactor until it is drained,
+    /// An error of the service is answered as an error of RESP; a panic ends its connection, with the other calls under way
+    /// on it, and [counts](Server::panics). The server runs on this thread's reactor until it is drained,
     /// by its handle or by the shutdown, or until the listener fails for good.
     ///
     /// # Panics
