@@ -31,7 +31,7 @@ impl Odd for Fellow {
     }
 
     async fn fails(&self) {
-        panic!("it is odd");
+        std::panic::panic_any(PANIC);
     }
 
     async fn count(&self, until: u32) -> Result<impl Stream<Item = u32>, u32> {
@@ -50,3 +50,6 @@ impl Odd for Fellow {
         texts
     }
 }
+
+/// What it panics with.
+pub(crate) const PANIC: &str = "it is odd";
