@@ -52,6 +52,14 @@ pub struct Client<Req, Resp> {
 /// What all clones of a client are: when it is dropped, the last of them was.
 struct Owner<Req, Resp>(Rc<Shared<Req, Resp>>);
 
+#[cfg(test)]
+impl<Req, Resp> Client<Req, Resp> {
+    /// What its connection has to send.
+    pub(super) fn queue(&self) -> &Rc<Queue> {
+        &self.owner.0.queue
+    }
+}
+
 /// What a client and its connection share.
 pub(super) struct Shared<Req, Resp> {
     pub(super) calls: RefCell<Calls<Req, Resp>>,

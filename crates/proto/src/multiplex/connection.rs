@@ -107,7 +107,7 @@ impl<Io, Codec, Req, Resp> Connection<Io, Codec, Req, Resp> {
         let transport = self.transport.take()?;
         let lost = self.shared.calls.borrow_mut().handle_lost(error, transport.written_bytes());
         let (told, _requests) = lost;
-        self.shared.queue.unregister();
+        self.shared.queue.end();
         told.into_iter().for_each(Told::settle);
         Some(transport)
     }

@@ -23,6 +23,8 @@ pub(crate) struct Queue {
     connection: Bell,
     /// Whether the connection runs and will look before it waits.
     will_look: Cell<bool>,
+    /// Whether the connection has ended, so that nothing is sent any more.
+    has_ended: Cell<bool>,
 }
 
 /// A frame that is no chunk.
@@ -90,6 +92,9 @@ impl Queue {
 
     /// A body has something to send. Whoever says so sees to it that each is here once.
     pub(super) fn push_ready(&self, outlet: Rc<Outlet>) {
+        if self.has_ended.get() {
+            return;
+        }
         self.ready.borrow_mut().push_back(outlet);
     }
 
@@ -123,9 +128,13 @@ impl Queue {
         self.will_look.set(false);
     }
 
-    /// The connection has ended.
-    pub(super) fn unregister(&self) {
+    /// The connection has ended. What waited is dropped: the bodies that are here keep this queue, too.
+    pub(super) fn end(&self) {
+        self.has_ended.set(true);
         self.connection.unregister();
+        drop(self.controls.take());
+        let ready = self.ready.take();
+        drop(ready); // With nothing borrowed, as it can run anything.
     }
 
     pub(super) fn wake(&self) {

@@ -568,7 +568,7 @@ impl<Io, Codec, Head> Drop for Session<Io, Codec, Head> {
     fn drop(&mut self) {
         let over = self.streams.clear();
         self.stats.count_cancelled(over.len());
-        self.queue.unregister();
+        self.queue.end();
         over.into_iter().for_each(Over::settle);
     }
 }

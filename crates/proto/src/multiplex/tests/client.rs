@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use ekiden_reactor::yield_now;
@@ -314,6 +315,32 @@ fn a_peer_that_pings_and_takes_no_answer_is_not_heard_for_ever() {
         }
         assert_eq!(wire.take_written(), "pong 1\n".repeat(PINGS), "all of it is heard when it is taken");
         drop(client);
+    });
+}
+
+#[test]
+fn a_body_that_waits_for_its_turn_does_not_outlive_its_connection() {
+    ekiden_reactor::run(async {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let wire = Wire::new();
+        let config = ClientConfig { write_bytes_max: 1, ..ClientConfig::default() };
+        let (client, mut connection) =
+            Client::<String, String>::with_config(wire.clone(), Text::new(60), config);
+        let queue = Rc::downgrade(client.queue());
+        wire.set_room(0);
+        let mut bodies = Bodies::default();
+        let mut call = Box::pin(client.call(Message::with_body("a".to_owned(), bodies.make("a"))));
+        drop(bodies.play("send", "a 1", cx));
+        for _ in 0..2 {
+            assert!(call.as_mut().poll(cx).is_pending());
+            assert!(Pin::new(&mut connection).poll(cx).is_pending());
+            yield_now().await; // The body is made by a task of its own.
+        }
+        assert!(!queue.upgrade().expect("the client has it").is_empty(), "it waits");
+        drop(call);
+        drop((connection, client, bodies));
+        yield_now().await;
+        assert!(queue.upgrade().is_none());
     });
 }
 
