@@ -59,13 +59,13 @@
 //! Name resolution, `blocking`, entropy, both clocks. A scenario is run for many seeds by [`check()`].
 //!
 //! What goes wrong is done by the scenario at once, comes by a schedule that it gives ([`Faults`]), or by one that is drawn from
-//! the seed ([`Profile`]).
+//! the seed ([`Profile`]). A run that fails by the last is made smaller, and what is told is a schedule that suffices.
 //!
 //! # What there is not
 //!
 //! - Unix sockets, child processes, standard streams, other cores, IPv6, sizes of buffers but the
 //!   configuration's, a port for several sockets, broadcast, multicast: to ask for one is an error that names it, and never something else.
-//! - Clocks that differ from host to host, and smaller failing runs made of larger.
+//! - Clocks that differ from host to host.
 //! - A task that never comes back from its poll holds the whole world, as there is one thread. One that goes on and on
 //!   without waiting is found ([`Config::busy_turns_max`]).
 //! - What a program asks of the system and not of the reactor is not of the seed: `std`'s clocks, threads and `HashMap`s, the
@@ -74,8 +74,9 @@
 //! # The parts
 //!
 //! In reading order: [`Sim`] is the world as scripts see it, `config` how it behaves; `run` is its loop, `check` the many
-//! seeds, `faults` what goes wrong and when; `program` is what a host runs, `driver` what its reactor asks; `world` has the network, as data; `chance` draws,
-//! `journal` writes everything down, `failure` says what was wrong.
+//! seeds, `faults` what goes wrong and when; `program` is what a host runs, `driver` what its reactor asks; `world` has the
+//! network, as data; `chance` draws, `journal` writes everything down, `failure` says what was wrong; `quiet` keeps panics
+//! from being printed.
 //!
 //! [`guide`] leads from nothing to a bug that is found and mended.
 #![forbid(unsafe_code)]
@@ -91,6 +92,7 @@ mod world;
 mod chance;
 mod journal;
 mod failure;
+mod quiet;
 pub mod guide;
 
 pub use check::{check, check_with};

@@ -4,14 +4,16 @@
 //!   a test:  builder or script ─────────────────► Faults ──► the world's queue ──► then: a method of Sim
 //!                                                   ▲
 //!   the seed: profile ──► incidents ────────────────┘
+//!                             └─► when the run fails: fewer of them, by the same seed
 //! ```
 //!
 //! Here is the schedule and what a world does with it. In reading order: `fault` is one of them, `script` a schedule as text,
-//! and `profile` draws one.
+//! `profile` draws one, and `shrink` makes what fails smaller.
 
 mod fault;
 mod script;
 mod profile;
+mod shrink;
 
 use std::fmt;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use std::time::Duration;
 pub use fault::Fault;
 pub use profile::Profile;
 pub use script::ScriptError;
+pub(crate) use shrink::shrink;
 
 use crate::chance::Chance;
 use crate::config::to_nanos;
@@ -124,7 +127,10 @@ pub(crate) struct Plan {
     /// Everything that was scheduled; the world's queue has their places.
     scheduled: Vec<(Duration, Fault)>,
     spared: Vec<HostId>,
-    has_drawn: bool,
+    /// What was drawn, each incident with what undoes it.
+    pub(crate) drawn: Option<Vec<Faults>>,
+    /// What is taken in place of what would be drawn.
+    pub(crate) instead: Option<Vec<Faults>>,
 }
 
 /// # Schedules of faults
@@ -173,7 +179,8 @@ impl Sim {
     /// good as others.
     ///
     /// The numbers are not those that the world draws of, so that the schedule given by [`faults`](Self::faults) is the same
-    /// run. A failure tells it, in the words of a [script](Faults::script).
+    /// run. [`check`](crate::check()) makes use of that when a run fails: it looks for a part of the schedule that suffices, and
+    /// tells of that, in the words of a [script](Faults::script).
     ///
     /// ```
     /// use ekiden_reactor::sleep;
@@ -195,9 +202,14 @@ impl Sim {
     /// If this world has drawn one before, or there is no host but `main`.
     #[track_caller]
     pub fn draw_faults(&self, profile: Profile, span: Duration) -> Faults {
-        let has_drawn = std::mem::replace(&mut self.0.plan.borrow_mut().has_drawn, true);
-        assert!(!has_drawn, "this world has drawn its faults already");
-        let faults = Faults::merged(&self.drawn(profile, span));
+        let instead = {
+            let mut plan = self.0.plan.borrow_mut();
+            assert!(plan.drawn.is_none(), "this world has drawn its faults already");
+            plan.instead.take()
+        };
+        let drawn = instead.unwrap_or_else(|| self.drawn(profile, span));
+        let faults = Faults::merged(&drawn);
+        self.0.plan.borrow_mut().drawn = Some(drawn);
         self.faults(faults.clone());
         faults
     }

@@ -1,12 +1,14 @@
-//! Faults that come by a schedule.
+//! Faults that come by a schedule, and smaller schedules when a run fails by one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
+use std::process::Command;
+use std::rc::Rc;
 use std::time::Duration;
 
-use ekiden_reactor::net::TcpStream;
-use ekiden_reactor::{Signal, shutdown, sleep, timeout};
+use ekiden_reactor::net::{TcpListener, TcpStream};
+use ekiden_reactor::{Signal, shutdown, sleep, spawn, timeout};
 use ekiden_sim::{Fault, Faults, Profile, Sim, check};
 
 use super::discipline::complaint;
@@ -83,6 +85,120 @@ fn a_schedule_that_names_nobody_fails_the_run() {
     assert!(says.contains(wrong), "{says}");
 }
 
+/// A server that counts, and forgets when it begins again.
+async fn count() -> io::Result<()> {
+    let listener = TcpListener::bind("0.0.0.0:7").await?;
+    let count = Rc::new(Cell::new(0));
+    loop {
+        let (stream, _peer) = listener.accept().await?;
+        let count = count.clone();
+        drop(spawn(async move {
+            let mut by = [0];
+            if stream.read(&mut by).await? == 1 {
+                count.set(count.get() + by[0]);
+                stream.write_all(&[count.get()]).await?;
+            }
+            io::Result::Ok(())
+        }));
+    }
+}
+
+/// What a server has counted, if it can be heard within a second.
+async fn raise(server: &str, by: u8) -> Option<u8> {
+    let raised = async {
+        let stream = TcpStream::connect(server).await?;
+        stream.write_all(&[by]).await?;
+        let mut count = [0];
+        match stream.read(&mut count).await? {
+            0 => Err(ErrorKind::UnexpectedEof.into()),
+            _ => io::Result::Ok(count[0]),
+        }
+    };
+    timeout(SECOND, raised).await.ok()?.ok()
+}
+
+/// What was counted is known to one of the servers in the end: which is not so if they all have forgotten.
+fn somebody_knows(sim: &Sim, servers: &'static [&'static str], faults: impl FnOnce()) {
+    servers.iter().for_each(|server| sim.host(server, count));
+    faults();
+    let addrs: Vec<String> = servers.iter().map(|server| format!("{server}:7")).collect();
+    sim.run(async move |sim| {
+        let mut told = vec![0; addrs.len()];
+        while sim.now() < 10 * SECOND {
+            for (told, addr) in told.iter_mut().zip(&addrs) {
+                *told += u8::from(raise(addr, 1).await.is_some());
+            }
+            sleep(Duration::from_millis(500)).await;
+        }
+        sleep(30 * SECOND).await;
+        let mut knowing = 0;
+        for (told, addr) in told.into_iter().zip(&addrs) {
+            knowing += u32::from(raise(addr, 0).await.unwrap() >= told);
+        }
+        assert!(knowing > 0, "all have forgotten");
+    });
+}
+
+/// The schedule that a failure has for a test.
+fn pasted(says: &str) -> &str {
+    let (_, behind) = says.split_once("sim.faults(Faults::script(\n        \"").expect(says);
+    behind.split_once("\",\n    ));").unwrap().0
+}
+
+#[test]
+fn what_is_told_of_a_failure_is_the_least_schedule_by_which_it_fails() {
+    for servers in [&["a"][..], &["a", "b"], &["a", "b", "c"]] {
+        let says = complaint(|sim| {
+            somebody_knows(&sim, servers, || drop(sim.draw_faults(Profile::Hostile, 10 * SECOND)));
+        });
+        assert!(says.contains("all have forgotten"), "{says}");
+        let text = pasted(&says);
+        // One incident for each server, and nothing else: it ended, and began again at once or later.
+        let begun_again: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.trim().split_once(" restart "))
+            .map(|(_, host)| host)
+            .collect();
+        assert_eq!(begun_again.iter().collect::<BTreeSet<_>>().len(), servers.len(), "{text}");
+        assert_eq!(begun_again.len(), servers.len(), "{text}");
+        let others = text.lines().filter(|line| !line.contains(" restart ") && !line.contains(" crash "));
+        assert_eq!(others.count(), 0, "{text}");
+        assert!(says.contains(&format!("{} of the ", servers.len())), "{says}");
+        let (_, seed) = says.split_once("EKIDEN_SEED=").unwrap();
+        let (seed, _) = seed.split_once(' ').unwrap();
+        assert!(says.contains(&format!("\nseed {seed}, at ")), "{says}");
+        // In a test it is what it says.
+        let replayed = complaint(|sim| {
+            somebody_knows(&sim, servers, || sim.faults(Faults::script(text)));
+        });
+        assert!(replayed.contains("all have forgotten") && !replayed.contains("suffice"), "{replayed}");
+    }
+}
+
+#[test]
+fn a_failure_that_needs_no_fault_says_so() {
+    let says = complaint(|sim| {
+        sim.host("server", echo);
+        sim.draw_faults(Profile::Hostile, 10 * SECOND);
+        sim.run(async |_sim| panic!("it is Monday"));
+    });
+    assert!(says.contains("it is Monday"), "{says}");
+    assert!(says.contains("0 of the ") && says.contains("were drawn suffice (1 more runs)"), "{says}");
+    assert!(says.contains("EKIDEN_FAULTS='' cargo test"), "{says}");
+}
+
+#[test]
+fn a_run_that_passes_is_not_done_again_for_its_faults() {
+    let runs = Cell::new(0);
+    check(|sim| {
+        runs.set(runs.get() + 1);
+        sim.host("server", echo);
+        sim.draw_faults(Profile::Hostile, SECOND);
+        sim.run(async |_sim| sleep(SECOND).await);
+    });
+    assert_eq!(runs.get(), 110);
+}
+
 #[test]
 fn a_drawn_schedule_is_the_same_run_when_it_is_given() {
     let schedules = RefCell::new(BTreeSet::new());
@@ -125,4 +241,28 @@ fn a_world_draws_once() {
 #[should_panic(expected = "there is no host yet that could have faults")]
 fn faults_are_drawn_for_hosts_that_there_are() {
     Sim::new(1).draw_faults(Profile::Rough, SECOND);
+}
+
+#[test]
+fn the_environment_says_which_faults_and_how_many_more_runs() {
+    let forgets = |sim: Sim| {
+        somebody_knows(&sim, &["a"], || drop(sim.draw_faults(Profile::Hostile, 10 * SECOND)));
+    };
+    if std::env::var_os("ANOTHER_PROCESS").is_some() {
+        return println!("{}", complaint(forgets));
+    }
+    let run = |name: &str, value: &str| {
+        let mut other = Command::new(std::env::current_exe().unwrap());
+        let this_test = "faults::the_environment_says_which_faults_and_how_many_more_runs";
+        other.args([this_test, "--exact", "--nocapture"]).env_clear();
+        let output = other.env("ANOTHER_PROCESS", "yes").env(name, value).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let none = run("EKIDEN_SHRINK", "0");
+    assert!(none.contains("all have forgotten") && none.contains("suffice (0 more runs)"), "{none}");
+    let given = run("EKIDEN_FAULTS", "at 5 s pause a; at 6 s resume a; at 7 s restart a");
+    assert!(given.contains("all have forgotten") && !given.contains("suffice"), "{given}");
+    assert!(given.contains("faults\n  at 5 s pause a\n  at 6 s resume a\n  at 7 s restart a\n"), "{given}");
+    let passes = run("EKIDEN_FAULTS", "at 5 s pause a; at 6 s resume a");
+    assert!(passes.contains("it should fail") || !passes.contains("forgotten"), "{passes}");
 }

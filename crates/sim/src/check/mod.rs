@@ -1,0 +1,108 @@
+//! The discipline: a scenario is run for many seeds, and what fails can be run again.
+//!
+//! A run is the same as another of its seed, or something came in that is not of the seed. So failing runs are done twice,
+//! and one in ten of those that pass. One that fails with faults that were drawn is done with fewer of them, too.
+//!
+//! In reading order: `played` is a run of a seed, `shrunk` one that fails, made smaller.
+
+mod played;
+mod shrunk;
+
+use std::env;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::thread;
+
+use crate::config::Config;
+use crate::faults::Faults;
+use crate::quiet::quietly;
+use crate::sim::Sim;
+
+use played::Played;
+use shrunk::Shrunk;
+
+/// Runs a scenario for many seeds, each in a world of its own.
+///
+/// The environment says for which: `EKIDEN_SEED=7` for that one, `EKIDEN_SEEDS=1000` for so many, from zero. By default a
+/// hundred. With `EKIDEN_TRACE=file` the events of the last run (the first quarter million of them) are written there, one
+/// line each, that two runs can be compared.
+///
+/// When a run fails whose faults were [drawn](Sim::draw_faults), some of them may be enough. Fewer and fewer are tried with
+/// the same seed, each with what undoes it, and what is told is the run with the least schedule that was found to fail, however it
+/// failed. That takes 200 more runs at most, or as many as `EKIDEN_SHRINK` says, zero for none; passing runs pay nothing for
+/// it. `EKIDEN_FAULTS='at 3 s crash server'` has that schedule in place of what would be drawn.
+///
+/// The scenario fails by panicking, within the world or after it ran. What it uses besides the world must be the same each
+/// time: no clock or entropy but the reactor's, and nothing that the order of a `HashMap` of std's decides.
+///
+/// ```
+/// use ekiden_reactor::{Instant, sleep};
+/// use std::time::Duration;
+///
+/// ekiden_sim::check(|sim| {
+///     let day = Duration::from_secs(24 * 60 * 60);
+///     sim.run(async move |_sim| {
+///         let began = Instant::now();
+///         sleep(day / 48).await;
+///         assert!(Instant::now() - began >= day / 48);
+///     });
+/// });
+/// ```
+///
+/// # Panics
+///
+/// If the scenario fails for a seed, with what there is to say about it and how to run it again; or if two runs of a seed
+/// differ.
+pub fn check(scenario: impl Fn(Sim)) {
+    check_with(&Config::default(), scenario);
+}
+
+/// The same, with a configuration of the worlds.
+///
+/// # Panics
+///
+/// As [`check`].
+pub fn check_with(config: &Config, scenario: impl Fn(Sim)) {
+    let seed: Option<u64> = from_env("EKIDEN_SEED");
+    let seeds = match seed {
+        Some(seed) => seed..seed + 1,
+        None => 0..from_env("EKIDEN_SEEDS").unwrap_or(SEEDS),
+    };
+    let given: Option<Faults> = from_env("EKIDEN_FAULTS");
+    let instead = given.map(|given| vec![given]);
+    for at in seeds {
+        let first = Played::new(at, config, instead.clone(), &scenario);
+        let is_repeated = first.failure.is_some() || seed.is_some() || at % REPEATED_ONE_IN == 0;
+        let repeated = is_repeated.then(|| quietly(|| Played::new(at, config, instead.clone(), &scenario)));
+        first.trace();
+        if let Some(second) = &repeated
+            && let Some(difference) = first.difference(second)
+        {
+            panic!(
+                "two runs of seed {at} differ, so something came in that is not of the seed: a clock, entropy, a thread, \
+                 the order of a std HashMap\n{difference}"
+            );
+        }
+        if let Some(failure) = first.failure {
+            let test = thread::current().name().unwrap_or("the test").to_owned();
+            let again = format!("to run it again: EKIDEN_SEED={at} cargo test {test}\n");
+            let drawn = first.drawn.filter(|drawn| !drawn.is_empty() && instead.is_none());
+            let Some(drawn) = drawn else { panic!("{failure}\n{again}") };
+            let shrunk = Shrunk::new(failure, &drawn, config, &scenario);
+            let line = shrunk.line();
+            panic!(
+                "{shrunk}{again}with no more faults: EKIDEN_SEED={at} EKIDEN_FAULTS='{line}' cargo test {test}\n"
+            );
+        }
+    }
+}
+
+fn from_env<T: FromStr<Err: Display>>(name: &str) -> Option<T> {
+    let value = env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|error| panic!("{name} is `{value}`: {error}")))
+}
+
+/// Enough to find what is not rare, in a second or so.
+const SEEDS: u64 = 100;
+
+const REPEATED_ONE_IN: u64 = 10;

@@ -1,0 +1,91 @@
+//! A run from its beginning to its end, and what is kept of it: whether it failed, and the events by which it is compared.
+
+use std::env;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::config::Config;
+use crate::failure::{Failure, message};
+use crate::faults::Faults;
+use crate::journal::{Event, Journal, Line};
+use crate::sim::Sim;
+
+/// A run that is over.
+pub(super) struct Played {
+    pub(super) failure: Option<Failure>,
+    /// The faults that were drawn.
+    pub(super) drawn: Option<Vec<Faults>>,
+    hash: u64,
+    count: u64,
+    events: Vec<Event>,
+    names: Vec<String>,
+}
+
+impl Played {
+    /// `instead` is taken for what would be drawn of faults.
+    pub(super) fn new(
+        seed: u64,
+        config: &Config,
+        instead: Option<Vec<Faults>>,
+        scenario: &impl Fn(Sim),
+    ) -> Self {
+        let sim = Sim::with_config(seed, config.clone());
+        sim.0.is_checked.set(true);
+        sim.0.plan.borrow_mut().instead = instead;
+        let failure = match catch_unwind(AssertUnwindSafe(|| scenario(sim.clone()))) {
+            Ok(()) => None,
+            Err(payload) => {
+                let known = sim.0.failure.borrow_mut().take();
+                Some(known.unwrap_or_else(|| sim.fail(&message(&*payload))))
+            }
+        };
+        // What the programs do while they are dropped is no part of it.
+        let (journal, names) = {
+            let mut world = sim.0.world.lock();
+            let names = world.hosts.iter().map(|host| host.name.clone()).collect();
+            (std::mem::take::<Journal>(&mut world.journal), names)
+        };
+        sim.end();
+        let drawn = sim.0.plan.borrow_mut().drawn.take();
+        let (hash, count) = (journal.hash(), journal.count());
+        Self { failure, drawn, hash, count, events: journal.into_first(), names }
+    }
+
+    /// Where two runs differ.
+    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+        if self.hash == other.hash {
+            return None;
+        }
+        let line = |played: &Self, at: usize| {
+            let event = played.events.get(at).map(|event| Line(event, &played.names).to_string());
+            event.unwrap_or_else(|| format!("{:>16} nothing more, after {} events", "", played.count))
+        };
+        let differ = (0..self.events.len().max(other.events.len()))
+            .find(|at| self.events.get(*at) != other.events.get(*at));
+        Some(match differ {
+            Some(at) => {
+                let before = at.checked_sub(1).map(|before| format!("\n  both: {}", line(self, before)));
+                format!(
+                    "event {at} is the first that differs{}\n  once: {}\n  then: {}",
+                    before.unwrap_or_default(),
+                    line(self, at),
+                    line(other, at)
+                )
+            }
+            None => format!(
+                "all {} events that were kept are alike: it is the order of tasks, or something later",
+                self.events.len()
+            ),
+        })
+    }
+
+    /// Writes the events where the environment says.
+    pub(super) fn trace(&self) {
+        let Some(path) = env::var_os("EKIDEN_TRACE") else { return };
+        let lines: String =
+            self.events.iter().map(|event| format!("{}\n", Line(event, &self.names))).collect();
+        if let Err(error) = fs::write(&path, lines) {
+            panic!("cannot write EKIDEN_TRACE={}: {error}", path.display());
+        }
+    }
+}
