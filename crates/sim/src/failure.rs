@@ -9,6 +9,7 @@ use ekiden_reactor::inspect::{TaskInfo, TaskState};
 
 use crate::faults::Faults;
 use crate::journal::{At, Line};
+use crate::oracle::in_vain;
 use crate::world::World;
 
 /// How a run has failed: what was wrong, and what the world was like.
@@ -70,20 +71,34 @@ impl std::error::Error for Failure {}
 
 /// The tasks of a host, a line each.
 pub(crate) fn table(tasks: &[TaskInfo]) -> String {
-    let mut text = String::new();
+    let (mut text, vain) = (String::new(), in_vain(tasks));
     for task in tasks {
         let state = match task.state {
             TaskState::Running => "running",
             TaskState::Ready => "ready",
             TaskState::Stuck => "STUCK",
+            _ if vain.contains(&task.id) => "IN VAIN",
             _ => "waiting",
         };
         let _ = write!(text, "    {:>4} {state:<7} for {:?}: {}", task.id, task.since, task.spawned);
-        let waits: Vec<String> = task.waits.iter().map(ToString::to_string).collect();
-        let waits = waits.join(" · ");
+        let waits = waits(task);
         let _ = if waits.is_empty() { writeln!(text) } else { writeln!(text, "\n           {waits}") };
     }
     text
+}
+
+/// A task and what it waits for.
+pub(crate) fn line(task: &TaskInfo) -> String {
+    let waits = match &*waits(task) {
+        "" => "for nothing that could wake it".to_owned(),
+        waits => format!("for {waits}"),
+    };
+    format!("{waits}: task {}, {}", task.id, task.spawned)
+}
+
+fn waits(task: &TaskInfo) -> String {
+    let waits: Vec<String> = task.waits.iter().map(ToString::to_string).collect();
+    waits.join(" · ")
 }
 
 /// Who is busy: the tasks that ran most often since each had been polled so often, by their numbers.

@@ -280,6 +280,6 @@
 //! that the buyer gives it.
 //!
 //! The schedule can stay as a test of its own, in place of the line that draws; that test does not depend on what a later version
-//! draws.
+//! draws. And whether a request was done once is asked of so many servers that there is an [oracle](crate::oracle) for it.
 //!
 //! More seeds find what is rarer: `EKIDEN_SEEDS=100000 cargo test --release NAME`, over lunch.

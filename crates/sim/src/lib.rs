@@ -60,6 +60,8 @@
 //!
 //! What goes wrong is done by the scenario at once, comes by a schedule that it gives ([`Faults`]), or by one that is drawn from
 //! the seed ([`Profile`]). A run that fails by the last is made smaller, and what is told is a schedule that suffices.
+//! Whether common promises are kept is seen by the [`oracle`]s: nothing is done twice, nothing acknowledged is lost, nobody
+//! waits in vain, and what a program holds is bounded.
 //!
 //! # What there is not
 //!
@@ -74,8 +76,8 @@
 //! # The parts
 //!
 //! In reading order: [`Sim`] is the world as scripts see it, `config` how it behaves; `run` is its loop, `check` the many
-//! seeds, `faults` what goes wrong and when; `program` is what a host runs, `driver` what its reactor asks; `world` has the
-//! network, as data; `chance` draws, `journal` writes everything down, `failure` says what was wrong; `quiet` keeps panics
+//! seeds, `faults` what goes wrong and when, [`oracle`] whether promises are kept; `program` is what a host runs, `driver`
+//! what its reactor asks; `world` has the network, as data; `chance` draws, `journal` writes everything down, `failure` says what was wrong; `quiet` keeps panics
 //! from being printed.
 //!
 //! [`guide`] leads from nothing to a bug that is found and mended.
@@ -86,6 +88,7 @@ mod config;
 mod run;
 mod check;
 mod faults;
+pub mod oracle;
 mod program;
 mod driver;
 mod world;

@@ -13,8 +13,9 @@ use ekiden_reactor::notice::{Level, Notice};
 use ekiden_reactor::{Handle, Reactor, Turned};
 
 use crate::driver::HostDriver;
-use crate::failure::{Failure, busiest, message, table};
+use crate::failure::{Failure, busiest, line, message, table};
 use crate::journal::{Digest, HostId, What};
+use crate::oracle::Watched;
 use crate::program::{MAIN, begins_once};
 use crate::sim::{Order, Sim};
 use crate::world::{Again, Next, Outside};
@@ -89,7 +90,7 @@ impl Sim {
             match next {
                 Next::Turn(host) => self.take_turn(host)?,
                 Next::Outside(outside) => self.do_outside(outside)?,
-                Next::Never => return Err(self.fail("all wait, and nothing can happen any more")),
+                Next::Never => return Err(self.fail_for_ever()),
                 Next::TooLate => return Err(self.fail("it has not ended in time (`Config::time_max`)")),
             }
             let unparked = self.0.unparked.take();
@@ -98,6 +99,13 @@ impl Sim {
                 unparked.into_iter().for_each(|host| world.wake(host));
             }
         }
+    }
+
+    /// Nothing can happen any more, and the scenario's own program still waits.
+    fn fail_for_ever(&self) -> Failure {
+        let tasks = self.find(MAIN).map(|id| self.tasks_of(id)).unwrap_or_default();
+        let waits = tasks.first().map(|main| format!(", `{MAIN}` {}", line(main))).unwrap_or_default();
+        self.fail(&format!("all wait, and nothing can happen any more{waits}"))
     }
 
     fn carry_out_orders(&self) -> Result<(), Failure> {
@@ -150,7 +158,7 @@ impl Sim {
             chosen
         };
         let turned = catch_unwind(AssertUnwindSafe(|| turns.turn(choose)));
-        let lost_panics = turns.within(|| Handle::current().stats().panics);
+        let stats = turns.within(|| Handle::current().stats());
         let again = match turned {
             Ok(Turned::Done(result)) => {
                 let dropped = catch_unwind(AssertUnwindSafe(|| drop(turns)));
@@ -165,8 +173,11 @@ impl Sim {
         };
         self.0.programs.borrow_mut()[host.index()].turns = Some(turns);
         let again = again.map_err(|payload| self.failed_by(host, &*payload))?;
-        if lost_panics > 0 {
+        if stats.panics > 0 {
             return Err(self.fail(&self.of(host, "has a task that panicked, and nobody received that")));
+        }
+        if let Some(wrong) = self.wrong_after_turn(host, &stats) {
+            return Err(self.fail(&wrong));
         }
         let (turns_busy, turns_max) = {
             let mut world = world.lock();
@@ -212,7 +223,7 @@ impl Sim {
         Ok(())
     }
 
-    fn of(&self, host: HostId, what: &str) -> String {
+    pub(crate) fn of(&self, host: HostId, what: &str) -> String {
         format!("the program of `{}` {what}", self.0.world.lock().host(host).name)
     }
 
@@ -238,6 +249,7 @@ impl Sim {
             // What is dropped after the end of a scenario is not of it.
             drop(catch_unwind(AssertUnwindSafe(|| drop(program))));
         }
+        *self.0.watched.borrow_mut() = Watched::default();
     }
 }
 

@@ -15,6 +15,7 @@ use crate::driver::Unparked;
 use crate::failure::Failure;
 use crate::faults::Plan;
 use crate::journal::HostId;
+use crate::oracle::Watched;
 use crate::program::{Begin, Outcome, Program, begins};
 use crate::world::{Host, Shared, World};
 
@@ -60,6 +61,7 @@ pub(crate) struct Inner {
     pub(crate) is_checked: Cell<bool>,
     pub(crate) failure: RefCell<Option<Failure>>,
     pub(crate) plan: RefCell<Plan>,
+    pub(crate) watched: RefCell<Watched>,
 }
 
 /// What is done when no reactor is in the way.
@@ -89,6 +91,7 @@ impl Sim {
             is_checked: Cell::new(false),
             failure: RefCell::default(),
             plan: RefCell::default(),
+            watched: RefCell::default(),
         }))
     }
 

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 
+use ekiden_reactor::channel::mpsc;
 use ekiden_reactor::net::TcpStream;
 use ekiden_reactor::{sleep, spawn, spawn_named, yield_now};
 use ekiden_sim::{Sim, check};
@@ -110,8 +111,19 @@ fn who_waits_for_ever_is_found() {
     let says = complaint(|sim| {
         sim.run(async |_sim| std::future::pending::<()>().await);
     });
-    assert!(says.contains("all wait, and nothing can happen any more"), "{says}");
+    let wrong =
+        "all wait, and nothing can happen any more, `main` for nothing that could wake it: task 1, main";
+    assert!(says.contains(wrong), "{says}");
     assert!(says.contains("STUCK"), "{says}");
+    let says = complaint(|sim| {
+        sim.run(async |_sim| {
+            let (sender, mut receiver) = mpsc::channel::<()>(1);
+            receiver.recv().await;
+            drop(sender);
+        });
+    });
+    assert!(says.contains("nothing can happen any more, `main` for mpsc recv: task 1, main"), "{says}");
+    assert!(says.contains("1 IN VAIN for"), "{says}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod hosts;
 mod time;
 mod discipline;
 mod faults;
+mod oracles;
 
 use std::io;
 

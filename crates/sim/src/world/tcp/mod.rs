@@ -10,12 +10,14 @@
 //! ```
 //!
 //! Here is what each end is, and what a program does with it, in `ends`; how it gets to the other end, or does not, is in
-//! `wire`; how a connection begins in `opening`, and how an end notices that the other is gone in `keepalive`.
+//! `wire`; how a connection begins in `opening`, how an end notices that the other is gone in
+//! `keepalive`, and how much there is of it in `load`.
 
 mod ends;
 mod opening;
 mod wire;
 mod keepalive;
+mod load;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;

@@ -1,0 +1,33 @@
+//! Oracles: promises that are common, each with what it takes to see whether they are kept.
+//!
+//! A scenario knows what it did, and its faults what they did; what must hold nevertheless is often one of these:
+//!
+//! | promise | who knows |
+//! |---|---|
+//! | a request is begun at most once, and its caller is told the truth about it | [`Ledger`] |
+//! | nothing that was acknowledged is lost | [`Writes`] |
+//! | nobody waits for what can no longer happen | [`Sim::assert_nobody_waits_in_vain`](crate::Sim::assert_nobody_waits_in_vain) |
+//! | what a program holds is bounded | [`Sim::bound`](crate::Sim::bound) with [`Bounds`], and [`Sim::always`](crate::Sim::always) |
+//!
+//! The first two are told what happens by whoever sees it, from any host: the programs of a world are on one thread. They
+//! are clones of one book. The others look at the world itself.
+//!
+//! In reading order: `ledger`, `writes`, `waits` for nothing, `bounds`.
+
+mod ledger;
+mod writes;
+mod waits;
+mod bounds;
+
+pub use bounds::Bounds;
+pub use ledger::{Ledger, Told};
+pub use writes::{Write, Writes};
+
+pub(crate) use bounds::Watched;
+pub(crate) use waits::in_vain;
+
+/// Says all that is wrong at once, if something is.
+#[track_caller]
+fn assert_none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
