@@ -13,7 +13,7 @@ use crate::{ConcurrencyLimit, Reconnect, Timeout};
     note = "make one from a closure with `service_fn(async |req| …)`, or implement `Service` with `async fn call(&self, req)`"
 )]
 pub trait MiddlewareExt: Service + Sized {
-    /// Gives each call the time `after` to answer in: see [`Timeout`].
+    /// Gives each call the time `after` to answer in: see [`Timeout`]. Calls need a reactor then.
     fn timeout(self, after: Duration) -> Timeout<Self>
     where
         Self::Error: From<Expired>,
@@ -35,7 +35,8 @@ pub trait MiddlewareExt: Service + Sized {
     }
 
     /// Of a connector, whose answers are services: calls the one that it has, and has it connect when there is none:
-    /// see [`Reconnect`], which can be had with a [configuration](Reconnect::with_config) too.
+    /// see [`Reconnect`], which can be had with a [configuration](Reconnect::with_config) too. Calls that wait for a connection
+    /// need a reactor.
     fn reconnect(self) -> Reconnect<Self>
     where
         Self: Service<Req = ()> + 'static,

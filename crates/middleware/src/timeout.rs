@@ -35,6 +35,10 @@ use ekiden_service::{Expired, Service, Status};
 /// assert_eq!(error.to_string(), "no answer within 1ms");
 /// # });
 /// ```
+///
+/// # Panics
+///
+/// A call does, if no reactor runs on this thread: the clock is its.
 #[derive(Clone, Debug)]
 pub struct Timeout<S> {
     inner: S,

@@ -21,7 +21,8 @@ pub struct ReconnectConfig {
     /// handshake. 5 s: a segment that begins a connection and is lost is sent again after one second and after three, so
     /// two may be lost.
     pub connect_timeout: Duration,
-    /// The pauses between attempts.
+    /// The pauses between attempts. From 100 ms to 10 s, each up to twice as long as the one before; [`Backoff`] has the
+    /// reasons.
     pub backoff: Backoff,
     /// Most calls that wait for a connection; further ones are refused, not begun. 1,024, as wait in the queue of a
     /// connection: a burst is smoothed, and when the peer is back it does not meet all that was asked meanwhile.

@@ -87,6 +87,10 @@ pub use config::{ReconnectConfig, WhileApart};
 ///
 /// To drop a call that waits gives back its place, and changes nothing else. To drop one that was given to a connection
 /// is what it is there.
+///
+/// # Panics
+///
+/// A call does that finds no connection, if no reactor runs on this thread.
 pub struct Reconnect<C: Service> {
     owner: Rc<Owner<C>>,
 }

@@ -43,7 +43,8 @@ impl Body {
         Self(Kind::Empty)
     }
 
-    /// The chunks of a stream. Each is one frame on the wire, so it must not be longer than the protocol has frames.
+    /// The chunks of a stream. Each is one frame on the wire, so it must not be longer than the protocol has frames; one that
+    /// is ends the body as an error of the stream does.
     ///
     /// An error ends it: of a request's body it gives up the call, of a reply's it is told to the operator, and the peer
     /// learns that the rest does not come.

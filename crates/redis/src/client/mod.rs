@@ -108,16 +108,20 @@ struct Inner {
 
 impl Client {
     /// A client of the server at `address`: `"localhost:6379"`, or the path of a Unix socket. It connects when it is first
-    /// called.
+    /// called, or told to [`connect`](Self::connect).
     ///
     /// # Panics
     ///
-    /// If no reactor runs on this thread when it is called.
+    /// This does not, wherever it runs. The first call on the client does, if no reactor runs on this thread then.
     pub fn new(address: impl Into<Address>) -> Self {
         Self::with_config(address, Config::default())
     }
 
     /// A client with a configuration: with a password, another data base, other limits.
+    ///
+    /// # Panics
+    ///
+    /// As for [`new`](Self::new).
     pub fn with_config(address: impl Into<Address>, config: Config) -> Self {
         let (address, config) = (Rc::new(address.into()), Rc::new(config));
         let readers = Rc::new(Readers::new(config.invalidations_max));
@@ -135,12 +139,23 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// What the attempt failed with: nobody is there, or the server does not take the password.
+    /// What the attempt failed with: nobody is there, or the server does not take the password. A refusal if it took longer
+    /// than [`connect_timeout`](ekiden_middleware::ReconnectConfig::connect_timeout) of [`Config::reconnect`], 5 s by default, or
+    /// if too many wait for it already ([`waiting_max`](ekiden_middleware::ReconnectConfig::waiting_max)); and one that says that
+    /// time ran out if the [deadline](ekiden_reactor::context::deadline) of the caller has passed. In all of these nothing was
+    /// begun.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
     pub async fn connect(&self) -> Result<(), Error> {
         self.inner.shared.connect().await
     }
 
     /// A connection of the caller's own, for what holds for a connection: `WATCH`, `WAIT`, `SELECT`.
+    ///
+    /// Each call makes one, and how many there are at a time nobody limits but the server (`maxclients`, 10,000 by default): keep
+    /// the one that you have.
     ///
     /// # Cancel safety
     ///
@@ -148,13 +163,21 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If no connection can be made.
+    /// If no connection can be made, by the [deadline](ekiden_reactor::context::deadline) of the caller and within
+    /// [`connect_timeout`](ekiden_middleware::ReconnectConfig::connect_timeout) of [`Config::reconnect`]: 5 s by default, with
+    /// look-up, connecting and greeting. It is one attempt.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
     pub async fn dedicated(&self) -> Result<Dedicated, Error> {
         Dedicated::connect(&self.inner.address, &self.inner.config).await
     }
 
     /// Whoever listens to messages of channels and patterns, on a connection of its own. It connects when it is first asked
-    /// for something.
+    /// for something, and then tries until it can: an attempt takes no longer than
+    /// [`connect_timeout`](ekiden_middleware::ReconnectConfig::connect_timeout) of [`Config::reconnect`], 5 s by default, and is
+    /// followed by a pause and another. How many there are nobody limits but the server.
     pub fn subscriber(&self) -> Subscriber {
         Subscriber::new(Rc::clone(&self.inner.address), Rc::clone(&self.inner.config))
     }

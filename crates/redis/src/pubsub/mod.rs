@@ -107,7 +107,7 @@ impl Subscriber {
     /// # Errors
     ///
     /// What the server says against it; then none of these is subscribed to. A connection that cannot be made is no error: it
-    /// is tried until it can, so mind the time.
+    /// is tried without end, so mind the time.
     pub async fn subscribe<T: Into<Bytes>>(
         &mut self,
         channels: impl IntoIterator<Item = T>,
@@ -147,7 +147,7 @@ impl Subscriber {
         self.begin(Kind::Shard, channels).await
     }
 
-    /// Ends the subscription to channels, and waits for the server to confirm it.
+    /// Ends the subscription to channels, and waits for the server to confirm it; for a connection first, if there is none.
     ///
     /// # Cancel safety
     ///
@@ -155,7 +155,8 @@ impl Subscriber {
     ///
     /// # Errors
     ///
-    /// What the server says against it.
+    /// What the server says against it. As for [`subscribe`](Self::subscribe) a connection that cannot be made is no error, and
+    /// is tried without end, so mind the time.
     pub async fn unsubscribe<T: Into<Bytes>>(
         &mut self,
         channels: impl IntoIterator<Item = T>,
@@ -171,7 +172,7 @@ impl Subscriber {
     ///
     /// # Errors
     ///
-    /// What the server says against it.
+    /// As for [`unsubscribe`](Self::unsubscribe).
     pub async fn punsubscribe<T: Into<Bytes>>(
         &mut self,
         patterns: impl IntoIterator<Item = T>,
@@ -187,7 +188,7 @@ impl Subscriber {
     ///
     /// # Errors
     ///
-    /// What the server says against it.
+    /// As for [`unsubscribe`](Self::unsubscribe).
     pub async fn sunsubscribe<T: Into<Bytes>>(
         &mut self,
         channels: impl IntoIterator<Item = T>,
