@@ -138,8 +138,8 @@
 //! | a socket that somebody waits for | 140 |
 //! | an idle connection of a framed echo, with its task, its socket and its place at a server | 590 to 650 |
 //!
-//! None of them owns a buffer while it waits ([`buffer`]). To wake a task and to run it took 24 ns among a thousand,
-//! and 370 ns among a million, on the machine of the benchmarks' page.
+//! None of them owns a buffer while it waits ([`buffer`]). To wake a task and to run it took 23 ns among a thousand,
+//! and 344 ns among a million, on the machine of the benchmarks' page.
 //!
 //! # The parts
 //!

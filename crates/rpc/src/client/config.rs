@@ -22,7 +22,8 @@ use crate::wire::hello::WINDOW_BYTES_MOST;
 #[non_exhaustive]
 pub struct Config {
     /// What is the same for every protocol with ids: how many calls may be open, how many may wait, how much of a stream may
-    /// be under way, and when a server that says nothing is taken for lost.
+    /// be under way, and when a server that says nothing is taken for lost. Of calls (`in_flight_max`) and of a stream's bytes
+    /// (`window_bytes`) one is the least.
     pub dispatch: multiplex::ClientConfig,
     /// Most bytes of a frame that the server may send: of a result, and of one item of a stream. 4 MiB, as the other way.
     /// The server is told, and fails what is longer by itself. Least is 1 KiB.
@@ -51,6 +52,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Panics if no server would speak with it.
+    pub(super) fn assert_sound(&self) {
+        self.settings().assert_sound();
+    }
+
     pub(super) fn settings(&self) -> Settings {
         Settings {
             frame_bytes_max: self.frame_bytes_max,

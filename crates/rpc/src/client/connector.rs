@@ -61,8 +61,13 @@ impl Connector {
     }
 
     /// The same, with a configuration.
+    ///
+    /// # Panics
+    ///
+    /// If no server would speak by it, as [`Client::connect_with`].
     #[must_use]
     pub fn with_config(self, config: Config) -> Self {
+        config.assert_sound();
         Self { config, ..self }
     }
 }

@@ -105,8 +105,10 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// If no reactor runs on this thread.
+    /// If no reactor runs on this thread, or if no server would speak by the configuration: an `in_flight_max` or
+    /// `window_bytes` of 0, or a `frame_bytes_max` below 1 KiB.
     pub async fn connect_with(config: Config, addr: impl ToAddrs) -> Result<Self, Error> {
+        config.assert_sound();
         let stream = in_time(config.connect_timeout, TcpStream::connect(addr)).await?;
         Self::handshake_with(config, stream).await
     }
@@ -140,8 +142,9 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// If no reactor runs on this thread.
+    /// As for [`connect_with`](Self::connect_with).
     pub async fn connect_unix_with(config: Config, path: impl AsRef<Path>) -> Result<Self, Error> {
+        config.assert_sound();
         let stream = in_time(config.connect_timeout, UnixStream::connect(path)).await?;
         Self::handshake_with(config, stream).await
     }
@@ -178,11 +181,12 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// If no reactor runs on this thread.
+    /// As for [`connect_with`](Self::connect_with).
     pub async fn handshake_with<Io>(config: Config, mut io: Io) -> Result<Self, Error>
     where
         Io: AsyncRead + AsyncWrite + Unpin + 'static,
     {
+        config.assert_sound();
         let agreed = handshake::ask(&mut io, &config.settings(), config.handshake_timeout).await?;
         let Settings { frame_bytes_max, in_flight_max, window_bytes, format } = agreed;
         let codec = Leaving(ClientCodec::new(config.frame_bytes_max as usize, frame_bytes_max as usize));

@@ -22,7 +22,8 @@ use crate::wire::hello::WINDOW_BYTES_MOST;
 #[non_exhaustive]
 pub struct Config {
     /// What is the same for every protocol with ids: how connections are accepted and drained, how many calls may be open
-    /// on one, how much of a stream may be under way, all time-outs but that of the handshake, and the counters.
+    /// on one, how much of a stream may be under way, all time-outs but that of the handshake, and the counters. Of calls
+    /// (`in_flight_max`) and of a stream's bytes (`window_bytes`) one is the least.
     pub dispatch: multiplex::ServerConfig,
     /// Most bytes of a frame that a client may send: of a call's arguments, and of one item of a stream. 4 MiB: what
     /// is longer is better a stream. A client is told, and fails what is longer by itself. Least is 1 KiB.
@@ -46,6 +47,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Panics if no client could speak with it.
+    pub(super) fn assert_sound(&self) {
+        self.settings().assert_sound();
+    }
+
     pub(super) fn settings(&self) -> Settings {
         Settings {
             frame_bytes_max: self.frame_bytes_max,

@@ -110,12 +110,14 @@ impl Config {
     ///
     /// # Panics
     ///
-    /// If no reactor runs on this thread, or if `connections_max` is 0.
+    /// If no reactor runs on this thread, if `connections_max` is 0, or if no client could speak with it: an `in_flight_max` or
+    /// `window_bytes` of 0, or a `frame_bytes_max` below 1 KiB.
     pub fn serve<L, S>(self, listener: L, service: S) -> Server
     where
         L: Listener + 'static,
         S: Answers + 'static,
     {
+        self.assert_sound();
         let service = Rc::new(service);
         self.dispatch.accept.clone().serve(listener, move |io, _peer, seat| {
             let served = self.clone().serve_shared(io, service.clone(), seat);
@@ -132,13 +134,15 @@ impl Config {
     ///
     /// # Panics
     ///
-    /// If no reactor runs on this thread, or if `connections_max` is 0.
+    /// If no reactor runs on this thread, if `connections_max` is 0, or if no client could speak with it: an `in_flight_max` or
+    /// `window_bytes` of 0, or a `frame_bytes_max` below 1 KiB.
     pub fn serve_on_cores<L, Make, S>(self, listener: L, make: Make) -> io::Result<Server>
     where
         L: Spread<Stream: AsyncRead + AsyncWrite + Unpin, Addr: std::fmt::Display>,
         Make: Fn() -> S + Send + Sync + 'static,
         S: Answers + 'static,
     {
+        self.assert_sound();
         self.dispatch.accept.clone().serve_on_cores(listener, move || {
             let (config, service) = (self.clone(), Rc::new(make()));
             move |io, _peer, seat| {
@@ -161,7 +165,7 @@ impl Config {
     ///
     /// # Panics
     ///
-    /// If no reactor runs on this thread.
+    /// If no client could speak with it, as [`serve`](Self::serve). The future does if no reactor runs on this thread.
     pub fn serve_connection<Io, S>(
         self,
         io: Io,
@@ -172,6 +176,7 @@ impl Config {
         Io: AsyncRead + AsyncWrite + Unpin,
         S: Answers,
     {
+        self.assert_sound();
         self.serve_shared(io, Rc::new(service), seat.into())
     }
 

@@ -113,6 +113,17 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Panics if every peer would hang up on these: a mistake of whoever has configured this side.
+    pub(crate) fn assert_sound(&self) {
+        let Self { frame_bytes_max, in_flight_max, window_bytes, .. } = *self;
+        assert!(
+            frame_bytes_max >= FRAME_BYTES_LEAST,
+            "`frame_bytes_max` is {frame_bytes_max}, and an answer needs {FRAME_BYTES_LEAST}"
+        );
+        assert!(in_flight_max > 0, "`dispatch.in_flight_max` is 0, and there could be no call");
+        assert!(window_bytes > 0, "`dispatch.window_bytes` is 0, and no stream could begin");
+    }
+
     /// What both sides go by, seen from the one whose settings these are.
     pub(crate) fn agree(&self, theirs: &Self) -> Result<Self, HelloError> {
         if self.format != theirs.format {
@@ -243,6 +254,19 @@ mod tests {
         }
         let most = Settings { window_bytes: (1 << 31) - 1, ..SETTINGS };
         assert_eq!(decode(&most.encode()), Ok(most));
+    }
+
+    #[test]
+    fn what_no_peer_takes_is_told_before_it_is_said() {
+        let is_sound = |settings: &Settings| std::panic::catch_unwind(|| settings.assert_sound()).is_ok();
+        for frame_bytes_max in [0, 1023, 1024, u32::MAX] {
+            for in_flight_max in [0, 1, u32::MAX] {
+                for window_bytes in [0, 1, WINDOW_BYTES_MOST] {
+                    let settings = Settings { frame_bytes_max, in_flight_max, window_bytes, format: 1 };
+                    assert_eq!(is_sound(&settings), decode(&settings.encode()).is_ok(), "{settings:?}");
+                }
+            }
+        }
     }
 
     #[test]

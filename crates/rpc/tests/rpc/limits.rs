@@ -1,7 +1,10 @@
 //! Everything has a maximum, and what is beyond it is told in a typed way, and harms nothing else.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use ekiden_reactor::net::TcpListener;
 use ekiden_reactor::{Latch, run, spawn};
+use ekiden_rpc::client::Connector;
 use ekiden_rpc::server::Config;
 use ekiden_rpc::{Client, ErrorKind, HelloError, client};
 use ekiden_service::{Begun, Failure, Fault};
@@ -61,6 +64,46 @@ fn what_the_client_does_not_take_is_told_instead() {
         assert_eq!(blobs.next().await.unwrap().unwrap_err().kind(), ErrorKind::Failed);
         assert_eq!(library.count().await.unwrap(), 3);
     });
+}
+
+#[test]
+fn a_limit_that_no_peer_takes_is_told_to_whoever_sets_it() {
+    type Mistake<C> = (fn(&mut C), &'static str);
+    let of_servers: [Mistake<Config>; 3] = [
+        (|config| config.frame_bytes_max = 1023, "`frame_bytes_max` is 1023, and an answer needs 1024"),
+        (
+            |config| config.dispatch.in_flight_max = 0,
+            "`dispatch.in_flight_max` is 0, and there could be no call",
+        ),
+        (
+            |config| config.dispatch.window_bytes = 0,
+            "`dispatch.window_bytes` is 0, and no stream could begin",
+        ),
+    ];
+    for (make, says) in of_servers {
+        let mut config = Config::default();
+        make(&mut config);
+        assert_eq!(panic_of(|| drop(run(Served::with(config)))), says);
+    }
+    let of_clients: [Mistake<client::Config>; 3] = [
+        (|config| config.frame_bytes_max = 1023, of_servers[0].1),
+        (|config| config.dispatch.in_flight_max = 0, of_servers[1].1),
+        (|config| config.dispatch.window_bytes = 0, of_servers[2].1),
+    ];
+    for (make, says) in of_clients {
+        let mut config = client::Config::default();
+        make(&mut config);
+        let connecting = Client::connect_with(config.clone(), "127.0.0.1:1");
+        assert_eq!(panic_of(|| drop(run(connecting))), says);
+        assert_eq!(panic_of(|| drop(Connector::tcp("127.0.0.1:1").with_config(config))), says);
+    }
+}
+
+fn panic_of(runs: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(runs)).expect_err("it panics");
+    panic
+        .downcast::<String>()
+        .map_or_else(|text| text.downcast_ref::<&str>().unwrap().to_string(), |text| *text)
 }
 
 #[test]
