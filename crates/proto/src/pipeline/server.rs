@@ -148,7 +148,8 @@ impl ServerConfig {
     /// Serves every connection of a listener with `service`, each in a task of its own, in the language of `codec`.
     ///
     /// The server runs on this thread's reactor until it is drained, by its handle or by the shutdown, or until the
-    /// listener fails for good.
+    /// listener fails for good. While it drains it reads nothing more, and writes the replies that are owed; then a peer has two
+    /// seconds to read them and close.
     ///
     /// A connection that breaks, or whose peer does not speak the language, ends and harms no other. An error of the
     /// service ends its connection too, and is told to the operator, as is a reply that cannot be encoded: a protocol

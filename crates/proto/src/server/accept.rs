@@ -74,6 +74,9 @@ async fn pause(state: &State, time: Duration) {
 }
 
 /// A handful, then back to the run queue: a connection storm should slow new arrivals, not the requests that we
-/// already owe an answer. The reactor's listeners take as many and count them themselves; this is for the listeners of
-/// others, which need not count at all.
+/// already owe an answer.
+///
+/// Not the same as what an accept costs of a poll of the reactor's own listeners, which take as many: those count for whoever
+/// accepts without a server, too. This is for the listeners of others ([`Listener`] is for anybody to implement), which may
+/// have a thousand connections ready and cost nothing.
 const ACCEPTS_PER_TURN: u32 = 8;

@@ -15,7 +15,8 @@ pub struct Config {
     /// ends well on ctrl-c and on `SIGTERM` with no further line.
     pub drain_on_shutdown: bool,
     /// How long such a drain may take before what is left is dropped, as far as that is the server's to drop. 30 s, as
-    /// long as service managers wait before they kill.
+    /// long as service managers wait before they kill. It includes the seconds that peers have to close, two or three: see
+    /// [`Server::drain`](super::Server::drain).
     pub drain_timeout: Duration,
 }
 

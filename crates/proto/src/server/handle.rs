@@ -66,6 +66,11 @@ impl Server {
     /// like a connection, and should finish. But what was given away is no longer the server's to drop, and is left to
     /// its owner at the deadline.
     ///
+    /// Peers get their end of it: whoever has been answered has two seconds to read that and close, and then is left
+    /// ([`close_gently`](super::close_gently); with HTTP by `linger_timeout` of its configuration); before that, a client of a
+    /// multiplexed protocol has one second to hear of the drain and close by itself. Most close at once. So give it three
+    /// seconds more than the longest request may take.
+    ///
     /// Of several drains the earliest deadline holds.
     ///
     /// # Cancel safety
