@@ -79,7 +79,7 @@
 //! value two or three. To read the deadline is to load a word, and a user's value is found by an index.
 //!
 //! A program that never uses it pays for a look, at each spawn, whether there is anything to inherit; and what Ekiden's own
-//! limits narrow of the deadline. In instructions of user space, an operation:
+//! limits narrow of the deadline. In instructions of user space, an operation, on the day on which it was measured:
 //!
 //! | scenario | with contexts | without | share |
 //! |---|---:|---:|---:|
@@ -88,9 +88,10 @@
 //! | `http`, a server that limits each call | 7,454 | 7,444 | 0.1 % |
 //! | `spawn_join_one`, to spawn and join a task | 1,087 | 1,081 | 0.6 % |
 //!
-//! Measured with callgrind by the scenarios of `bench/guard`, none of which uses a context, as they are and with `narrow`,
+//! Measured with callgrind by the scenarios of `bench/guard`, none of which uses a context, as they were and with `narrow`,
 //! `deadline` and the look of `spawn` taken out of `current`; on x86-64 in November 2026. A difference of two or three is
-//! how the compiler lays code out.
+//! how the compiler lays code out. What the scenarios cost today stands in `bench/guard/baseline.txt`; it is the difference
+//! that this is about.
 //!
 //! In reading order: `value` is a [`Context`], `current` the one that is in effect, `scope` how it comes to be,
 //! `limit` a deadline that is kept, `key` are users' values, `trace` whose work it is.
