@@ -1,7 +1,10 @@
 //! The calls that a server runs for one connection: [`Running`].
 //!
 //! A call's future has no name, so each is kept in a box; the box is used again as long as the connection is busy and
-//! freed when it is idle: one allocation for a busy period is the price of an idle connection that holds nothing.
+//! freed when it is idle: one allocation for a busy period is the price of an idle connection that holds nothing. It is
+//! made where it runs: it may be large, and is not moved about.
+//!
+//! A panic, as a call is made, polled or dropped, is what becomes of it, and whoever keeps the calls says what it ends.
 //!
 //! The first call shares the task's own waker and is polled whenever the task is. Of the others each has a waker of
 //! its own, so that of a thousand calls only those are polled that have something to do. Their wakers share a lock,
@@ -13,6 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::server::Panic;
+
 /// Futures that run at once, each with a tag that says whose its output is.
 #[derive(Debug)]
 pub(crate) struct Running<F, T> {
@@ -23,14 +28,8 @@ pub(crate) struct Running<F, T> {
     len: usize,
 }
 
-/// What became of a call that was started.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Started<T, O> {
-    /// It has answered already.
-    Done(T, O),
-    /// It goes on.
-    Runs(Call),
-}
+/// What a call has answered, or what it panicked with.
+pub(crate) type Outcome<O> = Result<O, Panic>;
 
 /// Names a call for as long as it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +46,7 @@ struct Many<F, T> {
 #[derive(Debug)]
 struct Place<F, T> {
     future: Pin<Box<Option<F>>>,
-    /// Present while there is a future.
+    /// Present while there is a future that runs.
     tag: Option<T>,
 }
 
@@ -86,31 +85,24 @@ impl<F: Future, T> Running<F, T> {
         self.len == 0
     }
 
-    /// Starts a call, and polls it at once: many answer at once.
-    ///
-    /// `make` is called where the call will live, since a future may be large.
+    /// Starts a call, and polls it at once: many answer at once, which is told, and have no name. Others go on by the one
+    /// that is returned.
     #[inline]
     pub(crate) fn start(
         &mut self,
         make: impl FnOnce() -> F,
         tag: T,
         cx: &mut Context<'_>,
-    ) -> Started<T, F::Output> {
+        handle_done: impl FnOnce(T, Outcome<F::Output>),
+    ) -> Option<Call> {
         let first = self.first.get_or_insert_with(Place::new);
-        let (at, done) = if first.tag.is_none() {
-            first.start(make, tag);
-            (0, first.poll(cx))
+        let call = if first.tag.is_none() {
+            first.start(make, tag, cx, handle_done).then_some(Call(0))
         } else {
-            let (at, done) = self.more.get_or_insert_with(Box::default).start(make, tag, cx);
-            (at + 1, done)
+            self.more.get_or_insert_with(Box::default).start(make, tag, cx, handle_done)
         };
-        match done {
-            Some((tag, output)) => Started::Done(tag, output),
-            None => {
-                self.len += 1;
-                Started::Runs(Call(at))
-            }
-        }
+        self.len += usize::from(call.is_some());
+        call
     }
 
     /// Drops a call, which must run. What that drops can run anything, so nothing may be borrowed.
@@ -126,10 +118,10 @@ impl<F: Future, T> Running<F, T> {
     }
 
     /// Polls those that were woken, and tells which are done.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, mut handle_done: impl FnMut(T, F::Output)) {
-        let mut settle = |(tag, output)| {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, mut handle_done: impl FnMut(T, Outcome<F::Output>)) {
+        let mut settle = |(tag, outcome)| {
             self.len -= 1;
-            handle_done(tag, output);
+            handle_done(tag, outcome);
         };
         if let Some(first) = &mut self.first {
             first.poll(cx).into_iter().for_each(&mut settle);
@@ -158,15 +150,16 @@ impl<F: Future, T> Many<F, T> {
         make: impl FnOnce() -> F,
         tag: T,
         cx: &Context<'_>,
-    ) -> (usize, Option<(T, F::Output)>) {
+        handle_done: impl FnOnce(T, Outcome<F::Output>),
+    ) -> Option<Call> {
         let at = self.free_place();
         self.woken.register(cx.waker());
-        self.places[at].place.start(make, tag);
-        let done = self.places[at].poll();
-        if done.is_some() {
-            self.free.push(at);
-        }
-        (at, done)
+        let free = &mut self.free;
+        let goes_on = self.places[at].start(make, tag, |tag, outcome| {
+            free.push(at);
+            handle_done(tag, outcome);
+        });
+        goes_on.then_some(Call(at + 1))
     }
 
     /// The place of a call that is given up. Whoever wakes it from now on wakes whom it is given to next, in vain.
@@ -175,7 +168,7 @@ impl<F: Future, T> Many<F, T> {
         &mut self.places[at].place
     }
 
-    fn poll(&mut self, cx: &Context<'_>, mut handle_done: impl FnMut((T, F::Output))) {
+    fn poll(&mut self, cx: &Context<'_>, mut handle_done: impl FnMut((T, Outcome<F::Output>))) {
         // Registered before looking, so that whoever is woken from now on wakes the task again.
         self.woken.register(cx.waker());
         // On a line of its own, so that nothing is locked while they are polled.
@@ -212,21 +205,85 @@ impl<F: Future, T> Place<F, T> {
         Self { future: Box::pin(None), tag: None }
     }
 
+    /// Makes a call here and polls it. Says whether it goes on.
     #[inline]
-    fn start(&mut self, make: impl FnOnce() -> F, tag: T) {
-        self.future.set(Some(make()));
-        self.tag = Some(tag);
+    fn start(
+        &mut self,
+        make: impl FnOnce() -> F,
+        tag: T,
+        cx: &mut Context<'_>,
+        handle_done: impl FnOnce(T, Outcome<F::Output>),
+    ) -> bool {
+        let mut make = Some(make);
+        let outcome = self.run(|mut future| {
+            let Some(make) = make.take() else { return Poll::Pending };
+            future.set(Some(make()));
+            poll(future, cx)
+        });
+        match outcome {
+            Some(outcome) => {
+                handle_done(tag, outcome);
+                false
+            }
+            None => {
+                self.tag = Some(tag);
+                true
+            }
+        }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Option<(T, F::Output)> {
-        let Poll::Ready(output) = self.future.as_mut().as_pin_mut()?.poll(cx) else { return None };
-        self.future.set(None);
-        Some((self.tag.take()?, output))
+    fn poll(&mut self, cx: &mut Context<'_>) -> Option<(T, Outcome<F::Output>)> {
+        self.tag.as_ref()?;
+        let outcome = self.run(|future| poll(future, cx))?;
+        Some((self.tag.take()?, outcome))
+    }
+
+    /// Runs the future, and drops it when it has ended.
+    #[inline]
+    fn run(
+        &mut self,
+        run: impl FnOnce(Pin<&mut Option<F>>) -> Poll<F::Output>,
+    ) -> Option<Outcome<F::Output>> {
+        let (mut run, mut outcome) = (Some(run), None);
+        // It is given where to find things and where to put them, since both may be large, too.
+        let caught = Panic::catch(|| {
+            let Some(run) = run.take() else { return };
+            if let Poll::Ready(output) = run(self.future.as_mut()) {
+                outcome = Some(Ok(output));
+                // Here, since to drop it may panic, too.
+                self.future.set(None);
+            }
+        });
+        if let Err(panic) = caught {
+            self.clear_away(outcome.replace(Err(panic)));
+        }
+        outcome
+    }
+
+    /// Drops what a panic has left, whatever that does.
+    #[cold]
+    fn clear_away(&mut self, output: Option<Outcome<F::Output>>) {
+        drop(Panic::catch(|| self.future.set(None)));
+        drop(Panic::catch(|| drop(output)));
     }
 }
 
+fn poll<F: Future>(future: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    future.as_pin_mut().expect("a place that is used has a future").poll(cx)
+}
+
 impl<F: Future, T> More<F, T> {
-    fn poll(&mut self) -> Option<(T, F::Output)> {
+    fn start(
+        &mut self,
+        make: impl FnOnce() -> F,
+        tag: T,
+        handle_done: impl FnOnce(T, Outcome<F::Output>),
+    ) -> bool {
+        self.flag.is_woken.store(false, Ordering::Release);
+        self.place.start(make, tag, &mut Context::from_waker(&self.waker), handle_done)
+    }
+
+    fn poll(&mut self) -> Option<(T, Outcome<F::Output>)> {
         // Before the poll: what wakes it meanwhile wants it polled again.
         self.flag.is_woken.store(false, Ordering::Release);
         self.place.poll(&mut Context::from_waker(&self.waker))
@@ -340,9 +397,19 @@ mod tests {
     fn start(running: &mut Running<Call, usize>, calls: &[Call], task: &Arc<Task>) {
         let waker = Waker::from(Arc::clone(task));
         for (tag, call) in calls.iter().enumerate() {
-            let started = running.start(|| call.clone(), tag, &mut Context::from_waker(&waker));
-            assert!(matches!(started, Started::Runs(_)));
+            begin(running, call, tag, &mut Context::from_waker(&waker)).unwrap();
         }
+    }
+
+    /// Starts a call. Names it if it goes on.
+    fn begin(
+        running: &mut Running<Call, usize>,
+        call: &Call,
+        tag: usize,
+        cx: &mut Context<'_>,
+    ) -> Option<super::Call> {
+        let done = |done, outcome: Outcome<_>| assert_eq!((done, outcome.unwrap()), (tag, "done"));
+        running.start(|| call.clone(), tag, cx, done)
     }
 
     fn places(running: &Running<Call, usize>) -> usize {
@@ -381,10 +448,13 @@ mod tests {
     fn a_call_that_answers_at_once_is_never_kept() {
         let mut running = Running::new();
         let mut cx = Context::from_waker(Waker::noop());
-        assert_eq!(running.start(|| std::future::ready("a"), 1, &mut cx), Started::Done(1, "a"));
-        assert!(running.is_empty());
-        assert_eq!(running.start(|| std::future::ready("b"), 2, &mut cx), Started::Done(2, "b"));
-        assert!(running.more.is_none());
+        for (tag, answer) in ["a", "b"].into_iter().enumerate() {
+            let mut told = None;
+            let done = |tag, outcome: Outcome<_>| told = Some((tag, outcome.unwrap()));
+            assert_eq!(running.start(|| std::future::ready(answer), tag, &mut cx, done), None);
+            assert_eq!(told, Some((tag, answer)));
+            assert!(running.is_empty() && running.more.is_none());
+        }
     }
 
     #[test]
@@ -394,9 +464,8 @@ mod tests {
         calls[1..].iter().for_each(|call| call.0.is_over.set(true));
         let waker = Waker::from(Arc::clone(&task));
         for (tag, call) in calls.iter().enumerate() {
-            let started = running.start(|| call.clone(), tag, &mut Context::from_waker(&waker));
-            let expected = if tag > 0 { Started::Done(tag, "done") } else { Started::Runs(super::Call(0)) };
-            assert_eq!(started, expected);
+            let name = begin(&mut running, call, tag, &mut Context::from_waker(&waker));
+            assert_eq!(name, (tag == 0).then_some(super::Call(0)));
         }
         assert_eq!((running.len, places(&running)), (1, 1));
     }
@@ -434,8 +503,7 @@ mod tests {
         let calls: Vec<_> = (0..3).map(|_| Call::default()).collect();
         let mut names = Vec::new();
         for (tag, call) in calls.iter().enumerate() {
-            let Started::Runs(name) = running.start(|| call.clone(), tag, cx) else { panic!("it goes on") };
-            names.push(name);
+            names.push(begin(&mut running, call, tag, cx).expect("it goes on"));
         }
         calls[1].end(); // Too late: it is given up before it is polled.
         running.cancel(names[1]);
@@ -471,5 +539,59 @@ mod tests {
         running.settle();
         assert!(running.is_unallocated());
         again[0].wake(); // Too late, and harmless.
+    }
+
+    /// A call that panics: as it is made, as it is polled, as it is dropped when it has answered, or as it is dropped when it
+    /// has panicked already.
+    #[derive(Clone, Copy, Debug)]
+    enum Panics {
+        Made,
+        Polled,
+        Dropped,
+        Twice,
+    }
+
+    struct Bomb(Panics);
+
+    impl Bomb {
+        fn new(panics: Panics) -> Self {
+            assert!(!matches!(panics, Panics::Made), "made");
+            Self(panics)
+        }
+    }
+
+    impl Future for Bomb {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            assert!(matches!(self.0, Panics::Dropped), "polled");
+            Poll::Ready(())
+        }
+    }
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(!matches!(self.0, Panics::Dropped | Panics::Twice), "dropped");
+        }
+    }
+
+    #[test]
+    fn a_call_that_panics_leaves_its_place_to_the_next() {
+        let mut running = Running::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        for (panics, says) in [
+            (Panics::Made, "made"),
+            (Panics::Polled, "polled"),
+            (Panics::Dropped, "dropped"),
+            (Panics::Twice, "polled"),
+        ] {
+            let mut told = Vec::new();
+            let done = |tag, outcome: Outcome<()>| told.push((tag, outcome.unwrap_err().to_string()));
+            assert_eq!(running.start(|| Bomb::new(panics), 7, &mut cx, done), None, "{panics:?}");
+            assert_eq!(told, [(7, says.to_owned())], "{panics:?}");
+            assert!(running.is_empty() && running.more.is_none(), "{panics:?}");
+        }
+        running.settle();
+        assert!(running.is_unallocated());
     }
 }

@@ -31,12 +31,11 @@ use super::queue::{Control, Queue};
 use super::stats::Stats;
 use super::streams::{Opened, Over, Phase, Streams};
 use crate::codec::{Decoder, Encoder};
-use crate::dispatch::caught::Caught;
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::pace::REQUEST_COST;
 use crate::dispatch::patience::{Patience, Wait};
 use crate::dispatch::reset::Reset;
-use crate::dispatch::running::{self, Running, Started};
+use crate::dispatch::running::{self, Outcome, Running};
 use crate::server::{Panic, Seat, close_gently};
 use crate::transport::{ReadError, Transport};
 
@@ -48,7 +47,7 @@ pub(super) struct Session<Io, Codec, Head> {
     /// The heads of the replies that are in the queue, in its order.
     heads: VecDeque<Head>,
     /// What makes the bodies of replies.
-    pumps: Running<Pumping, u32>,
+    pumps: Running<Pump, u32>,
     /// Those that were not started yet. Empty between two polls.
     fresh: Vec<(u32, Pump)>,
     intake: Intake,
@@ -68,15 +67,12 @@ pub(super) struct Session<Io, Codec, Head> {
     pings: u64,
 }
 
-/// What makes a body, whose panic is its end.
-type Pumping = Caught<fn(Pump) -> Pump, Pump, Pump>;
-
 /// The service's side of a session: how it is called, and the calls that run.
 ///
 /// Apart from the session, since the calls borrow the service.
-struct Handler<'a, Call, Asked, F> {
+struct Handler<'a, Call, F> {
     call: Call,
-    running: Running<Caught<Call, Message<Asked>, F>, u32>,
+    running: Running<F, u32>,
     seat: &'a Seat,
 }
 
@@ -158,11 +154,11 @@ where
     fn poll<Call, F, E>(
         &mut self,
         cx: &mut Context<'_>,
-        handler: &mut Handler<'_, Call, Asked, F>,
+        handler: &mut Handler<'_, Call, F>,
         drain: &mut (impl Future<Output = ()> + Unpin),
     ) -> Poll<Result<(), ConnectionError>>
     where
-        Call: Fn(Message<Asked>) -> F + Copy,
+        Call: Fn(Message<Asked>) -> F,
         F: Future<Output = Result<Message<Head>, E>>,
         E: Failure,
     {
@@ -227,10 +223,10 @@ where
     fn poll_move<Call, F, E>(
         &mut self,
         cx: &mut Context<'_>,
-        handler: &mut Handler<'_, Call, Asked, F>,
+        handler: &mut Handler<'_, Call, F>,
     ) -> Result<Poll<()>, ConnectionError>
     where
-        Call: Fn(Message<Asked>) -> F + Copy,
+        Call: Fn(Message<Asked>) -> F,
         F: Future<Output = Result<Message<Head>, E>>,
         E: Failure,
     {
@@ -266,10 +262,10 @@ where
     fn read<Call, F, E>(
         &mut self,
         cx: &mut Context<'_>,
-        handler: &mut Handler<'_, Call, Asked, F>,
+        handler: &mut Handler<'_, Call, F>,
     ) -> Result<(), ConnectionError>
     where
-        Call: Fn(Message<Asked>) -> F + Copy,
+        Call: Fn(Message<Asked>) -> F,
         F: Future<Output = Result<Message<Head>, E>>,
         E: Failure,
     {
@@ -299,10 +295,10 @@ where
         &mut self,
         frame: Frame<Asked>,
         cx: &mut Context<'_>,
-        handler: &mut Handler<'_, Call, Asked, F>,
+        handler: &mut Handler<'_, Call, F>,
     ) -> Result<(), &'static str>
     where
-        Call: Fn(Message<Asked>) -> F + Copy,
+        Call: Fn(Message<Asked>) -> F,
         F: Future<Output = Result<Message<Head>, E>>,
         E: Failure,
     {
@@ -350,16 +346,20 @@ where
         id: u32,
         req: Message<Asked>,
         cx: &mut Context<'_>,
-        handler: &mut Handler<'_, Call, Asked, F>,
+        handler: &mut Handler<'_, Call, F>,
     ) where
-        Call: Fn(Message<Asked>) -> F + Copy,
+        Call: Fn(Message<Asked>) -> F,
         F: Future<Output = Result<Message<Head>, E>>,
         E: Failure,
     {
         self.stats.count_begun();
-        match handler.running.start(|| Caught::new(handler.call, req), id, cx) {
-            Started::Done(id, outcome) => self.handle_outcome(id, outcome, handler.seat),
-            Started::Runs(call) => self.streams.run(id, call),
+        let Handler { call, running, seat } = handler;
+        // Lent, or it would be moved from hand to hand.
+        let mut req = Some(req);
+        let make = || call(req.take().expect("a call is made once"));
+        let handle_done = |id, outcome| self.handle_outcome(id, outcome, seat);
+        if let Some(runs) = running.start(make, id, cx, handle_done) {
+            self.streams.run(id, runs);
         }
     }
 
@@ -367,7 +367,7 @@ where
     fn handle_outcome<E: Failure>(
         &mut self,
         id: u32,
-        outcome: Result<Result<Message<Head>, E>, Panic>,
+        outcome: Outcome<Result<Message<Head>, E>>,
         seat: &Seat,
     ) {
         match outcome {
@@ -419,9 +419,8 @@ where
         };
         pumps.poll(cx, |id, outcome| handle_end(streams, id, outcome));
         for (id, pump) in fresh.drain(..) {
-            match pumps.start(|| Caught::new(std::convert::identity, pump), id, cx) {
-                Started::Done(id, outcome) => handle_end(streams, id, outcome),
-                Started::Runs(call) => streams.run(id, call),
+            if let Some(call) = pumps.start(|| pump, id, cx, |id, outcome| handle_end(streams, id, outcome)) {
+                streams.run(id, call);
             }
         }
         if fresh.capacity() > FRESH_MAX {
@@ -534,9 +533,9 @@ where
     }
 
     /// After the peer has broken the protocol nothing that it has asked matters. What waits to be said is said.
-    fn cut<Call, F>(&mut self, handler: &mut Handler<'_, Call, Asked, F>)
+    fn cut<Call, F>(&mut self, handler: &mut Handler<'_, Call, F>)
     where
-        Call: Fn(Message<Asked>) -> F + Copy,
+        Call: Fn(Message<Asked>) -> F,
         F: Future,
     {
         let over = self.streams.clear();

@@ -170,7 +170,12 @@ impl<C> Streams<C> {
     }
 
     /// The service has answered, whole, or the end of a reply's body has been sent.
+    #[inline]
     pub(super) fn finish(&mut self, id: u32) -> Option<Over> {
+        // Most calls are answered at once, and were never open.
+        if self.open.is_empty() {
+            return None;
+        }
         self.remove(id).map(|(_, over)| over)
     }
 
@@ -202,11 +207,7 @@ impl<C> Streams<C> {
         ids.into_iter().filter_map(|id| self.finish(id)).collect()
     }
 
-    #[inline]
     fn remove(&mut self, id: u32) -> Option<(Option<(Phase, C)>, Over)> {
-        if self.open.is_empty() {
-            return None;
-        }
         let Stream { running, phase, inlet, outlet } = self.open.remove(&id)?;
         if self.open.is_empty() && self.open.capacity() > KEPT_MAX {
             self.open = HashMap::default();

@@ -20,7 +20,7 @@ use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::pace::REQUEST_COST;
 use crate::dispatch::patience::{Patience, Wait};
-use crate::dispatch::running::{Running, Started};
+use crate::dispatch::running::{Outcome, Running};
 use crate::server::close_gently;
 use crate::transport::{Parts, ReadError, Transport};
 
@@ -203,7 +203,7 @@ where
         Call: Fn(Shaped::In) -> F,
         F: Future<Output = Result<Shaped::Out, E>>,
     {
-        handler.running.poll(cx, |ticket, reply| self.order.done(ticket, reply));
+        handler.running.poll(cx, |ticket, outcome| self.order.done(ticket, reply(outcome)));
         loop {
             let stop = self.begin_requests(cx, handler)?;
             let room = self.queue_replies(cx).map_err(ConnectionError::from)?;
@@ -259,11 +259,9 @@ where
                         }
                     };
                     let Some(ticket) = self.order.begin() else { unreachable!("asked whether it is full") };
-                    if let Started::Done(ticket, reply) =
-                        handler.running.start(|| (handler.call)(req), ticket, cx)
-                    {
-                        self.order.done(ticket, reply);
-                    }
+                    let Handler { call, running } = handler;
+                    let handle_done = |ticket, outcome| self.order.done(ticket, reply(outcome));
+                    running.start(|| call(req), ticket, cx, handle_done);
                     if poll_proceed(cx, REQUEST_COST).is_pending() {
                         return Ok(Stop::Spent);
                     }
@@ -341,6 +339,11 @@ where
     }
 }
 
+/// What the service has answered. A panic of it ends the connection: those behind it have no answer without it.
+fn reply<T>(outcome: Outcome<T>) -> T {
+    outcome.unwrap_or_else(|panic| panic.resume())
+}
+
 /// What a piece of a body costs of a turn, beside a request: it is moved and no more.
 const PART_COST: u32 = 1;
 
@@ -350,13 +353,15 @@ mod tests {
     use crate::codec::Lines;
     use crate::pipeline::serve_connection;
     use crate::pipeline::shape::Whole;
-    use crate::server::Drain;
+    use crate::server::{Drain, Panic};
     use crate::wire::{Holding, Wire, by_hand};
     use ekiden_reactor::driver::hand::Hand;
     use ekiden_reactor::{Config, Latch, Reactor, spawn, yield_now};
+    use ekiden_service::service_fn;
     use std::cell::RefCell;
     use std::collections::BTreeMap;
     use std::error::Error;
+    use std::pin::pin;
     use std::rc::Rc;
     use std::time::Duration;
 
@@ -440,6 +445,18 @@ mod tests {
             }
         }
         log.join(", ")
+    }
+
+    #[test]
+    fn a_panic_of_the_service_is_its_connections() {
+        by_hand(|cx| {
+            let wire = Wire::new();
+            wire.send("a\n");
+            let service = service_fn(async |_: String| -> io::Result<String> { panic!("it is broken") });
+            let mut serving = pin!(serve_connection(wire, Lines::default(), service));
+            let panic = Panic::catch(|| serving.as_mut().poll(cx).is_ready()).unwrap_err();
+            assert_eq!(panic.to_string(), "it is broken");
+        });
     }
 
     #[test]

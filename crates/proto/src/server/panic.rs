@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// What the application's code panicked with.
 ///
@@ -31,6 +31,14 @@ impl Panic {
     #[inline]
     pub fn catch<R>(run: impl FnOnce() -> R) -> Result<R, Self> {
         catch_unwind(AssertUnwindSafe(run)).map_err(|payload| Self(Some(payload)))
+    }
+
+    /// Goes on with it, where it is the end of more than a call.
+    pub(crate) fn resume(mut self) -> ! {
+        match self.0.take() {
+            Some(payload) => resume_unwind(payload),
+            None => unreachable!("it is taken only here, and when it is dropped"),
+        }
     }
 }
 
