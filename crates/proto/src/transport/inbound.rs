@@ -38,9 +38,6 @@ enum Reading {
     Ended,
 }
 
-/// [`NextFrame`] inside out, which `?` likes better.
-type Framed<Codec> = Result<Option<<Codec as Decoder>::Item>, ReadError<<Codec as Decoder>::Error>>;
-
 impl Inbound {
     pub(super) fn new(bytes: BytesMut) -> Self {
         Self {
@@ -77,16 +74,23 @@ impl Inbound {
         io: &mut (impl AsyncRead + Unpin),
         codec: &mut Codec,
     ) -> Poll<Option<NextFrame<Codec>>> {
+        // Moved once, to whoever asks: a frame may be large.
         let frame = self.poll_frame(cx, io, codec);
         self.settle();
-        frame.map(|frame| self.end_by_error::<Codec>(frame))
+        if matches!(frame, Poll::Ready(Some(Err(_)))) {
+            self.end_by_error();
+        }
+        frame
     }
 
     /// The next frame, if it is here. It never reads.
     pub(super) fn try_next<Codec: Decoder>(&mut self, codec: &mut Codec) -> Option<NextFrame<Codec>> {
         let frame = self.decode(codec);
         self.settle();
-        self.end_by_error::<Codec>(frame)
+        if matches!(frame, Some(Err(_))) {
+            self.end_by_error();
+        }
+        frame
     }
 
     fn poll_frame<Codec: Decoder>(
@@ -94,47 +98,51 @@ impl Inbound {
         cx: &mut Context<'_>,
         io: &mut (impl AsyncRead + Unpin),
         codec: &mut Codec,
-    ) -> Poll<Framed<Codec>> {
+    ) -> Poll<Option<NextFrame<Codec>>> {
         while self.reading == Reading::Open {
-            if let Some(frame) = self.decode(codec)? {
-                return Poll::Ready(Ok(Some(frame)));
+            if let Some(frame) = self.decode(codec) {
+                return Poll::Ready(Some(frame));
             }
-            if ready!(self.poll_read(cx, io)).map_err(ReadError::Io)? == 0 {
-                self.reading = Reading::Ended;
-                return match self.bytes.as_ref().map_or(0, |bytes| bytes.len()) {
-                    0 => Poll::Ready(Ok(None)),
-                    bytes => Poll::Ready(Err(ReadError::Truncated { bytes })),
-                };
+            match ready!(self.poll_read(cx, io)) {
+                Ok(0) => {
+                    self.reading = Reading::Ended;
+                    return Poll::Ready(match self.bytes.as_ref().map_or(0, |bytes| bytes.len()) {
+                        0 => None,
+                        bytes => Some(Err(ReadError::Truncated { bytes })),
+                    });
+                }
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Some(Err(ReadError::Io(error)))),
             }
         }
-        Poll::Ready(Ok(None))
+        Poll::Ready(None)
     }
 
     /// Takes a frame off what was read.
-    fn decode<Codec: Decoder>(&mut self, codec: &mut Codec) -> Framed<Codec> {
-        let (true, Some(bytes)) = (self.is_undecoded(), &mut self.bytes) else { return Ok(None) };
-        let frame = match codec.decode(bytes).map_err(ReadError::Frame)? {
-            Decoded::Incomplete => {
-                self.is_undecoded = false;
-                return Ok(None);
-            }
-            Decoded::Frame(frame) => frame,
-            Decoded::Hold(frame) => {
+    #[inline]
+    fn decode<Codec: Decoder>(&mut self, codec: &mut Codec) -> Option<NextFrame<Codec>> {
+        let (true, Some(bytes)) = (self.is_undecoded(), &mut self.bytes) else { return None };
+        let frame = match codec.decode(bytes) {
+            Ok(Decoded::Frame(frame)) => Some(Ok(frame)),
+            Ok(Decoded::Hold(frame)) => {
                 self.reading = Reading::Held;
-                frame
+                Some(Ok(frame))
             }
+            Ok(Decoded::Incomplete) => {
+                self.is_undecoded = false;
+                return None;
+            }
+            Err(error) => Some(Err(ReadError::Frame(error))),
         };
         self.is_undecoded = !bytes.is_empty();
         self.is_loose = true;
-        Ok(Some(frame))
+        frame
     }
 
-    fn end_by_error<Codec: Decoder>(&mut self, frame: Framed<Codec>) -> Option<NextFrame<Codec>> {
-        if frame.is_err() {
-            self.reading = Reading::Ended;
-            self.bytes = None;
-        }
-        frame.transpose()
+    #[cold]
+    fn end_by_error(&mut self) {
+        self.reading = Reading::Ended;
+        self.bytes = None;
     }
 
     /// Reads what is there and appends it.
