@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::format::{ArgumentList, Arguments, Data, Format};
 use crate::message::{Request, Response};
 use crate::method::Method;
-use crate::short::encode;
+use crate::short::Payload;
 use crate::stream::{Incoming, Items, Streaming, incoming, outgoing};
 
 pub use core::marker::PhantomData;
@@ -25,7 +25,7 @@ pub use crate::stream::Sender;
 
 /// A request with these arguments.
 pub fn request<F: Format, A: ArgumentList>(method: Method, arguments: A) -> Result<Request, Error> {
-    let arguments = encode::<F, _>(&Arguments(arguments))
+    let arguments = Payload::encode::<F, _>(&Arguments(arguments))
         .map_err(|source| Error::of_method(ErrorKind::Unsendable, method, Some(source)))?;
     Ok(Request { method, format: F::CODE, arguments, items: Body::empty() })
 }
@@ -80,7 +80,7 @@ pub fn arguments<F: Format, A: ArgumentList>(request: &mut Request) -> Result<A,
 
 /// The response of a method that has returned.
 pub fn response<F: Format, T: Data>(method: Method, result: &T) -> Result<Response, Error> {
-    let result = encode::<F, _>(result)
+    let result = Payload::encode::<F, _>(result)
         .map_err(|source| Error::of_method(ErrorKind::BadResult, method, Some(source)))?;
     Ok(Response { result, items: Body::empty() })
 }

@@ -3,10 +3,10 @@
 //! Both are encoded already, so what is around them (a client's connection, a [`Router`](crate::Router), a middleware) knows
 //! no types of the application. A request that came over a wire can be sent on over another one as it is.
 
-use bytes::Bytes;
 use ekiden_proto::multiplex::Body;
 
 use crate::method::Method;
+use crate::short::Payload;
 
 /// A call of a method.
 ///
@@ -18,7 +18,7 @@ pub struct Request {
     /// The [code](crate::Format::CODE) of the format that the rest is in.
     pub(crate) format: u32,
     /// Of all that are no stream.
-    pub(crate) arguments: Bytes,
+    pub(crate) arguments: Payload,
     /// A chunk for each item of the argument that is one.
     pub(crate) items: Body,
 }
@@ -27,7 +27,7 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Response {
     /// Encoded, in the format of the request.
-    pub(crate) result: Bytes,
+    pub(crate) result: Payload,
     /// A chunk for each item, if the result is a stream.
     pub(crate) items: Body,
 }
@@ -41,7 +41,7 @@ impl Request {
 
     /// The arguments as they are on the wire, without the items of a stream.
     #[must_use]
-    pub fn arguments(&self) -> &Bytes {
+    pub fn arguments(&self) -> &[u8] {
         &self.arguments
     }
 
@@ -55,7 +55,7 @@ impl Request {
 impl Response {
     /// The result as it is on the wire, without the items of a stream.
     #[must_use]
-    pub fn result(&self) -> &Bytes {
+    pub fn result(&self) -> &[u8] {
         &self.result
     }
 

@@ -17,7 +17,6 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
 use ekiden_proto::multiplex::{self, Message};
 use ekiden_reactor::net::{TcpStream, ToAddrs, UnixStream};
 use ekiden_reactor::{context, spawn_named, timeout};
@@ -252,7 +251,7 @@ impl Service for Client {
 }
 
 /// An error that the server tells of, with its own words.
-fn remote(kind: ErrorKind, method: Method, text: &Bytes) -> Error {
+fn remote(kind: ErrorKind, method: Method, text: &[u8]) -> Error {
     let text = String::from_utf8_lossy(text);
     let source = (!text.is_empty()).then(|| Remote(text.into_owned()).into());
     Error::of_method(kind, method, source)

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::task::{self, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use ekiden_proto::multiplex::Message;
 use ekiden_reactor::Instant;
 use ekiden_reactor::context::{Context, Trace, timeout_at};
@@ -19,6 +18,7 @@ use super::calling::Calling;
 use crate::error::{Error, ErrorKind};
 use crate::message::{Request, Response};
 use crate::method::Method;
+use crate::short::Payload;
 use crate::wire::{Head, ReplyHead, RequestHead, Status, TraceContext};
 
 /// The service, as one connection asks it.
@@ -138,10 +138,10 @@ where
 }
 
 /// What the other side may know of an error: its cause, shortly.
-fn text_of(error: &Error) -> Bytes {
-    let Some(source) = std::error::Error::source(error) else { return Bytes::new() };
+fn text_of(error: &Error) -> Payload {
+    let Some(source) = std::error::Error::source(error) else { return Payload::default() };
     let text = source.to_string();
-    Bytes::copy_from_slice(&text.as_bytes()[..text.len().min(TEXT_BYTES_MAX)])
+    Payload::copied(&text.as_bytes()[..text.len().min(TEXT_BYTES_MAX)])
 }
 
 /// As W3C's Trace Context has it, what is not valid is forgotten.

@@ -30,6 +30,6 @@ impl<St: Stream<Item: Data>, F: Format> Stream for Items<St, F> {
     type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.project().items.poll_next(cx).map(|item| item.map(|item| crate::short::encode::<F, _>(&item)))
+        self.project().items.poll_next(cx).map(|item| item.map(|item| crate::short::item::<F, _>(&item)))
     }
 }

@@ -27,6 +27,7 @@ use crate::error::{Error, ErrorKind};
 use crate::format::{Data, Format};
 use crate::message::Response;
 use crate::method::Method;
+use crate::short::{self, Payload};
 
 /// Takes what a method returns that returns a stream.
 pub struct Sender<F> {
@@ -40,7 +41,7 @@ pub struct Sender<F> {
 /// Between the call and the body.
 #[derive(Default)]
 struct Place {
-    head: Cell<Option<Result<Bytes, Error>>>,
+    head: Cell<Option<Result<Payload, Error>>>,
     item: Cell<Option<Result<Bytes, Error>>>,
 }
 
@@ -80,7 +81,7 @@ impl<F: Format> Sender<F> {
     ///
     /// Dropping the future ends the stream without its end: the caller is told that the rest does not come.
     pub async fn send<T: Data>(self, items: impl Stream<Item = T>) {
-        self.place.set_head(self.encode(&()));
+        self.place.set_head(self.told(Payload::encode::<F, _>(&())));
         self.pump(items).await;
     }
 
@@ -92,10 +93,10 @@ impl<F: Format> Sender<F> {
     pub async fn try_send<T: Data, E: Data>(self, result: Result<impl Stream<Item = T>, E>) {
         match result {
             Ok(items) => {
-                self.place.set_head(self.encode(&Ok::<(), E>(())));
+                self.place.set_head(self.told(Payload::encode::<F, _>(&Ok::<(), E>(()))));
                 self.pump(items).await;
             }
-            Err(error) => self.place.set_head(self.encode(&Err::<(), E>(error))),
+            Err(error) => self.place.set_head(self.told(Payload::encode::<F, _>(&Err::<(), E>(error)))),
         }
     }
 
@@ -105,16 +106,16 @@ impl<F: Format> Sender<F> {
             // While an item waits to be taken no other is made; the body that takes it polls again.
             if self.place.is_taken() {
                 let Some(item) = ready!(items.as_mut().poll_next(cx)) else { return Poll::Ready(()) };
-                self.place.item.set(Some(self.encode(&item)));
+                self.place.item.set(Some(self.told(short::item::<F, _>(&item))));
             }
             Poll::Pending
         });
         self.context.clone().scope(pump).await;
     }
 
-    fn encode<T: serde::Serialize>(&self, value: &T) -> Result<Bytes, Error> {
-        crate::short::encode::<F, _>(value)
-            .map_err(|source| Error::of_method(ErrorKind::BadResult, self.method, Some(source)))
+    /// What was encoded, or why it cannot be.
+    fn told<T>(&self, encoded: Result<T, Box<dyn std::error::Error + Send + Sync>>) -> Result<T, Error> {
+        encoded.map_err(|source| Error::of_method(ErrorKind::BadResult, self.method, Some(source)))
     }
 }
 
@@ -125,7 +126,7 @@ impl<F> fmt::Debug for Sender<F> {
 }
 
 impl Place {
-    fn set_head(&self, head: Result<Bytes, Error>) {
+    fn set_head(&self, head: Result<Payload, Error>) {
         self.head.set(Some(head));
     }
 
@@ -138,7 +139,7 @@ impl Place {
 }
 
 impl<C: Future<Output = ()>> Producer<C> {
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Error>> {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Payload, Error>> {
         let is_waiting = self.poll_call(cx).is_pending();
         match self.place.head.take() {
             Some(head) => Poll::Ready(head),

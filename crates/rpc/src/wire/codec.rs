@@ -17,7 +17,7 @@ use ekiden_proto::codec::{Decoded, Decoder, Encoder};
 use ekiden_proto::multiplex::{Frame, Reset};
 
 use super::head::{Head, REPLY, REQUEST, ReplyHead, RequestHead};
-use crate::short;
+use crate::short::Payload;
 
 /// The codec of a side that receives heads of one kind and sends those of the other.
 #[derive(Clone, Copy, Debug)]
@@ -85,8 +85,7 @@ impl<In: Head, Out> Decoder for Codec<In, Out> {
         let payload_bytes = length - AFTER_LENGTH_BYTES;
         let frame = if kind == In::KIND {
             let head = In::decode(&buf[HEADER_BYTES..][..payload_bytes])?;
-            buf.advance(HEADER_BYTES + head.data_at);
-            let (more, data) = (head.more, data(buf, payload_bytes - head.data_at));
+            let (more, data) = (head.more, data(buf, HEADER_BYTES + head.data_at, LENGTH_BYTES + length));
             let head = In::with_data(head.fields, data);
             if In::KIND == REQUEST { Frame::Open { id, head, more } } else { Frame::Reply { id, head, more } }
         } else if kind == CHUNK {
@@ -136,15 +135,16 @@ fn reset(reason: u8) -> Result<Reset, WireError> {
     })
 }
 
-/// The next bytes of the buffer, of a head, of which short ones are soon gone.
+/// The bytes of the buffer from here to there, with what is before them: those of a head, which are soon gone.
 #[inline]
-fn data(buf: &mut BytesMut, len: usize) -> Bytes {
-    if len > COPIED_BYTES_MAX {
-        return buf.split_to(len).freeze();
+fn data(buf: &mut BytesMut, from: usize, to: usize) -> Payload {
+    if to - from > COPIED_BYTES_MAX {
+        buf.advance(from);
+        return buf.split_to(to - from).freeze().into();
     }
-    let bytes = short::copied(&buf[..len]);
-    buf.advance(len);
-    bytes
+    let data = Payload::copied(&buf[from..to]);
+    buf.advance(to);
+    data
 }
 
 /// The next bytes of the buffer, of a body, where they may wait for long.

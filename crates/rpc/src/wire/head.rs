@@ -1,8 +1,9 @@
 //! What requests and replies say of themselves, before what is said in them: [`RequestHead`], [`ReplyHead`].
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 
 use super::codec::WireError;
+use crate::short::Payload;
 
 /// A request, as it is on the wire: who is called, until when, for whom, with what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub(crate) struct RequestHead {
     pub(crate) deadline_ms: Option<u32>,
     pub(crate) trace: Option<TraceContext>,
     /// In the format that both sides have agreed upon.
-    pub(crate) arguments: Bytes,
+    pub(crate) arguments: Payload,
 }
 
 /// The parts of a `traceparent` of W3C's Trace Context, as they are on the wire: a head is moved often, and mostly has none.
@@ -25,7 +26,7 @@ pub(crate) struct ReplyHead {
     pub(crate) status: Status,
     /// If the status is [`Done`](Status::Done), the result, in the format that both sides have agreed upon. Otherwise a
     /// text for people, or nothing.
-    pub(crate) result: Bytes,
+    pub(crate) result: Payload,
 }
 
 /// What has become of a call.
@@ -56,7 +57,7 @@ pub(crate) trait Head: Sized {
     fn encode(&self, more: bool, buf: &mut BytesMut);
     /// Reads what comes before the data.
     fn decode(payload: &[u8]) -> Result<Decoded<Self::Fields>, WireError>;
-    fn with_data(fields: Self::Fields, data: Bytes) -> Self;
+    fn with_data(fields: Self::Fields, data: Payload) -> Self;
 }
 
 /// What comes before the data of a head.
@@ -115,7 +116,7 @@ impl Head for RequestHead {
         Ok(Decoded { fields, data_at: payload.len() - rest.len(), more: flags & MORE != 0 })
     }
 
-    fn with_data((method, deadline_ms, trace): Self::Fields, arguments: Bytes) -> Self {
+    fn with_data((method, deadline_ms, trace): Self::Fields, arguments: Payload) -> Self {
         Self { method, deadline_ms, trace, arguments }
     }
 }
@@ -129,8 +130,7 @@ impl Head for ReplyHead {
     }
 
     fn encode(&self, more: bool, buf: &mut BytesMut) {
-        buf.put_u8(if more { MORE } else { 0 });
-        buf.put_u8(self.status.code());
+        buf.put_slice(&[if more { MORE } else { 0 }, self.status.code()]);
         buf.put_slice(&self.result);
     }
 
@@ -143,7 +143,7 @@ impl Head for ReplyHead {
         Ok(Decoded { fields: status, data_at: 2, more: flags & MORE != 0 })
     }
 
-    fn with_data(status: Status, result: Bytes) -> Self {
+    fn with_data(status: Status, result: Payload) -> Self {
         Self { status, result }
     }
 }

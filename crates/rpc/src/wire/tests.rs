@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::codec::WireError;
 use super::{ClientCodec, ReplyHead, RequestHead, ServerCodec, Status, TraceContext};
+use crate::short::Payload;
 
 const MAX: usize = 100_000;
 
@@ -15,7 +16,7 @@ fn request() -> RequestHead {
         method: 0x1122_3344_5566_7788,
         deadline_ms: None,
         trace: None,
-        arguments: Bytes::from("arguments"),
+        arguments: Payload::copied(b"arguments"),
     }
 }
 
@@ -27,7 +28,7 @@ fn all(mut request: RequestHead) -> RequestHead {
 }
 
 fn reply(status: Status) -> ReplyHead {
-    ReplyHead { status, result: Bytes::from("result") }
+    ReplyHead { status, result: Payload::copied(b"result") }
 }
 
 /// What a client sends is these bytes, and a server reads it from them.
@@ -162,7 +163,7 @@ fn what_the_peer_does_not_take_is_not_sent() {
     let mut buf = BytesMut::new();
     codec.encode(Frame::Open { id: 7, head: request(), more: false }, &mut buf).unwrap();
     buf.clear();
-    let longer = RequestHead { arguments: Bytes::from("arguments!"), ..request() };
+    let longer = RequestHead { arguments: Payload::copied(b"arguments!"), ..request() };
     let refused = codec.encode(Frame::Open { id: 7, head: longer, more: false }, &mut buf);
     assert_eq!((refused, buf.len()), (Err(WireError::TooLong { bytes: 24, max: 23 }), 0));
 }
@@ -196,7 +197,7 @@ proptest! {
         for (at, length) in lengths.into_iter().enumerate() {
             let id = at as u32;
             let arguments = Bytes::from(vec![b'x'; length]);
-            let head = RequestHead { arguments: arguments.clone(), ..all(request()) };
+            let head = RequestHead { arguments: arguments.clone().into(), ..all(request()) };
             for frame in [Frame::Open { id, head, more: at == 1 }, Frame::Chunk { id, bytes: arguments }] {
                 frames.push(frame.clone());
                 ClientCodec::new(MAX, MAX).encode(frame, &mut bytes).unwrap();
