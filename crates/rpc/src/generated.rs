@@ -4,8 +4,6 @@
 //! Public since that code is in other crates, and hidden since people should not need it: it may change with any version
 //! of this crate and its macro, which are released together.
 
-use std::future::Future;
-
 use ekiden_proto::multiplex::Body;
 use futures_core::Stream;
 
@@ -16,6 +14,7 @@ use crate::method::Method;
 use crate::short::Payload;
 use crate::stream::{Incoming, Items, Streaming, incoming, outgoing};
 
+pub use core::future::Future;
 pub use core::marker::PhantomData;
 pub use core::option::Option::{None, Some};
 pub use core::result::Result;

@@ -33,7 +33,6 @@ struct Names {
     items: Ident,
     guard: Ident,
     shared: Ident,
-    method: Ident,
 }
 
 impl Names {
@@ -58,7 +57,6 @@ impl Names {
             items: local("items"),
             guard: local("guard"),
             shared: local("service"),
-            method: local("method"),
         }
     }
 }
@@ -177,7 +175,7 @@ fn client_method(
 fn server(interface: &Interface, names: &Names) -> TokenStream {
     let Interface { home, methods, .. } = interface;
     let (name, visibility, conditions) = (interface.name(), interface.visibility(), interface.conditions());
-    let Names { server, implementor, format, request, method, .. } = names;
+    let Names { server, implementor, format, request, .. } = names;
     let docs = format!(" Has whoever implements [`{name}`] called: a service of such calls.");
     let list = methods.iter().map(|method| {
         let (conditions, full_name) = (method.conditions(), &method.full_name);
@@ -228,12 +226,17 @@ fn server(interface: &Interface, names: &Names) -> TokenStream {
             type Resp = #home::Response;
             type Error = #home::Error;
 
-            async fn call(&self, mut #request: #home::Request) -> #home::generated::Result<#home::Response, #home::Error> {
+            // No async function: that would keep the room of its argument beside what has become of it.
+            fn call(
+                &self,
+                mut #request: #home::Request,
+            ) -> impl #home::generated::Future<Output = #home::generated::Result<#home::Response, #home::Error>> {
                 #(#numbers)*
-                let #method = #request.method();
-                match #method.id() {
-                    #(#arms)*
-                    _ => #home::generated::Result::Err(#home::Error::unknown_method(#method)),
+                async move {
+                    match #request.method().id() {
+                        #(#arms)*
+                        _ => #home::generated::Result::Err(#home::Error::unknown_method(#request.method())),
+                    }
                 }
             }
         }
@@ -245,7 +248,7 @@ fn server_arm(interface: &Interface, called: &Method, names: &Names) -> TokenStr
     let Interface { home, .. } = interface;
     let trait_name = interface.name();
     let Method { name, arguments, .. } = called;
-    let Names { implementor, format, request, items, guard, shared, method, .. } = names;
+    let Names { implementor, format, request, response, items, guard, shared, .. } = names;
     let (conditions, constant) = (called.conditions(), constant(called));
     let values = tuple(called.values());
     let take_items = called.stream().map(|stream| {
@@ -264,7 +267,11 @@ fn server_arm(interface: &Interface, called: &Method, names: &Names) -> TokenStr
                 Some(_) => quote!(#guard.wait(#call).await?),
                 None => quote!(#call.await),
             };
-            quote!(#home::generated::response::<#format, _>(#method, &#call))
+            // The method is asked for afterwards, so that nothing is kept of it meanwhile.
+            quote! {
+                let #response = #call;
+                #home::generated::response::<#format, _>(#request.method(), &#response)
+            }
         }
         Returns::Items(_) | Returns::TryItems(..) => {
             let send = match called.returns {
@@ -281,7 +288,7 @@ fn server_arm(interface: &Interface, called: &Method, names: &Names) -> TokenStr
                 let call = move |#items: #home::generated::Sender<#format>| async move {
                     #items.#send(#call.await).await
                 };
-                #home::generated::stream(#method, #guard, call).await
+                #home::generated::stream(#request.method(), #guard, call).await
             }
         }
     };

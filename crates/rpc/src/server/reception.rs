@@ -48,7 +48,7 @@ where
         let RequestHead { method, deadline_ms, trace, arguments } = head;
         let method = Method::from_id(method);
         let request = Request { method, format: self.format, arguments, items: body };
-        Answer { call: self.begin(request, deadline_ms, trace), method, reception: self }
+        Answer { call: self.begin(request, deadline_ms, trace), method: method.id(), reception: self }
     }
 
     fn status(&self) -> ServiceStatus {
@@ -117,7 +117,7 @@ pin_project! {
     struct Answer<'a, S, C> {
         #[pin]
         call: C,
-        method: Method,
+        method: u64,
         reception: &'a Reception<S>,
     }
 }
@@ -133,7 +133,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = ready!(this.call.poll(cx));
-        Poll::Ready(this.reception.reply(*this.method, answer))
+        Poll::Ready(this.reception.reply(Method::from_id(*this.method), answer))
     }
 }
 
