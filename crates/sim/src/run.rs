@@ -29,6 +29,7 @@ impl Sim {
     ///
     /// If the run fails, with all that there is to say about it: a program panics or returns an error; nothing can happen
     /// any more and `main` still waits; a host is busy and gets nowhere; the [time](crate::Config::time_max) is up.
+    /// And if the world runs already: a program of it cannot run it.
     pub fn run<M, T>(&self, main: M) -> T
     where
         M: AsyncFnOnce(Self) -> T + 'static,

@@ -152,8 +152,14 @@ impl Sim {
     }
 
     /// A number of a range, its end included, drawn from the seed: for scripts.
+    ///
+    /// # Panics
+    ///
+    /// If there is none in it: it ends before it begins.
     #[must_use]
+    #[track_caller]
     pub fn draw(&self, range: RangeInclusive<u64>) -> u64 {
+        assert!(!range.is_empty(), "there is no number in {range:?}");
         self.0.world.lock().chance.within((*range.start(), *range.end()))
     }
 
@@ -161,7 +167,7 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If there is no host of that name, here and in what follows.
+    /// If there is no host of that name.
     #[must_use]
     #[track_caller]
     pub fn addr(&self, host: &str) -> Ipv4Addr {
@@ -170,6 +176,10 @@ impl Sim {
     }
 
     /// Whether a host's program runs.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of that name.
     #[must_use]
     #[track_caller]
     pub fn is_up(&self, host: &str) -> bool {
@@ -184,6 +194,10 @@ impl Sim {
 /// connect does so after 127 seconds, as Linux does.
 impl Sim {
     /// How long what is sent between two hosts takes, one way, from now on.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of one of the names.
     #[track_caller]
     pub fn latency(&self, a: &str, b: &str, latency: RangeInclusive<Duration>) {
         let (a, b) = (self.id(a), self.id(b));
@@ -200,7 +214,7 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If it is zero: that is a [partition](Self::partition).
+    /// If it is zero: that is a [partition](Self::partition). If there is no host of one of the names.
     #[track_caller]
     pub fn bandwidth(&self, a: &str, b: &str, bytes_per_second: u64) {
         assert!(bytes_per_second > 0, "a link that carries nothing is one that is cut");
@@ -211,6 +225,10 @@ impl Sim {
     }
 
     /// Two hosts do not hear each other any more.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of one of the names.
     #[track_caller]
     pub fn partition(&self, a: &str, b: &str) {
         self.partition_one_way(a, b);
@@ -218,6 +236,10 @@ impl Sim {
     }
 
     /// What one host sends is not heard by the other any more; it hears that other still.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of one of the names.
     #[track_caller]
     pub fn partition_one_way(&self, from: &str, to: &str) {
         let (from, to) = (self.id(from), self.id(to));
@@ -225,6 +247,10 @@ impl Sim {
     }
 
     /// Two hosts hear each other again.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of one of the names.
     #[track_caller]
     pub fn heal(&self, a: &str, b: &str) {
         let (a, b) = (self.id(a), self.id(b));
@@ -234,6 +260,10 @@ impl Sim {
     }
 
     /// Resets all connections between two hosts, at once and to both: as a box in between does that has forgotten them.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of one of the names.
     #[track_caller]
     pub fn reset(&self, a: &str, b: &str) {
         let (a, b) = (self.id(a), self.id(b));
@@ -245,6 +275,10 @@ impl Sim {
 impl Sim {
     /// Ends a host's program at once: its tasks are dropped and its connections reset. The machine stands, so it refuses
     /// whoever connects.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of that name.
     #[track_caller]
     pub fn crash(&self, host: &str) {
         let id = self.id(host);
@@ -252,6 +286,10 @@ impl Sim {
     }
 
     /// Starts a host's program again, which is ended before if it runs.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of that name.
     #[track_caller]
     pub fn restart(&self, host: &str) {
         let id = self.id(host);
@@ -260,6 +298,10 @@ impl Sim {
 
     /// A host's program does nothing any more, as one that was stopped. Its machine goes on: what is sent to it is
     /// acknowledged until its windows are full, and its listeners take as many connections as their backlogs hold.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of that name.
     #[track_caller]
     pub fn pause(&self, host: &str) {
         let id = self.id(host);
@@ -267,6 +309,10 @@ impl Sim {
     }
 
     /// A host's program goes on.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of that name.
     #[track_caller]
     pub fn resume(&self, host: &str) {
         let id = self.id(host);
@@ -274,6 +320,10 @@ impl Sim {
     }
 
     /// Sends a signal to a host's program, as `kill` does. One that did not ask for it ends by it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of that name.
     #[track_caller]
     pub fn signal(&self, host: &str, signal: Signal) {
         let id = self.id(host);

@@ -52,7 +52,8 @@ use shrunk::Shrunk;
 /// # Panics
 ///
 /// If the scenario fails for a seed, with what there is to say about it and how to run it again; or if two runs of a seed
-/// differ.
+/// differ. And if the environment does not make sense: a seed or a number that is none, faults that cannot be read, or an
+/// `EKIDEN_TRACE` that cannot be written.
 pub fn check(scenario: impl Fn(Sim)) {
     check_with(&Config::default(), scenario);
 }
@@ -64,13 +65,13 @@ pub fn check(scenario: impl Fn(Sim)) {
 /// As [`check`].
 pub fn check_with(config: &Config, scenario: impl Fn(Sim)) {
     let seed: Option<u64> = from_env("EKIDEN_SEED");
-    let seeds = match seed {
-        Some(seed) => seed..seed + 1,
-        None => 0..from_env("EKIDEN_SEEDS").unwrap_or(SEEDS),
+    let (begin, count) = match seed {
+        Some(seed) => (seed, 1),
+        None => (0, from_env("EKIDEN_SEEDS").unwrap_or(SEEDS)),
     };
     let given: Option<Faults> = from_env("EKIDEN_FAULTS");
     let instead = given.map(|given| vec![given]);
-    for at in seeds {
+    for at in (0..count).map(|index| begin + index) {
         let first = Played::new(at, config, instead.clone(), &scenario);
         let is_repeated = first.failure.is_some() || seed.is_some() || at % REPEATED_ONE_IN == 0;
         let repeated = is_repeated.then(|| quietly(|| Played::new(at, config, instead.clone(), &scenario)));

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::rc::Rc;
@@ -66,6 +67,26 @@ fn a_seed_is_the_same_run_in_every_process() {
     let output = other.output().unwrap();
     let says = String::from_utf8_lossy(&output.stdout);
     assert!(says.contains(&format!("hash {:016x}", sim.hash())), "{:016x}, {says}", sim.hash());
+}
+
+#[test]
+fn the_greatest_seed_can_be_asked_for_as_well() {
+    if std::env::var_os("ANOTHER_PROCESS").is_some() {
+        return check(|sim| sim.run(async |sim| println!("seed {}", sim.seed())));
+    }
+    let mut other = Command::new(std::env::current_exe().unwrap());
+    let this_test = "discipline::the_greatest_seed_can_be_asked_for_as_well";
+    other.args([this_test, "--exact", "--nocapture"]).env_clear();
+    let output =
+        other.env("ANOTHER_PROCESS", "yes").env("EKIDEN_SEED", u64::MAX.to_string()).output().unwrap();
+    let says = String::from_utf8_lossy(&output.stdout);
+    assert!(says.contains("seed 18446744073709551615"), "{says}");
+}
+
+#[test]
+#[should_panic(expected = "there is no number in 3..=2")]
+fn of_an_empty_range_nothing_is_drawn() {
+    let _ = Sim::new(1).draw(RangeInclusive::new(3, 2));
 }
 
 #[test]
