@@ -39,9 +39,10 @@ pub struct ServerConfig {
     pub write_timeout: Duration,
     /// Longest from the first byte of a frame to its last, while we wait for it. 30 s, as for the other direction.
     pub frame_timeout: Duration,
-    /// Longest that a connection may have nothing under way and bring no call. `None`, for ever: peers of such protocols
-    /// are mostly programs that keep their connections, and the number of connections has a limit of its own. Set it
-    /// where strangers connect.
+    /// Longest that a connection may have nothing under way and bring no call. Only calls count, as for HTTP/2 servers
+    /// and gRPC's `MAX_CONNECTION_IDLE`: not pings, nor what else is said. A frame that is just coming when the time is over
+    /// is waited for. `None`, for ever: peers of such protocols are mostly programs that keep their connections, and the
+    /// number of connections has a limit of its own. Set it where strangers connect.
     pub idle_timeout: Option<Duration>,
     /// After so long without a word of the peer, while calls are open, it is asked for a sign of life. 20 s: soon enough
     /// to notice that a machine is gone before its callers' usual time limits of a minute. `None` asks never, which

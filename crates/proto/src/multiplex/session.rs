@@ -181,7 +181,7 @@ where
             self.peer = Peer::Lost;
             return Poll::Ready(Err(Cause::Silent.into()));
         }
-        match ready!(self.patience.poll(self.wait(is_flushed, owes_nothing), cx)) {
+        match ready!(self.patience.poll(self.wait(is_flushed, owes_nothing), self.opened, cx)) {
             Wait::Stalled { .. } => {
                 self.peer = Peer::Lost;
                 Poll::Ready(Err(Cause::Stalled.into()))

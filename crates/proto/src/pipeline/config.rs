@@ -32,7 +32,8 @@ pub struct ServerConfig {
     /// request is made before it is sent, so it takes as long as the network does. Raise it for frames of many
     /// megabytes over slow lines.
     pub frame_timeout: Duration,
-    /// Longest that a connection may have nothing under way and bring no request. `None`, for ever: peers of such
+    /// Longest that a connection may have nothing under way and bring no request. Only requests count, not what a decoder
+    /// passes over; a frame that is just coming when the time is over is waited for. `None`, for ever: peers of such
     /// protocols are mostly programs that keep their connections, and the number of connections has a limit of its
     /// own. Set it where strangers connect.
     pub idle_timeout: Option<Duration>,

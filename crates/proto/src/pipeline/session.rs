@@ -147,7 +147,7 @@ where
         if is_flushed && self.intake == Intake::Ended && self.owes_nothing() {
             return Poll::Ready(self.failure.take().map_or(Ok(()), Err));
         }
-        match ready!(self.patience.poll(self.wait(is_flushed), cx)) {
+        match ready!(self.patience.poll(self.wait(is_flushed), self.order.begun(), cx)) {
             Wait::Stalled { .. } => {
                 self.peer = Peer::Lost;
                 Poll::Ready(Err(ConnectionError::from(Cause::Stalled).into()))

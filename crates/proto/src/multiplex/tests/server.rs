@@ -559,6 +559,61 @@ fn a_connection_without_calls_is_closed_when_it_has_been_idle() {
     );
 }
 
+/// Whole, in halves, with a half of the next one always there, and with answers that wait.
+#[test]
+fn a_peer_that_only_pings_is_idle_however_its_pings_come() {
+    let ways =
+        [("", &["ping 1\n"][..]), ("", &["pi", "ng 1\n"]), ("pi", &["ng 1\npi"]), ("", &["-ping 1\n", ""])];
+    for (first, pieces) in ways {
+        timed(
+            |config| config.idle_timeout = Some(Duration::from_secs(60)),
+            async |wire, _service, clock, serving| {
+                settle().await;
+                wire.send(first);
+                let mut seconds = 0;
+                for piece in pieces.iter().cycle().take(1000) {
+                    wire.set_room(if piece.starts_with('-') { 0 } else { usize::MAX });
+                    wire.send(piece.trim_start_matches('-'));
+                    settle().await;
+                    if wire.is_closed() {
+                        break;
+                    }
+                    clock.pass(Duration::from_secs(1)).await;
+                    settle().await;
+                    seconds += 1;
+                }
+                assert!((60..=62).contains(&seconds), "{seconds} s of {pieces:?}");
+                wire.end();
+                assert_eq!(serving.await.unwrap(), "over");
+            },
+        );
+    }
+}
+
+#[test]
+fn a_call_that_is_coming_when_a_connection_was_idle_for_long_enough_is_served() {
+    timed(
+        |config| config.idle_timeout = Some(Duration::from_secs(60)),
+        async |wire, _service, clock, serving| {
+            settle().await;
+            clock.pass(Duration::from_secs(59)).await;
+            wire.send("open 1");
+            settle().await;
+            clock.pass(Duration::from_secs(29)).await;
+            wire.send(" now\n");
+            settle().await;
+            assert_eq!(wire.take_written(), "reply 1 now\n");
+            clock.pass(Duration::from_secs(59)).await;
+            settle().await;
+            assert!(!wire.is_closed(), "its time has begun anew");
+            clock.pass(Duration::from_secs(1)).await;
+            settle().await;
+            wire.end();
+            assert_eq!(serving.await.unwrap(), "over");
+        },
+    );
+}
+
 #[test]
 fn a_peer_that_asks_and_takes_no_answers_is_not_heard_for_ever() {
     let stats = Stats::default();
