@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -19,7 +20,8 @@ use http::StatusCode;
 /// fails with this error. What exactly happened is in [`source`](StdError::source), down to the
 /// [`io::Error`] if there was one.
 ///
-/// One pointer in size, so that a `Result` stays as small as what it carries.
+/// One pointer in size, so that a `Result` stays as small as what it carries. Cheap to clone, since several may wait for what
+/// has failed: the callers of one connection, or those who wait for it to be made.
 ///
 /// ```
 /// use ekiden_http::Error;
@@ -29,18 +31,20 @@ use http::StatusCode;
 /// assert_eq!(error.begun(), Begun::No);
 /// assert_eq!(error.status(), http::StatusCode::SERVICE_UNAVAILABLE);
 /// ```
+#[derive(Clone)]
 pub struct Error {
-    // Boxed because failing is rare and succeeding moves a `Result` through many hands.
-    inner: Box<Inner>,
+    // Shared, and boxed by that: failing is rare, and succeeding moves a `Result` through many hands.
+    inner: Arc<Inner>,
 }
 
+#[derive(Clone)]
 struct Inner {
     kind: Kind,
     role: Role,
     begun: Begun,
     /// A phrase that follows "while" or stands before "failed": "reading the request body".
     doing: &'static str,
-    source: Option<Source>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 type Source = Box<dyn StdError + Send + Sync>;
@@ -155,30 +159,25 @@ impl Error {
     /// One that came from a peer stays what it was, so that a proxy can tell.
     pub(crate) fn of_request_body(mut self) -> Self {
         if self.inner.kind == Kind::Other {
-            self.inner.kind = Kind::Invalid;
-            self.inner.doing = "sending this body";
+            let inner = Arc::make_mut(&mut self.inner);
+            (inner.kind, inner.doing) = (Kind::Invalid, "sending this body");
         }
         self
     }
 
     /// The same error, for a request about which more is known.
     pub(crate) fn with_begun(mut self, begun: Begun) -> Self {
-        self.inner.begun = begun;
+        Arc::make_mut(&mut self.inner).begun = begun;
         self
     }
 
-    /// The same news for another who waits: all but the source, which can be had only once.
-    pub(crate) fn echo(&self) -> Self {
-        let Inner { kind, role, begun, doing, .. } = *self.inner;
-        Self::new(kind, role, begun, doing)
-    }
-
     fn new(kind: Kind, role: Role, begun: Begun, doing: &'static str) -> Self {
-        Self { inner: Box::new(Inner { kind, role, begun, doing, source: None }) }
+        Self { inner: Arc::new(Inner { kind, role, begun, doing, source: None }) }
     }
 
     fn with_source(mut self, source: impl Into<Source>) -> Self {
-        self.inner.source = Some(source.into());
+        let source: Source = source.into();
+        Arc::make_mut(&mut self.inner).source = Some(source.into());
         self
     }
 }
@@ -358,6 +357,20 @@ mod tests {
         let boxed: Source = Error::closed(Role::Client, "reading it").into();
         check(boxed.into(), "502 Network Unknown: the connection was closed while reading it");
         check(Source::from("oh").into(), "500 Service Yes: handling the request failed");
+    }
+
+    /// What is learnt of one of them is not of the other.
+    #[test]
+    fn a_clone_has_the_source_and_a_life_of_its_own() {
+        let error = Error::io(Role::Client, "reading it", io::ErrorKind::ConnectionReset.into());
+        check(error.clone().with_begun(Begun::No), "502 Network No: reading it failed");
+        check(
+            Error::body("oh").clone().of_request_body(),
+            "500 Caller Yes: sending this body is not possible",
+        );
+        let source = |error: &Error| error.source().map(ToString::to_string);
+        assert_eq!(source(&error.clone().with_begun(Begun::No)), source(&error));
+        check(error, "502 Network Unknown: reading it failed");
     }
 
     #[test]

@@ -69,6 +69,32 @@ use queue::Entrance;
 /// something broke. A closed client stays so; make another. When the last clone is dropped the connection ends,
 /// after the response that is still being read.
 ///
+/// For one that connects again there is `Reconnect` of ekiden-middleware, around a function that connects. It sends no
+/// request twice: one that was given to a connection has the outcome that it has there.
+///
+/// ```
+/// use ekiden_http::{Body, client::Client};
+/// use ekiden_middleware::MiddlewareExt;
+/// use ekiden_service::{Service, service_fn};
+/// # use ekiden_reactor::net::TcpListener;
+///
+/// # ekiden_reactor::run(async {
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let addr = listener.local_addr()?;
+/// # let closes = service_fn(async |_req: http::Request<Body>| {
+/// #     Ok::<_, ekiden_http::Error>(http::Response::builder().header("connection", "close").body(Body::empty())?)
+/// # });
+/// # let _server = ekiden_http::serve(listener, closes);
+/// let client = service_fn(async move |()| Client::connect(addr).await).reconnect();
+/// for _ in 0..2 {
+///     // The server closes the connection each time.
+///     let response = client.call(http::Request::get("/").body(Body::empty())?).await?;
+///     assert_eq!(response.headers()["connection"], "close");
+/// }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
 /// # Errors of a call
 ///
 /// They say how far the request got, by [`Failure::begun`](ekiden_service::Failure::begun):

@@ -152,7 +152,7 @@ impl Exit {
         };
         for call in waiting {
             let refused = || Error::from(Refused::new("the connection is closed"));
-            call.answer(Err(why.map_or_else(refused, |error| error.echo().with_begun(Begun::No))));
+            call.answer(Err(why.map_or_else(refused, |error| error.clone().with_begun(Begun::No))));
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Connecting, over real sockets: which host is named, and what is said when nobody is there.
 
 use ekiden_http::{Body, Error, client::Client};
+use ekiden_middleware::MiddlewareExt;
 use ekiden_reactor::net::{TcpListener, TcpStream};
 use ekiden_reactor::{JoinHandle, run, spawn};
-use ekiden_service::{Begun, Failure, Fault, Service, Status};
+use ekiden_service::{Begun, Failure, Fault, Service, Status, service_fn};
+use futures_util::future::join;
 use http::Request;
 
 /// A server that answers one request with the request itself.
@@ -109,5 +111,43 @@ fn a_stream_that_was_brought_may_have_tls() {
         assert_eq!(client.call(request).await.expect("an answer").status(), 200);
         drop(client);
         server.await.expect("no panic");
+    });
+}
+
+/// A server that answers one request on each connection, and reads a second one, and ends.
+async fn answers_once(listener: &TcpListener) {
+    let (stream, _peer) = listener.accept().await.expect("a client");
+    let mut request = [0; 1024];
+    assert!(stream.read(&mut request).await.expect("a request") > 0);
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.expect("room");
+    assert!(stream.read(&mut request).await.expect("another") > 0);
+}
+
+#[test]
+fn a_client_that_connects_again_sends_nothing_twice() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let addr = listener.local_addr().expect("an address");
+        let server = spawn(async move {
+            for _ in 0..3 {
+                answers_once(&listener).await;
+            }
+        });
+        let client = service_fn(async move |()| Client::connect(addr).await).reconnect();
+        let get = async || client.call(Request::get("/").body(Body::empty())?).await;
+        for _ in 0..3 {
+            assert_eq!(get().await.expect("an answer").status(), 200);
+            // It was given to a connection that ended, so nobody can know.
+            let error = get().await.expect_err("no answer");
+            assert_eq!((error.fault(), error.begun()), (Fault::Network, Begun::Unknown));
+        }
+        server.await.expect("no panic");
+        // Now nobody listens. All who wait for an attempt learn what became of it.
+        let asking = join(client.connect(), client.connect()).await;
+        for error in [asking.0.expect_err("nobody"), asking.1.expect_err("nobody")] {
+            assert_eq!((error.fault(), error.begun()), (Fault::Network, Begun::No));
+            let source = std::error::Error::source(&error).expect("a source").to_string();
+            assert!(source.contains(&addr.to_string()), "{source}");
+        }
     });
 }

@@ -31,7 +31,7 @@ fn who_was_not_begun_is_told_so() {
         call b GET /
         reset
         answer a => Network No: writing the request failed: broken pipe
-        answer b => Network No: writing the request failed
+        answer b => Network No: writing the request failed: broken pipe
         ",
     );
     check(
@@ -40,7 +40,7 @@ fn who_was_not_begun_is_told_so() {
         call b GET /
         reset
         answer a => Network Unknown: waiting for the response failed: connection reset
-        answer b => Network No: waiting for the response failed
+        answer b => Network No: waiting for the response failed: connection reset
         ",
     );
     check(
