@@ -1,5 +1,7 @@
 //! What stands in the dependency trees of what we publish, which only cargo knows.
 
+use serde_json::Value;
+
 use crate::assert_none;
 use crate::repository::{Repository, cargo};
 
@@ -45,6 +47,56 @@ fn tokios_runtime_is_noticed() {
     check("hyper v1.0.0 default,http1\ntokio v1.54.1 default,sync", &[]);
     check("tokio v1.54.1 default,net,rt,sync", &["net", "rt"]);
     check("tokio-stream v0.1.0 net", &[]);
+}
+
+/// Clippy looks at what we use of the standard library, and this at what others need.
+#[test]
+fn no_crate_that_users_build_needs_a_younger_compiler_than_we_say() {
+    let published = Repository::here().packages.iter().filter(|package| package.is_published);
+    let trees: Vec<_> = published.map(|package| tree(&package.name, &["--all-features"])).collect();
+    let host = cargo(&["-vV"]);
+    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).expect("cargo knows where it runs");
+    let known =
+        cargo(&["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", host]);
+    let known: Value = serde_json::from_str(&known).expect("cargo's metadata is JSON");
+    let ours = Repository::here().text("Cargo.toml");
+    let ours = ours.lines().find_map(|line| line.strip_prefix("rust-version = ")).expect("we say one");
+    assert_none(
+        younger(&known, &trees.join("\n"), ours.trim_matches('"')),
+        "take an older version of it by `cargo update --precise`, or raise `rust-version` as README.md says",
+    );
+}
+
+#[test]
+fn a_crate_that_needs_a_younger_compiler_is_noticed() {
+    let known = r#"{"packages": [
+        {"name": "a", "version": "1.0.0", "rust_version": "1.90.1"},
+        {"name": "b", "version": "1.0.0", "rust_version": "1.88.0"},
+        {"name": "b", "version": "2.0.0", "rust_version": "2.0"},
+        {"name": "c", "version": "1.0.0", "rust_version": null}
+    ]}"#;
+    let known = serde_json::from_str(known).expect("it is JSON");
+    let check = |tree: &str, want: &[&str]| assert_eq!(younger(&known, tree, "1.88"), want);
+    check("b v1.0.0 default\nc v1.0.0", &[]);
+    check("a v1.0.0 std\nc v1.0.0", &["a v1.0.0 needs Rust 1.90.1"]);
+    check("b v2.0.0 ", &["b v2.0.0 needs Rust 2.0"]);
+}
+
+/// The crates of the tree that need a younger compiler, of those that cargo knows.
+fn younger(known: &Value, tree: &str, ours: &str) -> Vec<String> {
+    let number = |version: &str| {
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().expect("a number"));
+        [(); 3].map(|()| parts.next().unwrap_or(0))
+    };
+    let packages = known["packages"].as_array().expect("cargo lists packages");
+    let needs = packages.iter().filter_map(|package| {
+        let text = |key: &str| package[key].as_str();
+        let (name, version, needed) = (text("name")?, text("version")?, text("rust_version")?);
+        let line = format!("{name} v{version}");
+        let is_built = tree.lines().any(|built| built == line || built.starts_with(&format!("{line} ")));
+        (is_built && number(needed) > number(ours)).then(|| format!("{line} needs Rust {needed}"))
+    });
+    needs.collect()
 }
 
 fn runtime_features(tree: &str) -> Vec<&str> {
