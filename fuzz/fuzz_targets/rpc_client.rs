@@ -9,6 +9,11 @@ mod plan;
 #[path = "../../crates/rpc/tests/fuzzed/odd.rs"]
 #[allow(dead_code, reason = "nobody serves here")]
 mod odd;
+#[path = "../../crates/rpc/tests/fuzzed/checksum.rs"]
+#[allow(dead_code, reason = "nobody reads here")]
+mod checksum;
+#[path = "../../crates/rpc/tests/fuzzed/mender.rs"]
+mod mender;
 #[path = "../../crates/rpc/tests/fuzzed/client.rs"]
 mod client;
 

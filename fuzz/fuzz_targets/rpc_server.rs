@@ -8,6 +8,10 @@ mod world;
 mod plan;
 #[path = "../../crates/rpc/tests/fuzzed/odd.rs"]
 mod odd;
+#[path = "../../crates/rpc/tests/fuzzed/checksum.rs"]
+mod checksum;
+#[path = "../../crates/rpc/tests/fuzzed/mender.rs"]
+mod mender;
 #[path = "../../crates/rpc/tests/fuzzed/server.rs"]
 mod server;
 

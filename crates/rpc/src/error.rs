@@ -12,6 +12,7 @@ use ekiden_proto::multiplex;
 use ekiden_service::{Begun, Expired, Failure, Fault, Refused};
 
 use crate::method::Method;
+use crate::wire::WireError;
 use crate::wire::hello::HelloError;
 
 /// Why a call has no result: the error of clients, of servers, and of the middlewares around either.
@@ -207,6 +208,8 @@ impl From<multiplex::Error> for Error {
             (_, _, Begun::Unknown, Fault::Caller) => ErrorKind::UnsendableItem,
             _ => ErrorKind::Failed,
         };
+        // Whoever sent a frame that was changed since has done nothing wrong.
+        let fault = if kind == ErrorKind::Lost && is_changed(&error) { Fault::Network } else { fault };
         let mut inner = Inner::new(kind, Some(error.into()));
         (inner.fault, inner.begun, inner.is_timeout) = (fault, begun, is_timeout);
         Self { inner: Arc::new(inner) }
@@ -222,8 +225,18 @@ impl From<multiplex::ConnectionError> for Error {
 
 impl From<HelloError> for Error {
     fn from(error: HelloError) -> Self {
-        Self::new(ErrorKind::Hello, Some(error.into()))
+        let mut inner = Inner::new(ErrorKind::Hello, Some(error.into()));
+        if error == HelloError::Changed {
+            inner.fault = Fault::Network;
+        }
+        Self { inner: Arc::new(inner) }
     }
+}
+
+/// Whether a connection was lost by a frame that was changed on its way.
+fn is_changed(error: &(dyn StdError + 'static)) -> bool {
+    let sources = std::iter::successors(Some(error), |error| (**error).source());
+    sources.filter_map(|error| error.downcast_ref::<WireError>()).any(|error| *error == WireError::Changed)
 }
 
 impl fmt::Display for Error {

@@ -24,7 +24,7 @@ where
         write_all(io, &ours.encode()).await?;
         let (preface, settings) = read(io).await?;
         preface.check_version()?;
-        Ok(ours.agree(&Settings::decode(&settings)?)?)
+        Ok(ours.agree(&Settings::decode(&preface, &settings)?)?)
     };
     in_time(hello, within).await
 }
@@ -39,7 +39,7 @@ where
         let (preface, settings) = read(io).await?;
         write_all(io, &ours.encode()).await?;
         preface.check_version()?;
-        Ok(ours.agree(&Settings::decode(&settings)?)?)
+        Ok(ours.agree(&Settings::decode(&preface, &settings)?)?)
     };
     in_time(hello, within).await
 }

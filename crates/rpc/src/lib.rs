@@ -93,7 +93,8 @@
 //!
 //! # The wire
 //!
-//! Frames are those of multiplexed dispatch, in nine bytes of header; what is in them is [MessagePack](mod@format).
+//! Frames are those of multiplexed dispatch, in nine bytes of header; what is in them is [MessagePack](mod@format). They have
+//! checksums if both sides ask for them ([`client::Config::checksums`], [`server::Config::checksums`]).
 //! `docs/rpc.md` in the repository has all of it on a page, which was enough to write a client in another language.
 //!
 //! In reading order: [`Method`], `message` and [`Error`] are what all parts speak of; [`format`](mod@format) is how values

@@ -50,7 +50,8 @@ const WORDS: [&str; 4] = ["word 1", "word 2", "word 3", "word 4"];
 #[test]
 fn wherever_a_connection_is_cut_every_caller_gets_the_truth() {
     with_server(async |proxy, served| {
-        let (to_server, to_client) = bytes_of_a_run(proxy).await;
+        let (to_server, to_client) =
+            bytes_of_a_run(proxy, &EchoClient::new(reconnecting(proxy.addr(), PATIENCE))).await;
         for event in [Event::Reset, Event::End] {
             for at in 0..=to_server {
                 check(proxy, served, Plan { to_server: Way::default().at(at, event), ..Plan::default() })
@@ -66,8 +67,29 @@ fn wherever_a_connection_is_cut_every_caller_gets_the_truth() {
 
 #[test]
 fn whatever_byte_is_changed_everybody_hears_and_the_next_connection_is_good() {
-    with_server(async |proxy, _| {
-        let (to_server, to_client) = bytes_of_a_run(proxy).await;
+    // What TCP's checksum lets pass may be another word, or another's: these frames have none of their own.
+    change_every_byte(Checksums::Off, |_, _, _, _| {});
+}
+
+#[test]
+fn whatever_byte_is_changed_nobody_hears_what_is_wrong_where_there_are_checksums() {
+    change_every_byte(Checksums::On, |plan, word, answer, served| match answer {
+        Ok(answer) => assert_eq!(answer, word, "{plan:?}"),
+        Err(error) => {
+            assert!(error.begun() != Begun::No || !served.contains(word), "{word} was served: {plan:?}");
+            assert!(served.iter().all(|word| WORDS.contains(&&word[..])), "{served:?}: {plan:?}");
+        }
+    });
+}
+
+/// Asks all words, once for each byte of the connection that is changed, and looks at what they were told.
+fn change_every_byte(
+    checksums: Checksums,
+    look: impl Fn(&Plan, &str, Result<String, Error>, &BTreeSet<String>),
+) {
+    with_server_of(checksums, async |proxy, served| {
+        let connect = |limit| EchoClient::new(reconnecting_by(connector(proxy.addr(), checksums), limit));
+        let (to_server, to_client) = bytes_of_a_run(proxy, &connect(PATIENCE)).await;
         for bits in [0x01, 0x80] {
             let event = Event::Corrupt(bits);
             let plans = (0..to_server)
@@ -77,16 +99,16 @@ fn whatever_byte_is_changed_everybody_hears_and_the_next_connection_is_good() {
                         .map(|at| Plan { to_client: Way::default().at(at, event), ..Plan::default() }),
                 );
             for plan in plans {
-                proxy.plan(plan);
+                served.borrow_mut().clear();
+                proxy.plan(plan.clone());
                 // A length that was changed may have either side wait for what does not come: so these have little time.
-                let client = EchoClient::new(reconnecting(proxy.addr(), Duration::from_millis(50)));
-                for call in ask(&client) {
-                    // What TCP's checksum lets pass may be another word, or another's: these frames have none of their own.
-                    drop(call.await.unwrap());
+                for (call, word) in ask(&connect(Duration::from_millis(50))).into_iter().zip(WORDS) {
+                    let answer = call.await.unwrap();
+                    look(&plan, word, answer, &served.borrow());
                 }
                 proxy.plan(Plan::default());
                 proxy.cut();
-                is_back(&EchoClient::new(reconnecting(proxy.addr(), PATIENCE))).await;
+                is_back(&connect(PATIENCE)).await;
             }
         }
     });
@@ -95,7 +117,8 @@ fn whatever_byte_is_changed_everybody_hears_and_the_next_connection_is_good() {
 #[test]
 fn what_waits_on_the_way_is_waited_for() {
     with_server(async |proxy, _| {
-        let (to_server, to_client) = bytes_of_a_run(proxy).await;
+        let (to_server, to_client) =
+            bytes_of_a_run(proxy, &EchoClient::new(reconnecting(proxy.addr(), PATIENCE))).await;
         let event = Event::Hold;
         let plans = (0..to_server)
             .map(|at| Plan { to_server: Way::default().at(at, event), ..Plan::default() })
@@ -234,18 +257,27 @@ fn ask(client: &EchoClient<Reconnecting>) -> Vec<JoinHandle<Result<String, Error
 }
 
 fn reconnecting(addr: SocketAddr, limit: Duration) -> Reconnecting {
+    reconnecting_by(connector(addr, Checksums::Off), limit)
+}
+
+fn connector(addr: SocketAddr, checksums: Checksums) -> Connector {
+    let mut config = rpc::client::Config::default();
+    config.checksums = checksums == Checksums::On;
+    Connector::tcp(addr).with_config(config)
+}
+
+fn reconnecting_by(connector: Connector, limit: Duration) -> Reconnecting {
     let mut config = ReconnectConfig::default();
     // What is lost here is there again at once.
     config.backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
     config.while_apart = ekiden::middleware::WhileApart::Refuse;
-    Reconnect::with_config(Connector::tcp(addr), config).timeout(limit)
+    Reconnect::with_config(connector, config).timeout(limit)
 }
 
-/// How many bytes a connection takes, one way and the other.
-async fn bytes_of_a_run(proxy: &Proxy) -> (u64, u64) {
+/// How many bytes a connection of this client's takes, one way and the other.
+async fn bytes_of_a_run(proxy: &Proxy, client: &EchoClient<Reconnecting>) -> (u64, u64) {
     proxy.plan(Plan::default());
-    let client = EchoClient::new(reconnecting(proxy.addr(), PATIENCE));
-    for call in ask(&client) {
+    for call in ask(client) {
         call.await.unwrap().unwrap();
     }
     let counts = proxy.counts();
@@ -254,11 +286,24 @@ async fn bytes_of_a_run(proxy: &Proxy) -> (u64, u64) {
 
 /// Runs a test with an echo behind a proxy, on the same reactor, which notes what it serves.
 fn with_server(test: impl AsyncFnOnce(&Proxy, &Served)) {
+    with_server_of(Checksums::Off, test);
+}
+
+/// Whether both ends have them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Checksums {
+    On,
+    Off,
+}
+
+fn with_server_of(checksums: Checksums, test: impl AsyncFnOnce(&Proxy, &Served)) {
     ekiden::run(async {
         let served = Served::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = Proxy::start(listener.local_addr().unwrap());
-        let _server = rpc::serve(listener, EchoServer::new(Noting(served.clone())));
+        let mut config = rpc::server::Config::default();
+        config.checksums = checksums == Checksums::On;
+        let _server = config.serve(listener, EchoServer::new(Noting(served.clone())));
         test(&proxy, &served).await;
     });
 }

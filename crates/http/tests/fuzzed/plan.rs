@@ -7,6 +7,7 @@
 //! The bytes of the wire come as they are, so that a fuzzer's dictionary and its splices mean something. The first
 //! operation is done before the first piece, and so on; those that are left follow the last piece.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::world::World;
@@ -18,7 +19,8 @@ pub(crate) struct Plan<'a> {
     /// Decides what the end under test does: see there.
     pub(crate) setup: [u8; 2],
     operations: Vec<Operation>,
-    pieces: Vec<&'a [u8]>,
+    /// A test may make others of them.
+    pub(crate) pieces: Vec<Cow<'a, [u8]>>,
 }
 
 /// What may happen between two pieces.
@@ -62,7 +64,8 @@ impl<'a> Plan<'a> {
         let mut operations: Vec<_> = operations.iter().map(|byte| Operation::new(*byte)).collect();
         let floods = operations.iter_mut().filter(|operation| matches!(operation, Operation::Flood(_)));
         floods.skip(FLOODS_MAX).for_each(|flood| *flood = Operation::Nothing);
-        Self { setup: [at(0), at(1)], operations, pieces: wire.split(|&byte| byte == SEPARATOR).collect() }
+        let pieces = wire.split(|&byte| byte == SEPARATOR).map(Cow::Borrowed).collect();
+        Self { setup: [at(0), at(1)], operations, pieces }
     }
 
     /// The same bytes, all at once.

@@ -187,8 +187,8 @@ impl Client {
     {
         config.assert_sound();
         let agreed = handshake::ask(&mut io, &config.settings(), config.handshake_timeout).await?;
-        let Settings { frame_bytes_max, in_flight_max, window_bytes, format } = agreed;
-        let codec = Leaving(ClientCodec::new(config.frame_bytes_max as usize, frame_bytes_max as usize));
+        let codec = Leaving(ClientCodec::agreed(config.frame_bytes_max, &agreed));
+        let Settings { in_flight_max, window_bytes, format, .. } = agreed;
         let mut dispatch = config.dispatch;
         dispatch.in_flight_max = in_flight_max as usize;
         dispatch.window_bytes = window_bytes;

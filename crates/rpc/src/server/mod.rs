@@ -33,7 +33,7 @@ pub(crate) use config::{FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT};
 
 use crate::error::Error;
 use crate::handshake;
-use crate::wire::{ServerCodec, Settings, head_bytes_max};
+use crate::wire::{ServerCodec, Settings};
 use reception::Reception;
 
 /// Serves a listener with the [default configuration](Config).
@@ -188,9 +188,10 @@ impl Config {
         let ours = self.settings();
         let hello = handshake::answer(&mut io, &ours, self.handshake_timeout);
         let Some(agreed) = unless_drained(hello, seat.drain()).await else { return Ok(()) };
-        let Settings { frame_bytes_max, window_bytes, format, .. } = agreed?;
-        let codec = ServerCodec::new(self.frame_bytes_max as usize, frame_bytes_max as usize);
-        let reception = Reception::new(service, format, head_bytes_max(frame_bytes_max as usize));
+        let agreed = agreed?;
+        let codec = ServerCodec::agreed(self.frame_bytes_max, &agreed);
+        let Settings { window_bytes, format, .. } = agreed;
+        let reception = Reception::new(service, format, codec.head_bytes_max());
         let mut dispatch = self.dispatch;
         dispatch.window_bytes = window_bytes;
         dispatch.serve_connection(io, codec, reception, seat).await.map_err(Error::from)

@@ -1,13 +1,14 @@
 //! Frames to bytes and back: [`Codec`].
 //!
 //! ```text
-//!   ┌────────────┬──────────┬──────────┬───────────────────────┐
-//!   │ length u32 │ kind u8  │ id u32   │ payload, by its kind  │
-//!   └────────────┴──────────┴──────────┴───────────────────────┘
-//!                 ◄──────── so many bytes: length ────────────►
+//!   ┌────────────┬──────────┬──────────┬───────────────────────┬───────────────┐
+//!   │ length u32 │ kind u8  │ id u32   │ payload, by its kind  │ checksum u32  │
+//!   └────────────┴──────────┴──────────┴───────────────────────┴───────────────┘
+//!                 ◄──────── so many bytes: length ────────────────────────────►
 //! ```
 //!
-//! The length is checked before anything is kept for it.
+//! The length is checked before anything is kept for it. A checksum is there if both sides have asked for it; then nothing
+//! else of a frame is looked at before that.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -16,7 +17,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use ekiden_proto::codec::{Decoded, Decoder, Encoder};
 use ekiden_proto::multiplex::{Frame, Reset};
 
+use super::checksum;
 use super::head::{Head, REPLY, REQUEST, ReplyHead, RequestHead};
+use super::hello::{CRC_32, Settings};
 use crate::short::Payload;
 
 /// The codec of a side that receives heads of one kind and sends those of the other.
@@ -25,6 +28,8 @@ pub(crate) struct Codec<In, Out> {
     /// Most bytes behind a length that we take, and that the peer does.
     receive_max: usize,
     send_max: usize,
+    /// Whether each frame ends with a checksum, which counts to the first maximum, and not to the second.
+    has_checksums: bool,
     heads: PhantomData<fn(Out) -> In>,
 }
 
@@ -50,18 +55,29 @@ pub(crate) enum WireError {
     Status { status: u8 },
     /// There is no such reason.
     Reason { reason: u8 },
+    /// What came is not what was sent.
+    Changed,
 }
 
 impl<In, Out> Codec<In, Out> {
     /// One that takes so many bytes behind a length, and sends at most so many.
     pub(crate) const fn new(receive_max: usize, send_max: usize) -> Self {
-        Self { receive_max, send_max, heads: PhantomData }
+        Self { receive_max, send_max, has_checksums: false, heads: PhantomData }
     }
-}
 
-/// Most bytes that a head may take for a frame of at most `frame_bytes_max` behind its length.
-pub(crate) const fn head_bytes_max(frame_bytes_max: usize) -> usize {
-    frame_bytes_max.saturating_sub(AFTER_LENGTH_BYTES)
+    /// One for what two sides have agreed upon, of which this one takes so many bytes behind a length.
+    pub(crate) const fn agreed(receive_max: u32, agreed: &Settings) -> Self {
+        let (receive_max, send_max) = (receive_max as usize, agreed.frame_bytes_max as usize);
+        if agreed.checksum != CRC_32 {
+            return Self::new(receive_max, send_max);
+        }
+        Self { has_checksums: true, ..Self::new(receive_max, send_max.saturating_sub(checksum::BYTES)) }
+    }
+
+    /// Most bytes that a head may take of a frame that is sent.
+    pub(crate) const fn head_bytes_max(&self) -> usize {
+        self.send_max.saturating_sub(AFTER_LENGTH_BYTES)
+    }
 }
 
 impl<In: Head, Out> Decoder for Codec<In, Out> {
@@ -71,7 +87,7 @@ impl<In: Head, Out> Decoder for Codec<In, Out> {
     #[inline]
     fn decode(&mut self, buf: &mut BytesMut) -> Result<Decoded<Frame<In>>, WireError> {
         let Some(&length) = buf.first_chunk::<LENGTH_BYTES>() else { return Ok(Decoded::Incomplete) };
-        let length = u32::from_le_bytes(length) as usize;
+        let mut length = u32::from_le_bytes(length) as usize;
         if length > self.receive_max {
             return Err(WireError::TooLong { bytes: length, max: self.receive_max });
         }
@@ -80,6 +96,9 @@ impl<In: Head, Out> Decoder for Codec<In, Out> {
         }
         if buf.len() < LENGTH_BYTES + length {
             return Ok(Decoded::Incomplete);
+        }
+        if self.has_checksums {
+            length = unchecked(buf, length)?;
         }
         let (kind, id) = (buf[LENGTH_BYTES], u32::from_le_bytes([buf[5], buf[6], buf[7], buf[8]]));
         let payload_bytes = length - AFTER_LENGTH_BYTES;
@@ -98,6 +117,24 @@ impl<In: Head, Out> Decoder for Codec<In, Out> {
         };
         Ok(Decoded::Frame(frame))
     }
+}
+
+/// Makes a frame without a checksum of one with, if that is right, and says how long it is then. The frame is moved over
+/// its checksum, which costs less than it does to have a second kind of frame in the path of all that have none.
+#[cold]
+fn unchecked(buf: &mut BytesMut, length: usize) -> Result<usize, WireError> {
+    let end = LENGTH_BYTES + length;
+    if !checksum::is_right(&buf[..end]) {
+        return Err(WireError::Changed);
+    }
+    let length = length - checksum::BYTES;
+    if length < AFTER_LENGTH_BYTES {
+        return Err(WireError::Truncated { kind: 0 });
+    }
+    buf.copy_within(..end - checksum::BYTES, checksum::BYTES);
+    buf.advance(checksum::BYTES);
+    buf[..LENGTH_BYTES].copy_from_slice(&(length as u32).to_le_bytes());
+    Ok(length)
 }
 
 /// The frames that are a few bytes at most. What only a server sends is refused from a client, and the other way round.
@@ -162,6 +199,32 @@ impl<In, Out: Head> Encoder<Frame<Out>> for Codec<In, Out> {
 
     #[inline]
     fn encode(&mut self, frame: Frame<Out>, buf: &mut BytesMut) -> Result<(), WireError> {
+        if self.has_checksums { self.encode_checked(frame, buf) } else { self.encode_bare(frame, buf) }
+    }
+}
+
+impl<In, Out: Head> Codec<In, Out> {
+    #[cold]
+    fn encode_checked(&self, frame: Frame<Out>, buf: &mut BytesMut) -> Result<(), WireError> {
+        let from = buf.len();
+        match self.encode_bare(frame, buf) {
+            Ok(()) => {}
+            Err(WireError::TooLong { bytes, max }) => {
+                let (bytes, max) = (bytes + checksum::BYTES, max + checksum::BYTES);
+                return Err(WireError::TooLong { bytes, max });
+            }
+            Err(error) => return Err(error),
+        }
+        let length = (buf.len() - from - LENGTH_BYTES + checksum::BYTES) as u32;
+        buf[from..][..LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
+        buf.put_u32_le(checksum::of(&buf[from..]));
+        Ok(())
+    }
+
+    /// One without a checksum.
+    // Or nobody who has none would have it at hand where it is used.
+    #[inline(always)]
+    fn encode_bare(&self, frame: Frame<Out>, buf: &mut BytesMut) -> Result<(), WireError> {
         match frame {
             Frame::Open { id, head, more } | Frame::Reply { id, head, more } => {
                 self.begin(buf, Out::KIND, id, head.encoded_bytes())?;
@@ -230,6 +293,9 @@ impl fmt::Display for WireError {
             Self::Flags { kind, flags } => write!(f, "a frame of kind {kind} with the flags {flags:#010b}"),
             Self::Status { status } => write!(f, "a reply with the status {status}"),
             Self::Reason { reason } => write!(f, "a reset with the reason {reason}"),
+            Self::Changed => {
+                f.write_str("a frame with another checksum than its bytes have: it was changed on its way")
+            }
         }
     }
 }

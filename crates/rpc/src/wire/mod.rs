@@ -12,14 +12,15 @@
 //! order they come, is multiplexed dispatch of ekiden-proto; here they only become bytes.
 //!
 //! In reading order: [`hello`] is what a connection begins with, [`codec`] makes bytes of frames and frames of bytes,
-//! [`head`] is what requests and replies say of themselves.
+//! [`head`] is what requests and replies say of themselves, [`checksum`] is what frames end with if both sides like.
 
 pub(crate) mod hello;
 pub(crate) mod codec;
 pub(crate) mod head;
+mod checksum;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use codec::{ClientCodec, ServerCodec, head_bytes_max};
+pub(crate) use codec::{ClientCodec, ServerCodec, WireError};
 pub(crate) use head::{Head, ReplyHead, RequestHead, Status, TraceContext};
 pub(crate) use hello::Settings;

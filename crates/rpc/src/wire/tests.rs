@@ -6,7 +6,8 @@ use ekiden_proto::multiplex::{Frame, Reset};
 use proptest::prelude::*;
 
 use super::codec::WireError;
-use super::{ClientCodec, ReplyHead, RequestHead, ServerCodec, Status, TraceContext};
+use super::hello::CRC_32;
+use super::{ClientCodec, ReplyHead, RequestHead, ServerCodec, Settings, Status, TraceContext};
 use crate::short::Payload;
 
 const MAX: usize = 100_000;
@@ -168,6 +169,82 @@ fn what_the_peer_does_not_take_is_not_sent() {
     assert_eq!((refused, buf.len()), (Err(WireError::TooLong { bytes: 24, max: 23 }), 0));
 }
 
+/// Both codecs of two that have agreed upon checksums.
+fn checked() -> (ClientCodec, ServerCodec) {
+    let agreed = Settings { frame_bytes_max: MAX as u32, checksum: CRC_32, ..Settings::default() };
+    (ClientCodec::agreed(MAX as u32, &agreed), ServerCodec::agreed(MAX as u32, &agreed))
+}
+
+#[test]
+fn a_checksum_is_as_the_page_says() {
+    let (mut client, mut server) = checked();
+    let from_client: [(Frame<RequestHead>, &[u8]); 4] = [
+        (
+            Frame::Open { id: 7, head: request(), more: false },
+            b"\x1b\0\0\0\x01\x07\0\0\0\0\x88\x77\x66\x55\x44\x33\x22\x11argumentsI\xcd\x1dc",
+        ),
+        (Frame::Chunk { id: 7, bytes: Bytes::from("item") }, b"\x0d\0\0\0\x03\x07\0\0\0item\x22\xe9OE"),
+        (Frame::End { id: 7 }, b"\x09\0\0\0\x04\x07\0\0\0\x8c<\xfd\x22"),
+        (Frame::Credit { id: 7, bytes: 1500 }, b"\x0d\0\0\0\x05\x07\0\0\0\xdc\x05\0\0`\xaeCb"),
+    ];
+    for (frame, bytes) in from_client {
+        let mut buf = BytesMut::new();
+        client.encode(frame.clone(), &mut buf).unwrap();
+        assert_eq!(buf.escape_ascii().to_string(), bytes.escape_ascii().to_string());
+        assert_eq!(server.decode(&mut buf), Ok(Decoded::Frame(frame)));
+        assert!(buf.is_empty());
+    }
+    let from_server: [(Frame<ReplyHead>, &[u8]); 2] = [
+        (
+            Frame::Reply { id: 7, head: reply(Status::Done), more: false },
+            b"\x11\0\0\0\x02\x07\0\0\0\0\0result\xf7\x9ft\xef",
+        ),
+        (Frame::Drain, b"\x09\0\0\0\x0a\0\0\0\0T\xba\x1a\0"),
+    ];
+    for (frame, bytes) in from_server {
+        let mut buf = BytesMut::new();
+        server.encode(frame.clone(), &mut buf).unwrap();
+        assert_eq!(buf.escape_ascii().to_string(), bytes.escape_ascii().to_string());
+        assert_eq!(client.decode(&mut buf), Ok(Decoded::Frame(frame)));
+        assert!(buf.is_empty());
+    }
+}
+
+#[test]
+fn a_checksum_counts_to_what_the_peer_takes() {
+    let agreed = Settings { frame_bytes_max: 27, checksum: CRC_32, ..Settings::default() };
+    let mut codec = ClientCodec::agreed(27, &agreed);
+    assert_eq!((codec.head_bytes_max(), ClientCodec::new(27, 27).head_bytes_max()), (18, 22));
+    let mut buf = BytesMut::new();
+    codec.encode(Frame::Open { id: 7, head: request(), more: false }, &mut buf).unwrap();
+    buf.clear();
+    let longer = RequestHead { arguments: Payload::copied(b"arguments!"), ..request() };
+    let refused = codec.encode(Frame::Open { id: 7, head: longer, more: false }, &mut buf);
+    assert_eq!((refused, buf.len()), (Err(WireError::TooLong { bytes: 28, max: 27 }), 0));
+}
+
+/// If a hello was changed such that one side has checksums and the other has none, the first frame says so.
+#[test]
+fn with_a_checksum_at_one_side_only_nothing_is_understood() {
+    let (mut checked_client, mut checked_server) = checked();
+    let (mut client, mut server) = (ClientCodec::new(MAX, MAX), ServerCodec::new(MAX, MAX));
+    let ask = || Frame::Open { id: 7, head: request(), more: false };
+    let mut buf = BytesMut::new();
+    client.encode(ask(), &mut buf).unwrap();
+    assert_eq!(checked_server.decode(&mut buf), Err(WireError::Changed));
+    let mut buf = BytesMut::new();
+    server.encode(Frame::Reply { id: 7, head: reply(Status::Done), more: false }, &mut buf).unwrap();
+    assert_eq!(checked_client.decode(&mut buf), Err(WireError::Changed));
+    // Arguments with more behind them cannot be read, and the answer that says so has no checksum.
+    let mut buf = BytesMut::new();
+    checked_client.encode(ask(), &mut buf).unwrap();
+    let Ok(Decoded::Frame(Frame::Open { head, .. })) = server.decode(&mut buf) else { panic!("a request") };
+    assert_eq!(head.arguments.len(), b"arguments".len() + 4);
+    let mut buf = BytesMut::new();
+    checked_client.encode(Frame::End { id: 7 }, &mut buf).unwrap();
+    assert_eq!(server.decode(&mut buf), Err(WireError::Excess { kind: 4 }));
+}
+
 /// The frames that a codec finds in bytes that come in pieces, and how it ends.
 fn in_pieces<C: Decoder>(codec: &mut C, bytes: &[u8], cuts: &[usize]) -> (Vec<C::Item>, Option<C::Error>) {
     let (mut buf, mut frames) = (BytesMut::new(), Vec::new());
@@ -206,6 +283,27 @@ proptest! {
         prop_assert_eq!(in_pieces(&mut ServerCodec::new(MAX, MAX), &bytes, &cuts), (frames, None));
     }
 
+    /// Whatever was changed, in a frame or in its length: no frame is taken for another.
+    #[test]
+    fn what_was_changed_is_no_frame(
+        length in 0_usize..300,
+        at in any::<prop::sample::Index>(),
+        bits in 1_u8..,
+        cuts in prop::collection::vec(any::<usize>(), 0..3),
+    ) {
+        let (mut client, mut server) = checked();
+        let mut bytes = BytesMut::new();
+        let head = RequestHead { arguments: Payload::copied(&vec![b'x'; length]), ..all(request()) };
+        let frame = Frame::Open { id: 7, head, more: true };
+        client.encode(frame.clone(), &mut bytes).unwrap();
+        client.encode(frame.clone(), &mut bytes).unwrap();
+        prop_assert_eq!(in_pieces(&mut server, &bytes, &cuts), (vec![frame.clone(), frame.clone()], None));
+        let at = at.index(bytes.len());
+        bytes[at] ^= bits;
+        let (frames, _) = in_pieces(&mut server, &bytes, &cuts);
+        prop_assert_eq!(frames, vec![frame; usize::from(at >= bytes.len() / 2)]);
+    }
+
     #[test]
     fn no_bytes_make_it_panic(
         input in prop::collection::vec(prop_oneof![Just(0_u8), 1_u8..12, any::<u8>()], 0..80),
@@ -215,5 +313,7 @@ proptest! {
         prop_assert_eq!(in_pieces(&mut ServerCodec::new(64, MAX), &input, &[cut]), whole);
         let whole = in_pieces(&mut ClientCodec::new(64, MAX), &input, &[]);
         prop_assert_eq!(in_pieces(&mut ClientCodec::new(64, MAX), &input, &[cut]), whole);
+        prop_assert_eq!(in_pieces(&mut checked().0, &input, &[cut]).0, vec![]);
+        prop_assert_eq!(in_pieces(&mut checked().1, &input, &[cut]).0, vec![]);
     }
 }

@@ -7,6 +7,7 @@ use ekiden_rpc::client::Config;
 use ekiden_rpc::{Client, Error};
 use futures_util::stream;
 
+use crate::mender::Checksums;
 use crate::odd::OddClient;
 use crate::plan::Plan;
 use crate::world::pipe::pipe;
@@ -17,14 +18,16 @@ const DEADLINES_MAX: usize = 5000;
 
 /// Plays an input, and fails if anything is not as it should be. Tells how many calls were answered.
 pub(crate) fn check(input: &[u8]) -> usize {
-    let plan = Plan::new(input);
-    world::run(async |world| play(&world, &plan).await)
+    let mut plan = Plan::new(input);
+    let checksums = Checksums::of(&mut plan);
+    world::run(async |world| play(&world, &plan, checksums).await)
 }
 
-async fn play(world: &World, plan: &Plan<'_>) -> usize {
+async fn play(world: &World, plan: &Plan<'_>, checksums: Checksums) -> usize {
     let (io, peer) = pipe();
     let mut config = Config::default();
     config.frame_bytes_max = 4096;
+    config.checksums = checksums.are_on();
     config.dispatch.in_flight_max = 4;
     config.dispatch.window_bytes = if plan.setup[1] & 1 == 0 { 65_536 } else { 64 };
     let callers = spawn(async move {
@@ -33,7 +36,7 @@ async fn play(world: &World, plan: &Plan<'_>) -> usize {
     });
     // Most inputs should come to frames.
     if plan.setup[0] & 7 != 7 {
-        peer.send(b"ekiden\x01\0\0\0");
+        peer.send(&checksums.hello());
         world.quiet().await;
     }
     plan.play(world, &peer, || {}).await;

@@ -21,9 +21,19 @@ fn input(frames: &[Vec<u8>]) -> Vec<u8> {
     [vec![0, 0, 0], frames.concat()].concat()
 }
 
+/// The same again with checksums, which are given to their frames; and one whose frames have none, but should.
+fn with_checksums(mut inputs: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let with = |input: &Vec<u8>, setup: u8| [&[input[0], setup], &input[2..]].concat();
+    let (mended, raw): (Vec<_>, _) =
+        (inputs.iter().map(|input| with(input, 2)).collect(), with(&inputs[0], 6));
+    inputs.extend(mended);
+    inputs.push(raw);
+    inputs
+}
+
 pub(crate) fn of_server() -> Vec<Vec<u8>> {
     let number = |id, n: u8| frame(3, id, &[n]);
-    vec![
+    with_checksums(vec![
         input(&[request(1, "Odd.echo", 0, b"\x91\xa4text"), request(2, "Odd.echo", 0, b"\x91\xc0")]),
         input(&[
             request(1, "Odd.echo", 2, b"\x10\0\0\0\x90"),
@@ -41,13 +51,13 @@ pub(crate) fn of_server() -> Vec<Vec<u8>> {
         input(&[frame(8, 0, b"12345678"), frame(9, 0, b"12345678")]),
         input(&[request(1, "Odd.late", 0, b"\x91\x05"), request(1, "Odd.late", 0, b"\x91\x05")]),
         input(&[b"\xff\xff\xff\xff".to_vec()]),
-    ]
+    ])
 }
 
 /// The calls of the client have the ids that it gives them, which are small.
 pub(crate) fn of_client() -> Vec<Vec<u8>> {
     let all = |frames: &dyn Fn(u32) -> Vec<u8>| input(&(0..6).map(frames).collect::<Vec<_>>());
-    vec![
+    with_checksums(vec![
         all(&|id| frame(2, id, b"\0\0\xa4text")),
         all(&|id| frame(2, id, b"\0\0\x07")),
         all(&|id| frame(2, id, b"\x01\0\xc0")),
@@ -59,5 +69,5 @@ pub(crate) fn of_client() -> Vec<Vec<u8>> {
         input(&[frame(10, 0, b""), frame(8, 0, b"12345678")]),
         input(&[frame(2, 99, b"\0\0\xc0")]),
         input(&[b"\xff\xff\xff\xff".to_vec()]),
-    ]
+    ])
 }

@@ -1,6 +1,7 @@
 """A client of ekiden-rpc in Python's standard library only, written from docs/rpc.md and from nothing else.
 
-    python3 client.py 127.0.0.1:7005
+    python3 client.py 127.0.0.1:7005 none
+    python3 client.py 127.0.0.1:7005 checksums
 
 It calls the server of library.rs, which is beside this file, in every way that the page has, and ends with status 0 if all is as it should be.
 """
@@ -8,12 +9,14 @@ It calls the server of library.rs, which is beside this file, in every way that 
 import socket
 import struct
 import sys
+import zlib
 
 REQUEST, REPLY, CHUNK, END, CREDIT, CANCEL, RESET, PING, PONG, DRAIN = range(1, 11)
 MORE, DEADLINE, TRACE = 1, 2, 4
 DONE, UNKNOWN_METHOD, BAD_ARGUMENTS, BAD_ITEM, BAD_RESULT, LATE = range(6)
 REFUSED, EXPIRED, FAILED, CANCELLED = range(1, 5)
 CHUNK_COST = 16
+CHECKSUM, HELLO_CHECKSUM, CRC_32 = 5, 6, 1
 
 
 def method(name):
@@ -98,10 +101,21 @@ class Connection:
         host, port = addr.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), timeout=30)
         pairs = b"".join(struct.pack("<HI", *setting) for setting in settings.items())
-        self.socket.sendall(b"ekiden" + struct.pack("<HH", 1, len(pairs)) + pairs)
-        magic, self.version, length = struct.unpack("<6sHH", self.read(10))
+        if CHECKSUM in settings:
+            before = b"ekiden" + struct.pack("<HH", 1, len(pairs) + 6) + pairs
+            hello = before + struct.pack("<HI", HELLO_CHECKSUM, zlib.crc32(before))
+        else:
+            hello = b"ekiden" + struct.pack("<HH", 1, len(pairs)) + pairs
+        self.socket.sendall(hello)
+        preface = self.read(10)
+        magic, self.version, length = struct.unpack("<6sHH", preface)
         assert magic == b"ekiden", magic
-        theirs = dict(struct.iter_unpack("<HI", self.read(length)))
+        said = self.read(length)
+        theirs = dict(struct.iter_unpack("<HI", said))
+        if CHECKSUM in theirs:
+            # It is the last setting.
+            assert theirs[HELLO_CHECKSUM] == zlib.crc32(preface + said[:-6])
+        self.has_checksums = settings.get(CHECKSUM, 0) == theirs.get(CHECKSUM, 0) == CRC_32
         self.frame_bytes_max = theirs.get(1, 65536)
         self.window = min(theirs.get(3, 65536), settings.get(3, 65536))
         self.next_id = 0
@@ -115,12 +129,21 @@ class Connection:
         return data
 
     def send(self, kind, number, payload=b""):
-        assert 5 + len(payload) <= self.frame_bytes_max
-        self.socket.sendall(struct.pack("<IBI", 5 + len(payload), kind, number) + payload)
+        length = 5 + len(payload) + (4 if self.has_checksums else 0)
+        assert length <= self.frame_bytes_max
+        frame = struct.pack("<IBI", length, kind, number) + payload
+        if self.has_checksums:
+            frame += struct.pack("<I", zlib.crc32(frame))
+        self.socket.sendall(frame)
 
     def receive(self):
-        length, kind, number = struct.unpack("<IBI", self.read(9))
-        return kind, number, self.read(length - 5)
+        header = self.read(9)
+        length, kind, number = struct.unpack("<IBI", header)
+        payload = self.read(length - 5)
+        if self.has_checksums:
+            payload, checksum = payload[:-4], payload[-4:]
+            assert checksum == struct.pack("<I", zlib.crc32(header + payload)), (header, payload, checksum)
+        return kind, number, payload
 
     def open(self, name, arguments, more=False, deadline=None, trace=None):
         """Begins a call, and says which."""
@@ -179,8 +202,8 @@ def from_server(server):
     assert list(server.items(call)) == list(range(20000))
 
 
-def from_server_without_credit(addr):
-    server = Connection(addr, {3: 100})
+def from_server_without_credit(addr, settings):
+    server = Connection(addr, settings | {3: 100})
     call = server.open("Library.numbers", [20000])
     assert server.reply(call)[:2] == (MORE, DONE)
     # Of 17 bytes each: the sixth goes below zero.
@@ -264,7 +287,7 @@ def what_is_not_there(server):
     assert server.call("Library.count", []) == 3
 
 
-def another_version(addr):
+def another_version(addr, settings):
     host, port = addr.rsplit(":", 1)
     stranger = socket.create_connection((host, int(port)), timeout=30)
     stranger.sendall(b"ekiden" + struct.pack("<HH", 9, 0))
@@ -274,17 +297,27 @@ def another_version(addr):
     assert struct.unpack("<6sH", answer[:8]) == (b"ekiden", 1)
 
 
-def main(addr):
-    server = Connection(addr)
-    assert server.version == 1
+def what_was_changed(addr, settings):
+    server = Connection(addr, settings)
+    if not server.has_checksums:
+        return
+    frame = struct.pack("<IBI", 9, PING, 0)
+    server.socket.sendall(frame + struct.pack("<I", zlib.crc32(frame) ^ 1))
+    assert server.socket.recv(1024) == b"", "it ends the connection"
+
+
+def main(addr, checksums):
+    settings = {CHECKSUM: CRC_32} if checksums == "checksums" else {}
+    server = Connection(addr, settings)
+    assert (server.version, server.has_checksums) == (1, checksums == "checksums")
     for test in [unary, replies_come_in_any_order, from_server, to_server, both_ways, an_item_that_is_none,
                  deadlines, a_trace, what_is_not_there]:
         test(server)
         print("as it should be:", test.__name__)
-    for test in [from_server_without_credit, another_version]:
-        test(addr)
+    for test in [from_server_without_credit, another_version, what_was_changed]:
+        test(addr, settings)
         print("as it should be:", test.__name__)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])

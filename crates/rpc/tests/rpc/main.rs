@@ -1,6 +1,8 @@
 //! Both ends over sockets of the system, and each end against whatever else may be at the other.
 #![forbid(unsafe_code)]
 
+#[path = "../fuzzed/checksum.rs"]
+mod checksum;
 mod library;
 mod raw;
 mod calls;
@@ -11,5 +13,6 @@ mod limits;
 mod endings;
 mod again;
 mod hostile;
+mod checksums;
 mod proxy;
 mod other_language;

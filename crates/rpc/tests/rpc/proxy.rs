@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use ekiden_middleware::MiddlewareExt;
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::{run, spawn, yield_now};
-use ekiden_rpc::{Client, Error};
+use ekiden_reactor::{run, spawn, timeout, yield_now};
+use ekiden_rpc::client::Config;
+use ekiden_rpc::{Client, Error, server};
 use futures_util::stream;
 
 use crate::library::{LibraryClient, Served};
@@ -149,8 +150,8 @@ fn a_path_that_is_cut_gives_right_answers_or_none() {
     });
 }
 
-/// There is no checksum but TCP's, so an answer may be another, or another's, and then its caller's time runs out. But
-/// nothing panics, and both ends go on.
+/// Without checksums an answer may be another, or another's, and then its caller's time runs out. But nothing panics, and
+/// both ends go on.
 #[test]
 fn a_path_that_lies_harms_its_connection_alone() {
     run(async {
@@ -164,4 +165,43 @@ fn a_path_that_lies_harms_its_connection_alone() {
             assert_eq!(served.server.panics(), 0);
         }
     });
+}
+
+#[test]
+fn a_path_that_lies_gives_right_answers_or_none_where_there_are_checksums() {
+    run(async {
+        let (mut answers, mut failures) = (0, 0);
+        for seed in 0..40 {
+            let mut config = server::Config::default();
+            config.checksums = true;
+            let served = Served::with(config).await;
+            let addr = proxy(served.addr, Harm::Corrupt, seed).await;
+            let Ok(client) = Client::connect_with(impatient(), addr).await else { continue };
+            let everything = timeout(LONG, call_everything(client, LONG)).await;
+            for answer in everything.expect("nobody waits for ever") {
+                match answer {
+                    Ok(is_right) => assert!(is_right, "seed {seed}"),
+                    Err(_) => failures += 1,
+                }
+                answers += 1;
+            }
+            let titles = served.seen.titles.borrow();
+            let asked = |title: &String| {
+                title.strip_prefix("title ").is_some_and(|n| n.parse().is_ok_and(|n: u32| n < 2000))
+            };
+            assert!(titles.iter().all(asked), "seed {seed}: nobody asked all of {titles:?}");
+        }
+        assert!(failures > 0, "of {answers}");
+    });
+}
+
+/// A client with checksums. If it is a length that was changed the other end waits for what does not come, so this one asks
+/// early whether it is there.
+fn impatient() -> Config {
+    let mut config = Config::default();
+    config.checksums = true;
+    config.handshake_timeout = Duration::from_secs(1);
+    config.dispatch.ping_interval = Some(Duration::from_millis(50));
+    config.dispatch.ping_timeout = Duration::from_millis(50);
+    config
 }

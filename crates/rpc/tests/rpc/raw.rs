@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use ekiden_reactor::net::{TcpListener, TcpStream};
 
+use crate::checksum::unchecked;
+
 /// A connection on which the test says each byte.
 pub(crate) struct Raw(pub(crate) TcpStream);
 
@@ -19,14 +21,14 @@ impl Raw {
     pub(crate) async fn greet(addr: SocketAddr) -> Self {
         let raw = Self::connect(addr).await;
         raw.send(HELLO).await;
-        assert_eq!(raw.read(10 + 24).await[..6], *b"ekiden");
+        raw.read_hello().await;
         raw
     }
 
     /// Takes a client's connection, reads its hello, and says one of so many settings.
     pub(crate) async fn accept(listener: &TcpListener, settings: &[(u16, u32)]) -> Self {
         let raw = Self(listener.accept().await.expect("a client").0);
-        assert_eq!(raw.read(10 + 24).await[..6], *b"ekiden");
+        raw.read_hello().await;
         let mut hello = b"ekiden\x01\0".to_vec();
         hello.extend((settings.len() as u16 * 6).to_le_bytes());
         for (key, value) in settings {
@@ -55,6 +57,22 @@ impl Raw {
             at += read;
         }
         bytes
+    }
+
+    pub(crate) async fn read_hello(&self) -> Vec<u8> {
+        let mut hello = self.read(10).await;
+        assert_eq!(hello[..8], *b"ekiden\x01\0");
+        let length = u16::from_le_bytes([hello[8], hello[9]]);
+        hello.extend(self.read(length.into()).await);
+        hello
+    }
+
+    /// The next frame, which must end with its checksum, without that.
+    pub(crate) async fn read_checked(&self) -> Vec<u8> {
+        let mut frame = self.read(4).await;
+        let length = u32::from_le_bytes(frame[..].try_into().unwrap());
+        frame.extend(self.read(length as usize).await);
+        unchecked(&frame)
     }
 
     /// The next frame: its kind, its id, its payload.
