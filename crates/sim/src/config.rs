@@ -20,7 +20,13 @@ pub struct Config {
     /// ([`Sim::latency`](crate::Sim::latency)). 0.2 to 5 ms: a data centre on a bad day, so that what is sent by two hosts
     /// at once arrives in any order.
     pub latency: RangeInclusive<Duration>,
-    /// The same within a host: 5 to 50 µs.
+    /// Once in so many times something takes many times as long from one host to another as was drawn, unless it is said of a
+    /// link ([`Sim::long_latency`](crate::Sim::long_latency)); zero for never, which it is: a queue somewhere that is full
+    /// for a moment is a fault like a lost segment.
+    pub latency_long_one_in: u32,
+    /// How many times as long. Ten to a hundred: from what is noticed to what one takes for a failure.
+    pub latency_long_times: RangeInclusive<u32>,
+    /// How long something takes within a host: 5 to 50 µs.
     pub latency_within: RangeInclusive<Duration>,
     /// How many bytes a second go from one host to another, drawn for each direction when something is first sent that way,
     /// unless it is said of a link ([`Sim::bandwidth`](crate::Sim::bandwidth)); `None`, the default, for no limit, as a
@@ -64,6 +70,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             latency: Duration::from_micros(200)..=Duration::from_millis(5),
+            latency_long_one_in: 0,
+            latency_long_times: 10..=100,
             latency_within: Duration::from_micros(5)..=Duration::from_micros(50),
             bytes_per_second: None,
             queue_bytes_max: 128 * 1024,

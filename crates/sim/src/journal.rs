@@ -69,6 +69,8 @@ pub(crate) enum What {
     /// So many bytes a second.
     Carries(HostId, u64),
     FindsNoRoom(EndId),
+    /// So many nanoseconds.
+    TakesLong(HostId, u64),
     LooksUp(u32),
     RunsJob,
     Draws(usize),
@@ -157,6 +159,9 @@ impl fmt::Display for Line<'_> {
             What::Carries(to, u64::MAX) => write!(f, "has a wire without limit to {}", name(*to)),
             What::Carries(to, bytes) => write!(f, "has a wire of {bytes} bytes a second to {}", name(*to)),
             What::FindsNoRoom(end) => write!(f, "what {end} sent finds no room on its way"),
+            What::TakesLong(to, nanos) => {
+                write!(f, "sends to {} what is {:?} on its way", name(*to), Duration::from_nanos(*nanos))
+            }
             What::LooksUp(digest) => write!(f, "looks up a name ({digest:08x})"),
             What::RunsJob => write!(f, "runs a job that blocks"),
             What::Draws(bytes) => write!(f, "draws {bytes} bytes of entropy"),

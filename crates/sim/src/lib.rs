@@ -54,8 +54,8 @@
 //! Hosts with names and addresses, that [crash, are started again, pause](Sim#hosts) and get signals. TCP between them and
 //! within one: handshakes, backlogs that fill, bytes in order, ends of one direction, resets, windows that fill, lost
 //! segments that are sent again and given up at last, keepalive, refusals. UDP, whose datagrams are lost, come twice, and overtake each
-//! other; nobody is told when they are heard by none. [Links](Sim#links) that are slow, of a bandwidth, or cut one way or
-//! both.
+//! other; nobody is told when they are heard by none. [Links](Sim#links) that are slow, always or now and then, have a
+//! bandwidth, or are cut one way or both.
 //! Name resolution, `blocking`, entropy, both clocks. A scenario is run for many seeds by [`check()`].
 //!
 //! What goes wrong is done by the scenario at once, comes by a schedule that it gives ([`Faults`]), or by one that is drawn from

@@ -17,7 +17,7 @@ use crate::faults::Plan;
 use crate::journal::HostId;
 use crate::oracle::Watched;
 use crate::program::{Begin, Outcome, Program, begins};
-use crate::world::{Host, Shared, World};
+use crate::world::{Host, Long, Shared, World};
 
 /// A world of hosts, each with a program and a reactor of its own, on one thread, on a virtual clock, out of one seed.
 ///
@@ -204,6 +204,19 @@ impl Sim {
         let mut world = self.0.world.lock();
         world.set_latency(a, b, nanos(&latency));
         world.set_latency(b, a, nanos(&latency));
+    }
+
+    /// Once in so many times, what is sent between two hosts takes many times as long as was drawn, from now on: the heavy
+    /// tail of latencies. Zero for never.
+    ///
+    /// What was sent behind it on the same connection waits for it; datagrams overtake it.
+    #[track_caller]
+    pub fn long_latency(&self, a: &str, b: &str, one_in: u32, times: RangeInclusive<u32>) {
+        let long = Long { one_in, times: (u64::from(*times.start()), u64::from(*times.end())) };
+        let (a, b) = (self.id(a), self.id(b));
+        let mut world = self.0.world.lock();
+        world.set_long_latency(a, b, long);
+        world.set_long_latency(b, a, long);
     }
 
     /// How many bytes a second go from one of two hosts to the other, in each direction, from now on; `u64::MAX` for as many

@@ -30,6 +30,7 @@ use crate::journal::{Event, HostId, Journal, What};
 pub(crate) use host::Host;
 pub(crate) use links::Links;
 pub(crate) use queue::{Happening, Queue};
+pub(crate) use traffic::Long;
 
 use tcp::Connections;
 

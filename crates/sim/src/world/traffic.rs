@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use super::World;
-use crate::config::nanos;
+use crate::config::{Config, nanos};
 use crate::journal::{HostId, What};
 
 /// What is not as the configuration says, or was drawn by it: by who sends and who should hear.
@@ -21,15 +21,27 @@ pub(crate) struct Traffic(BTreeMap<(HostId, HostId), Way>);
 #[derive(Debug, Default)]
 struct Way {
     latency: Option<(u64, u64)>,
+    long: Option<Long>,
     /// Bytes a second.
     bandwidth: Option<u64>,
     /// When the last byte of what was sent so far is on the wire.
     free_at: u64,
 }
 
+/// How often something takes longer, and how many times as long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Long {
+    pub(crate) one_in: u32,
+    pub(crate) times: (u64, u64),
+}
+
 impl World {
     pub(crate) fn set_latency(&mut self, from: HostId, to: HostId, latency: (u64, u64)) {
         self.traffic.way(from, to).latency = Some(latency);
+    }
+
+    pub(crate) fn set_long_latency(&mut self, from: HostId, to: HostId, long: Long) {
+        self.traffic.way(from, to).long = Some(long);
     }
 
     pub(crate) fn set_bandwidth(&mut self, from: HostId, to: HostId, bytes_per_second: u64) {
@@ -87,8 +99,25 @@ impl World {
     }
 
     fn draw_latency(&mut self, from: HostId, to: HostId) -> u64 {
-        let latency = self.latency(from, to);
-        self.chance.within(latency)
+        let range = self.latency(from, to);
+        let long = self.traffic.0.get(&(from, to)).and_then(|way| way.long);
+        let long = long.unwrap_or_else(|| Long::by_config(&self.config, from == to));
+        let latency = self.chance.within(range);
+        if !self.chance.one_in(long.one_in) {
+            return latency;
+        }
+        let latency = latency.saturating_mul(self.chance.within(long.times));
+        self.tell(from, What::TakesLong(to, latency));
+        latency
+    }
+}
+
+impl Long {
+    /// Within a host nothing takes long.
+    fn by_config(config: &Config, is_within: bool) -> Self {
+        let times = &config.latency_long_times;
+        let one_in = if is_within { 0 } else { config.latency_long_one_in };
+        Self { one_in, times: (u64::from(*times.start()), u64::from(*times.end())) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! How long what is sent is on its way: the wire's bandwidth, and the queue before it.
+//! How long what is sent is on its way: the wire's bandwidth, the queue before it, and what takes long now and then.
 
 use std::cell::RefCell;
 use std::io;
@@ -183,4 +183,59 @@ fn a_bandwidth_of_the_configuration_is_drawn_for_each_direction() {
     let times = times.take();
     let far_apart = times.iter().filter(|(one, two)| one / two > 2.0 || two / one > 2.0).count();
     assert!(far_apart > 10, "{far_apart} of {}", times.len());
+}
+
+/// How long each of so many questions and answers took, in milliseconds.
+fn asks(sim: &Sim, questions: usize, config: impl Fn(&Sim) + 'static) -> Vec<u128> {
+    sim.host("server", super::echo);
+    sim.run(async move |sim| {
+        sleep(Duration::from_millis(1)).await;
+        let stream = TcpStream::connect("server:7").await.unwrap();
+        config(&sim);
+        let mut took = Vec::new();
+        for _ in 0..questions {
+            let before = sim.now();
+            stream.write_all(&[7]).await.unwrap();
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 1);
+            took.push((sim.now() - before).as_millis());
+        }
+        took
+    })
+}
+
+#[test]
+fn once_in_so_many_times_something_takes_many_times_as_long() {
+    let (long, all) = (RefCell::new(Vec::new()), RefCell::new(0));
+    let mut config = Config::default();
+    config.latency = Duration::from_millis(1)..=Duration::from_millis(1);
+    (config.latency_long_one_in, config.latency_long_times) = (20, 100..=200);
+    check_with(&config, |sim| {
+        let took = asks(&sim, 50, |_| {});
+        *all.borrow_mut() += took.len();
+        long.borrow_mut().extend(took.into_iter().filter(|took| *took > 90));
+    });
+    // A question and an answer go over two ways, and each time the windows may be told of as well.
+    let share = all.take() as f64 / long.borrow().len() as f64;
+    assert!((5.0..15.0).contains(&share), "one in {share}");
+    let (least, most) = (*long.borrow().iter().min().unwrap(), *long.borrow().iter().max().unwrap());
+    assert!((90..110).contains(&least) && most > 190, "{least} to {most} ms");
+}
+
+#[test]
+fn what_takes_long_can_be_said_of_a_link_and_not_of_what_is_within_a_host() {
+    let mut config = Config::default();
+    config.latency = Duration::from_millis(1)..=Duration::from_millis(1);
+    check_with(&config, |sim| {
+        let took = asks(&sim, 5, |sim| sim.long_latency("main", "server", 1, 50..=50));
+        assert!(took.iter().all(|took| (100..=150).contains(took)), "{took:?}");
+    });
+    config.latency_long_one_in = 1;
+    check_with(&config, |sim| {
+        sim.run(async |sim| {
+            drop(spawn(sink()));
+            sleep(Duration::from_millis(1)).await;
+            let within = pours(&sim, &["localhost:7"], 1000).await;
+            assert!(within < 0.01, "{within} s");
+        });
+    });
 }
