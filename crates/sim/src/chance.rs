@@ -42,6 +42,11 @@ impl Chance {
         times > 0 && self.below(times.into()) == 0
     }
 
+    /// All of so many, or once in so many times only a part of them, and at least one.
+    pub(crate) fn part_of(&mut self, all: usize, one_in: u32) -> usize {
+        if all > 1 && self.one_in(one_in) { 1 + self.index(all) } else { all }
+    }
+
     /// Puts things into any order.
     pub(crate) fn shuffle<T>(&mut self, things: &mut [T]) {
         for end in (2..=things.len()).rev() {

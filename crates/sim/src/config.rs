@@ -47,6 +47,11 @@ pub struct Config {
     pub datagram_lost_one_in: u32,
     /// Once in so many times one comes twice; zero for never. Once in fifty.
     pub datagram_twice_one_in: u32,
+    /// Whether the file of a Unix socket that is gone, by a crash too, is in the way of who binds its path again, as it is on
+    /// Linux. By default it is not: a program removes it by asking the system, of which the world hears nothing, so
+    /// one that does would fail here and nowhere else. With it, who removes the file is the script
+    /// ([`Sim::remove_file`](crate::Sim::remove_file)).
+    pub socket_files_stay: bool,
     /// Once in so many turns of a host a task is woken for nothing; zero for never. Once in sixteen.
     pub spurious_one_in: u32,
     /// How much of the virtual time a turn of a host takes. 1 to 20 µs.
@@ -80,6 +85,7 @@ impl Default for Config {
             segment_lost_one_in: 0,
             datagram_lost_one_in: 20,
             datagram_twice_one_in: 50,
+            socket_files_stay: false,
             spurious_one_in: 16,
             turn: Duration::from_micros(1)..=Duration::from_micros(20),
             blocking: Duration::from_micros(20)..=Duration::from_millis(10),

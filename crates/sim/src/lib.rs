@@ -56,6 +56,7 @@
 //! segments that are sent again and given up at last, keepalive, refusals. UDP, whose datagrams are lost, come twice, and overtake each
 //! other; nobody is told when they are heard by none. [Links](Sim#links) that are slow, always or now and then, have a
 //! bandwidth, or are cut one way or both.
+//! Unix sockets within a host, streams and datagrams; their paths are the host's own and in no file system.
 //! Name resolution, `blocking`, entropy, both clocks. A scenario is run for many seeds by [`check()`].
 //!
 //! What goes wrong is done by the scenario at once, comes by a schedule that it gives ([`Faults`]), or by one that is drawn from
@@ -65,7 +66,7 @@
 //!
 //! # What there is not
 //!
-//! - Unix sockets, child processes, standard streams, other cores, IPv6, sizes of buffers but the
+//! - Files, child processes, standard streams, other cores, IPv6, sizes of buffers but the
 //!   configuration's, a port for several sockets, broadcast, multicast: to ask for one is an error that names it, and never something else.
 //! - Clocks that differ from host to host.
 //! - A task that never comes back from its poll holds the whole world, as there is one thread. One that goes on and on

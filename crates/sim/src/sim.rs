@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -330,6 +331,17 @@ impl Sim {
     pub fn resume(&self, host: &str) {
         let id = self.id(host);
         self.0.world.lock().set_paused(id, false);
+    }
+
+    /// Removes the file of a Unix socket from a host, as its operator does. What is open stays open, and is not found any
+    /// more. False if there is none.
+    ///
+    /// There are no other files in the world, and a program that removes one asks the real system: see
+    /// [`Config::socket_files_stay`].
+    #[track_caller]
+    pub fn remove_file(&self, host: &str, path: impl AsRef<Path>) -> bool {
+        let id = self.id(host);
+        self.0.world.lock().remove_socket_file(id, path.as_ref().to_owned())
     }
 
     /// Sends a signal to a host's program, as `kill` does. One that did not ask for it ends by it.

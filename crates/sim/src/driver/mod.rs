@@ -1,20 +1,22 @@
 //! A host's driver: what its reactor asks of the world, passed on to that.
 //!
-//! It never waits: time goes by between the turns of the reactor. Its sockets are in `tcp` and `udp`. What the world does not have
+//! It never waits: time goes by between the turns of the reactor. Its sockets are in `tcp`, `udp` and `unix`. What the world does not have
 //! is an error that says so.
 
 mod tcp;
 mod udp;
+mod unix;
 
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::net::SocketAddr as UnixAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use ekiden_reactor::driver::{
     ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream,
-    Token, UdpOptions, UdpSocket, Unpark,
+    Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
 };
 use ekiden_reactor::{Instant, Signal};
 
@@ -119,6 +121,26 @@ impl Driver for HostDriver {
         refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
         refuse(addr.is_ipv6(), "IPv6")?;
         udp::bind(&self.world, self.host, addr, token)
+    }
+
+    fn unix_listen(&self, addr: &UnixAddr, token: Token) -> io::Result<UnixListener> {
+        unix::listen(&self.world, self.host, addr, token)
+    }
+
+    fn unix_connect(&self, addr: &UnixAddr) -> io::Result<UnixStream> {
+        unix::connect(&self.world, self.host, addr)
+    }
+
+    fn unix_pair(&self) -> io::Result<(UnixStream, UnixStream)> {
+        Ok(unix::pair(&self.world, self.host))
+    }
+
+    fn unix_datagram(&self, addr: Option<&UnixAddr>) -> io::Result<UnixDatagram> {
+        unix::datagrams(&self.world, self.host, addr)
+    }
+
+    fn unix_datagram_pair(&self) -> io::Result<(UnixDatagram, UnixDatagram)> {
+        unix::datagram_pair(&self.world, self.host)
     }
 
     fn lookup(&self, host: String, port: u16, done: LookupDone) {

@@ -8,7 +8,7 @@
 //!
 //! Drivers tell it what programs do; the loop of the [`Sim`](crate::Sim) asks it what is next, and by that time passes. In
 //! reading order: `queue` is what will happen, `host` what a machine knows, `links` who hears whom, `traffic` how long that
-//! takes, `tcp` the connections, `udp` the datagrams.
+//! takes, `tcp` the connections, `udp` the datagrams, `unix` what stays within a host.
 
 mod queue;
 mod host;
@@ -16,6 +16,7 @@ mod links;
 mod traffic;
 pub(crate) mod tcp;
 pub(crate) mod udp;
+pub(crate) mod unix;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
@@ -49,6 +50,7 @@ pub(crate) struct World {
     traffic: traffic::Traffic,
     pub(crate) tcp: Connections,
     pub(crate) udp: udp::Sockets,
+    unix: unix::Sockets,
     /// What programs told their operators, the last few.
     pub(crate) notices: Vec<String>,
 }
@@ -88,6 +90,7 @@ impl World {
             traffic: traffic::Traffic::default(),
             tcp: Connections::default(),
             udp: udp::Sockets::default(),
+            unix: unix::Sockets::default(),
             notices: Vec::new(),
         }
     }
@@ -234,6 +237,7 @@ impl World {
         self.host(id).end();
         self.forget_sockets(id);
         self.forget_udp_sockets(id);
+        self.forget_unix_sockets(id);
     }
 
     /// The program of a host ends at once: what it had open is reset.
@@ -243,6 +247,7 @@ impl World {
         self.host(id).end();
         self.forget_sockets(id);
         self.forget_udp_sockets(id);
+        self.forget_unix_sockets(id);
     }
 
     /// A program takes no turns, or takes them again.

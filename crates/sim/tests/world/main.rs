@@ -5,6 +5,7 @@
 
 mod tcp;
 mod udp;
+mod unix;
 mod links;
 mod traffic;
 mod hosts;

@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
+use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden_reactor::driver::{ConnectOptions, ListenOptions};
 use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram};
-use ekiden_reactor::{Latch, sleep, spawn, timeout};
+use ekiden_reactor::{Latch, process, sleep, spawn, timeout};
 use ekiden_sim::{Config, check, check_with};
 
 use super::{echo, read_to_end};
@@ -222,8 +223,10 @@ fn a_port_is_used_once_and_only_ones_own_address_is() {
 fn what_the_world_does_not_have_is_an_error_that_says_so() {
     check(|sim| {
         sim.run(async |_sim| {
-            let error = UnixDatagram::unbound().unwrap_err();
+            let error = process::spawn(&mut Command::new("true")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported);
+            let unnamed = UnixDatagram::unbound().unwrap().local_addr().unwrap();
+            assert_eq!(UnixDatagram::bind_addr(&unnamed).unwrap_err().kind(), ErrorKind::Unsupported);
             let socket = UdpSocket::bind("0.0.0.0:53").await.unwrap();
             assert_eq!(socket.set_broadcast(true).unwrap_err().kind(), ErrorKind::Unsupported);
             let error = TcpListener::bind("[::1]:80").await.unwrap_err();

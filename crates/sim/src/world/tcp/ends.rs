@@ -33,11 +33,7 @@ impl World {
                 None => Err(io::ErrorKind::WouldBlock.into()),
             };
         }
-        let could = buf.len().min(end.received.len());
-        let n = match could > 1 && self.chance.one_in(self.config.short_one_in) {
-            true => 1 + self.chance.index(could),
-            false => could,
-        };
+        let n = self.chance.part_of(buf.len().min(end.received.len()), self.config.short_one_in);
         buf[..n].iter_mut().zip(end.received.drain(..n)).for_each(|(to, from)| *to = from);
         end.unreturned += n;
         let (host, token, has_more) = (end.host, end.token, !end.received.is_empty());
@@ -83,10 +79,7 @@ impl World {
         if could == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let n = match could > 1 && self.chance.one_in(self.config.short_one_in) {
-            true => 1 + self.chance.index(could),
-            false => could,
-        };
+        let n = self.chance.part_of(could, self.config.short_one_in);
         end.room -= n;
         let (host, token, has_room) = (end.host, end.token, end.room > 0);
         let bytes: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter()).take(n).copied().collect();

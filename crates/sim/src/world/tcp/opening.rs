@@ -209,9 +209,7 @@ impl World {
     }
 
     fn new_end(&mut self, host: HostId, other_host: HostId, local: SocketAddr, peer: SocketAddr) -> End {
-        let (least, most) =
-            (*self.config.window_bytes.start() as u64, *self.config.window_bytes.end() as u64);
-        let window = self.chance.within((least.max(1), most.max(1))) as usize;
+        let window = self.draw_window();
         End {
             host,
             local,
@@ -235,6 +233,13 @@ impl World {
             has_said_end: false,
             line: Line::default(),
         }
+    }
+
+    /// How many bytes an end holds that its program has not read.
+    pub(in crate::world) fn draw_window(&mut self) -> usize {
+        let range = &self.config.window_bytes;
+        let (least, most) = (*range.start() as u64, *range.end() as u64);
+        self.chance.within((least.max(1), most.max(1))) as usize
     }
 
     /// Whose address that is, as seen from a host.
