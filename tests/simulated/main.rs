@@ -37,34 +37,20 @@ mod limits;
 mod multiplexed;
 mod numbered;
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::io;
-use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden::net::TcpStream;
+use ekiden::{Begun, Failure};
+use ekiden_sim::oracle::{Ledger, Told};
 
-/// How often a server has begun and ended each request, by its name: what only a bystander can know.
-#[derive(Clone, Default)]
-struct Ledger(Rc<RefCell<BTreeMap<String, (u32, u32)>>>);
-
-impl Ledger {
-    fn begin(&self, name: &str) {
-        self.0.borrow_mut().entry(name.to_owned()).or_default().0 += 1;
-    }
-
-    fn end(&self, name: &str) {
-        self.0.borrow_mut().entry(name.to_owned()).or_default().1 += 1;
-    }
-
-    /// How often it was begun.
-    fn begun(&self, name: &str) -> u32 {
-        self.0.borrow().get(name).map_or(0, |times| times.0)
-    }
-
-    fn ended(&self, name: &str) -> u32 {
-        self.0.borrow().get(name).map_or(0, |times| times.1)
+/// What a caller was told, as a ledger has it.
+fn told<T, E: Failure>(answer: &Result<T, E>) -> Told {
+    match answer.as_ref().map_err(Failure::begun) {
+        Ok(_) => Told::Answer,
+        Err(Begun::Yes) => Told::Begun,
+        Err(Begun::No) => Told::NotBegun,
+        Err(Begun::Unknown) => Told::Unknown,
     }
 }
 
