@@ -10,7 +10,7 @@ use ekiden_sim::{Sim, check};
 
 use crate::{kv, millis};
 
-fn serve(sim: &Sim) {
+pub(crate) fn serve(sim: &Sim) {
     sim.host("server", async || {
         let listener = TcpListener::bind("0.0.0.0:6379").await.map_err(|error| error.to_string())?;
         kv::serve(listener).await.map_err(|error| error.to_string())

@@ -4,7 +4,8 @@
 //! has it. `EKIDEN_SEEDS=20000 cargo test -p ekiden-tests --test simulated` looks further.
 //!
 //! In reading order: `http`, `rpc`, `redis`, and `counting` with the `kv` example; then what holds for any protocol: `draining`,
-//! `pipelines`, `timeouts`, `limits`, and `multiplexed` in the protocol of `numbered`. `programs` are more examples.
+//! `pipelines`, `timeouts`, `limits`, and `multiplexed` in the protocol of `numbered`; `weather` has faults that a profile draws.
+//! `programs` are more examples.
 #![forbid(unsafe_code)]
 
 mod http;
@@ -36,6 +37,7 @@ mod timeouts;
 mod limits;
 mod multiplexed;
 mod numbered;
+mod weather;
 
 use std::io;
 use std::time::Duration;

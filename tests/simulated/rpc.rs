@@ -12,7 +12,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 use crate::{Ledger, millis, told};
 
 #[ekiden::rpc]
-trait Clerk {
+pub(crate) trait Clerk {
     async fn repeat(&self, name: String) -> String;
     async fn count(&self, to: u32) -> impl Stream<Item = u32>;
     async fn sum(&self, numbers: impl Stream<Item = u32>) -> u64;
@@ -37,7 +37,7 @@ impl Clerk for Desk {
     }
 }
 
-async fn serve(ledger: Ledger) -> std::io::Result<()> {
+pub(crate) async fn serve(ledger: Ledger) -> std::io::Result<()> {
     let listener = TcpListener::bind("0.0.0.0:80").await?;
     rpc::serve(listener, ClerkServer::new(Desk(ledger))).await.map(drop)
 }
