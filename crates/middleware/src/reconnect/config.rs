@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ekiden_reactor::entropy;
+
 use crate::Backoff;
 
 /// How a [`Reconnect`](super::Reconnect) behaves while there is no connection.
@@ -44,6 +46,23 @@ pub enum WhileApart {
     ///
     /// For one of several peers behind a balancer, and where a late answer is worth no more than none.
     Refuse,
+}
+
+impl ReconnectConfig {
+    /// How long to wait after so many failures in a row: that of [`backoff`](Self::backoff), with its chance drawn.
+    ///
+    /// For whoever connects anew in a way of his own, such as on behalf of a stream.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread.
+    #[must_use]
+    pub fn pause(&self, failures: u32) -> Duration {
+        let mut chance = [0; 8];
+        let drawn = entropy(&mut chance).map(|()| u64::from_ne_bytes(chance));
+        // Without chance the longest pause: it is those who come too soon who do harm.
+        self.backoff.pause(failures, drawn.unwrap_or(u64::MAX))
+    }
 }
 
 impl Default for ReconnectConfig {

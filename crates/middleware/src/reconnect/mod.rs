@@ -21,7 +21,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden_reactor::channel::{Notify, oneshot};
-use ekiden_reactor::{AbortHandle, Elapsed, Instant, context, entropy, sleep_until, spawn_named, timeout_at};
+use ekiden_reactor::{AbortHandle, Elapsed, Instant, context, sleep_until, spawn_named, timeout_at};
 use ekiden_service::{Begun, Expired, Failure, Refused, Service, Status};
 
 use link::{Link, Phase, Rested, Tenure};
@@ -355,10 +355,7 @@ where
 
     /// How long to wait after what has failed.
     fn pause(&self) -> Duration {
-        let mut chance = [0; 8];
-        let drawn = entropy(&mut chance).map(|()| u64::from_ne_bytes(chance));
-        // Without chance the longest pause: it is those who come too soon who do harm.
-        self.config.backoff.pause(self.link.borrow().failures(), drawn.unwrap_or(u64::MAX))
+        self.config.pause(self.link.borrow().failures())
     }
 }
 
