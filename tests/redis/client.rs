@@ -99,6 +99,20 @@ fn whoever_logs_in_is_greeted_in_either_version() {
 }
 
 #[test]
+fn a_server_that_is_full_is_not_connected_to_in_either_version() {
+    let server = RedisServer::start(&["--maxclients", "1"]);
+    run(async {
+        // It has the one place when it was answered.
+        let first = Client::new(server.addr());
+        while first.connect().await.is_err() {}
+        for config in both_versions() {
+            let error = Client::with_config(server.addr(), config).connect().await.unwrap_err();
+            assert_eq!((error.fault(), error.begun()), (Fault::Service, Begun::No), "{error}");
+        }
+    });
+}
+
+#[test]
 fn an_error_of_the_server_is_the_error_of_the_call() {
     let server = server();
     run(async {

@@ -4,7 +4,11 @@
 //!   HELLO 3 [AUTH user password] [SETNAME name]     or, if the server does not know that,
 //!   [AUTH [user] password] [CLIENT SETNAME name]
 //!   [SELECT database] [CLIENT TRACKING ON …]
+//!   PING, if there was nothing to say
 //! ```
+//!
+//! Something is always said, and answered: a server that is full accepts a connection, says no unasked, and ends it, which
+//! would be taken for the answer of whatever came first.
 
 use std::error::Error as StdError;
 
@@ -82,7 +86,31 @@ where
         }
         exchange(wire, track(tracking), "asking to be told of changed keys").await?;
     }
+    let is_silent = config.password.is_none() && config.client_name.is_none() && config.database == 0;
+    if config.protocol == Protocol::Resp2 && is_silent {
+        ping(wire).await?;
+    }
     Ok(())
+}
+
+/// Finds out whether the server takes the connection. If it does, it may still have something against the question.
+async fn ping<Io>(wire: &mut Transport<Io, Codec>) -> Result<(), Error>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
+    match exchange(wire, Command::new("PING"), "asking whether it is there").await {
+        Err(error) if !is_about_ping(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether it is about the command, or about a state in which other commands may be served.
+fn is_about_ping(error: &Error) -> bool {
+    error.as_server().is_some_and(|error| match error.code() {
+        "NOPERM" | "LOADING" | "BUSY" | "MASTERDOWN" | "MISCONF" => true,
+        "ERR" => error.line().starts_with(b"ERR unknown command"),
+        _ => false,
+    })
 }
 
 /// Says hello in version 3. The version that is spoken from here on: 2, and nothing was said, if the server does not know
@@ -238,6 +266,33 @@ mod tests {
         );
         let second = Config { protocol: Protocol::Resp2, ..full() };
         check(second, &["+OK\r\n", "+OK\r\n", "+OK\r\n"], &rest, "greeted");
+    }
+
+    #[test]
+    fn a_server_that_is_full_is_found_out_in_version_2_too() {
+        let second = || Config { protocol: Protocol::Resp2, ..Config::default() };
+        let told = ["*1|$4|PING|"];
+        check(
+            second(),
+            &["-ERR max number of clients reached\r\n"],
+            &told,
+            "Service: no connection to the server, while asking whether it is there: \
+             the server said: ERR max number of clients reached",
+        );
+        check(
+            second(),
+            &["-NOAUTH Authentication required.\r\n"],
+            &told,
+            "Caller: no connection to the server, while asking whether it is there: \
+             the server said: NOAUTH Authentication required.",
+        );
+        check(second(), &["+PONG\r\n"], &told, "greeted");
+        check(
+            second(),
+            &["-NOPERM this user has no permissions to run the 'ping' command\r\n"],
+            &told,
+            "greeted",
+        );
     }
 
     #[test]
