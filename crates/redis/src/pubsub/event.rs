@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::topics::{Change, Kind};
 use crate::convert::FromValue;
 use crate::value::{ServerError, Value};
 
@@ -31,8 +32,8 @@ pub struct Message {
 /// What a value on a subscriber's connection is.
 pub(super) enum Heard {
     Event(Event),
-    /// A name was subscribed to, or is not any more.
-    Confirmed,
+    /// A name is subscribed to, or is not any more.
+    Said(Kind, Change, Bytes),
     Error(ServerError),
     /// Nothing that matters.
     Other,
@@ -49,9 +50,12 @@ pub(super) fn heard(value: Value) -> Heard {
     match kind {
         b"message" | b"smessage" => message(values, |[_, channel, payload]| (channel, None, payload)),
         b"pmessage" => message(values, |[_, pattern, channel, payload]| (channel, Some(pattern), payload)),
-        b"subscribe" | b"psubscribe" | b"ssubscribe" | b"unsubscribe" | b"punsubscribe" | b"sunsubscribe" => {
-            Heard::Confirmed
-        }
+        b"subscribe" => said(values, Kind::Channel, Change::Begin),
+        b"psubscribe" => said(values, Kind::Pattern, Change::Begin),
+        b"ssubscribe" => said(values, Kind::Shard, Change::Begin),
+        b"unsubscribe" => said(values, Kind::Channel, Change::End),
+        b"punsubscribe" => said(values, Kind::Pattern, Change::End),
+        b"sunsubscribe" => said(values, Kind::Shard, Change::End),
         _ => Heard::Other,
     }
 }
@@ -66,5 +70,13 @@ fn message<const N: usize>(
             Heard::Event(Event::Message(Message { channel, pattern, payload }))
         }
         None => Heard::Other,
+    }
+}
+
+/// `["subscribe", name, count]`.
+fn said(values: Vec<Value>, kind: Kind, change: Change) -> Heard {
+    match values.into_iter().nth(1).map(Bytes::from_value) {
+        Some(Ok(name)) => Heard::Said(kind, change, name),
+        _ => Heard::Other,
     }
 }

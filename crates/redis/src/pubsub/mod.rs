@@ -22,23 +22,24 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use ekiden_reactor::{entropy, sleep};
+use ekiden_reactor::sleep;
+use ekiden_service::{Failure, Fault};
 use futures_core::Stream;
 
 use crate::client::{Address, Config, Wire, connect_in_time};
 use crate::command::Command;
 use crate::error::Error;
-use crate::value::Value;
+use crate::value::{ServerError, Value};
 use event::Heard;
-use topics::{Kind, Topics};
+use topics::{Kind, Said, Ticket, Topics};
 
 pub use event::{Event, Message};
 
 /// Listens to channels and patterns, from [`Client::subscriber`](crate::Client::subscriber).
 ///
 /// It has a connection of its own, which it makes anew when it was lost; then it subscribes again to all that it was
-/// subscribed to, and says [`Event::Missed`]: what was published meanwhile did not come. A server that is not there is tried
-/// again and again, with pauses that grow.
+/// subscribed to, to each name by itself, and says [`Event::Missed`]: what was published meanwhile did not come. A server that
+/// is not there, or is full, is tried again and again, with pauses that grow.
 ///
 /// # What waits
 ///
@@ -46,6 +47,13 @@ pub use event::{Event, Message};
 /// (`client-output-buffer-limit pubsub`), which is a lost connection like any other. Only while it waits for the
 /// confirmation of a subscription this end keeps messages: [`messages_max`](crate::client::Config::messages_max), and
 /// beyond it the oldest are given up, and `Missed` says so.
+///
+/// # What it heeds of the configuration
+///
+/// Whom to log in as, the name, the version and the limits, as all connections do; `messages_max`; and of
+/// [`reconnect`](crate::client::Config::reconnect) the time for an attempt and the pauses between them. Nothing else of that:
+/// it waits for a connection without end, so no number and no time of waiting calls means anything to it. The
+/// `database` means nothing to messages, which are of none.
 ///
 /// ```no_run
 /// use ekiden_redis::{Client, Event};
@@ -77,10 +85,19 @@ pub struct Subscriber {
     has_connected: bool,
 }
 
-/// What the server says against a command, or a connection if there is none.
+/// What the server says against something.
 struct Refusal {
     error: Error,
-    command: Option<Command>,
+    of: Refused,
+}
+
+/// What it says it against.
+enum Refused {
+    Connection,
+    /// The command of a call.
+    Call(Ticket),
+    /// Something that was asked for again.
+    Again,
 }
 
 enum State {
@@ -106,8 +123,9 @@ impl Subscriber {
     ///
     /// # Errors
     ///
-    /// What the server says against it; then none of these is subscribed to. A connection that cannot be made is no error: it
-    /// is tried without end, so mind the time.
+    /// What the server says against it, or against the connection, such as that the password is wrong; then none of these is
+    /// subscribed to, but for those that were before. That a server is away, or full, is no error: it is tried until it is
+    /// there, so mind the time.
     pub async fn subscribe<T: Into<Bytes>>(
         &mut self,
         channels: impl IntoIterator<Item = T>,
@@ -147,7 +165,8 @@ impl Subscriber {
         self.begin(Kind::Shard, channels).await
     }
 
-    /// Ends the subscription to channels, and waits for the server to confirm it; for a connection first, if there is none.
+    /// Ends the subscription to channels, and waits for the server to confirm it. While there is no connection it is ended at
+    /// once.
     ///
     /// # Cancel safety
     ///
@@ -204,8 +223,9 @@ impl Subscriber {
     ///
     /// # Errors
     ///
-    /// What the server says against a connection or a subscription, such as a password that was changed; whoever asks again
-    /// tries again. That a server is away is no error.
+    /// What the server says against a connection, such as that the password is not right any more; whoever asks again tries
+    /// again. And what it says against a subscription, by which that one ends and no other does: a channel that is not allowed
+    /// any more, or one of a shard that this server does not have any more. That a server is away, or full, is no error.
     #[expect(
         clippy::should_implement_trait,
         reason = "the name is that of `StreamExt`, and an iterator it is not"
@@ -219,8 +239,10 @@ impl Subscriber {
         kind: Kind,
         names: impl IntoIterator<Item = T>,
     ) -> Result<(), Error> {
-        let command = self.topics.add(kind, names.into_iter().map(Into::into));
-        self.confirm(command).await
+        match self.topics.add(kind, names.into_iter().map(Into::into)) {
+            Some((ticket, command)) => self.settle(ticket, command).await,
+            None => Ok(()),
+        }
     }
 
     async fn end<T: Into<Bytes>>(
@@ -228,32 +250,36 @@ impl Subscriber {
         kind: Kind,
         names: impl IntoIterator<Item = T>,
     ) -> Result<(), Error> {
-        let command = self.topics.remove(kind, names.into_iter().map(Into::into));
-        self.confirm(command).await
+        match self.topics.remove(kind, names.into_iter().map(Into::into)) {
+            Some((ticket, command)) => self.settle(ticket, command).await,
+            None => Ok(()),
+        }
     }
 
-    /// Sends a command, if there is one to send, and waits until nothing waits for the server any more.
-    async fn confirm(&mut self, command: Option<Command>) -> Result<(), Error> {
-        let Some(command) = command else { return Ok(()) };
-        if let State::Connected(wire) = &mut self.state {
-            self.topics.handle_sent(&command);
-            let Ok(()) = wire.start_send(command.clone());
+    /// Sends a command, now or when there is a connection, and waits for what the server says of it.
+    async fn settle(&mut self, ticket: Ticket, command: Command) -> Result<(), Error> {
+        match &mut self.state {
+            State::Connected(wire) => {
+                let Ok(()) = wire.start_send(command);
+            }
+            // If it ends something, it has ended.
+            _ => self.topics.handle_lost(),
         }
         poll_fn(|cx| {
-            loop {
-                if matches!(self.state, State::Connected(_)) && self.topics.is_confirmed() {
-                    return Poll::Ready(Ok(()));
-                }
+            while self.topics.waits_for(ticket) {
                 let Err(refusal) = ready!(self.poll_step(cx)) else { continue };
-                let is_of_another = refusal.command.is_some_and(|refused| {
-                    refused.name() != command.name() || self.topics.waits_for(&command)
-                });
-                if !is_of_another {
-                    return Poll::Ready(Err(refusal.error));
+                match refusal.of {
+                    Refused::Connection => self.topics.withdraw(ticket),
+                    Refused::Call(refused) if refused == ticket => {}
+                    // Whoever asked for it is gone.
+                    Refused::Call(_) | Refused::Again => {
+                        self.untold.get_or_insert(refusal.error);
+                        continue;
+                    }
                 }
-                // Whoever called is gone.
-                self.untold.get_or_insert(refusal.error);
+                return Poll::Ready(Err(refusal.error));
             }
+            Poll::Ready(Ok(()))
         })
         .await
     }
@@ -278,8 +304,9 @@ impl Subscriber {
                 Ok(wire) => self.handle_connected(wire),
                 Err(error) => {
                     self.handle_lost();
-                    if error.as_server().is_some() {
-                        return Poll::Ready(Err(Refusal { error, command: None }));
+                    // Of what time mends nobody is told.
+                    if error.fault() == Fault::Caller {
+                        return Poll::Ready(Err(Refusal { error, of: Refused::Connection }));
                     }
                 }
             },
@@ -289,10 +316,7 @@ impl Subscriber {
                     return Poll::Ready(Ok(()));
                 }
                 match ready!(wire.poll_next(cx)) {
-                    Some(Ok(value)) => {
-                        self.failures = 0;
-                        return Poll::Ready(self.handle_value(value));
-                    }
+                    Some(Ok(value)) => return Poll::Ready(self.handle_value(value)),
                     Some(Err(_)) | None => self.handle_lost(),
                 }
             }
@@ -301,9 +325,7 @@ impl Subscriber {
     }
 
     fn connecting(&self) -> Pin<Box<dyn Future<Output = Result<Wire, Error>>>> {
-        let mut chance = [0; 8];
-        let drawn = entropy(&mut chance).map_or(u64::MAX, |()| u64::from_ne_bytes(chance));
-        let pause = self.config.reconnect.backoff.pause(self.failures, drawn);
+        let pause = self.config.reconnect.pause(self.failures);
         let (address, config) = (Rc::clone(&self.address), Rc::clone(&self.config));
         Box::pin(async move {
             if !pause.is_zero() {
@@ -327,18 +349,34 @@ impl Subscriber {
     /// Connects anew. One that was of no use counts as a failure: it is not made again without a pause.
     fn handle_lost(&mut self) {
         self.failures = self.failures.saturating_add(1);
+        self.topics.handle_lost();
         self.state = State::Connecting(self.connecting());
     }
 
     fn handle_value(&mut self, value: Value) -> Result<(), Refusal> {
         match event::heard(value) {
             Heard::Event(event) => self.keep(event),
-            Heard::Confirmed => self.topics.handle_confirmed(),
+            Heard::Said(kind, change, name) => match self.topics.handle_said(kind, change, &name) {
+                Said::Awaited | Said::Unasked => {}
+                Said::TakenAway(command) => {
+                    self.keep(Event::Missed);
+                    if let State::Connected(wire) = &mut self.state {
+                        let Ok(()) = wire.start_send(command);
+                    }
+                }
+            },
+            // It will take it again; nobody was told no.
+            Heard::Error(error) if is_for_now(&error) && self.topics.is_asked_again() => {
+                self.handle_lost();
+                return Ok(());
+            }
             Heard::Error(error) => {
-                return Err(Refusal { error: error.into(), command: self.topics.handle_refused() });
+                let of = self.topics.handle_refused().map_or(Refused::Again, Refused::Call);
+                return Err(Refusal { error: error.into(), of });
             }
             Heard::Other => {}
         }
+        self.failures = 0;
         Ok(())
     }
 
@@ -353,6 +391,11 @@ impl Subscriber {
         }
         self.events.push_back(event);
     }
+}
+
+/// Whether it says of the server as it is now, and not of what was asked.
+fn is_for_now(error: &ServerError) -> bool {
+    matches!(error.code(), "BUSY" | "LOADING" | "MASTERDOWN")
 }
 
 impl Stream for Subscriber {

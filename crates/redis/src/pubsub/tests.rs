@@ -3,6 +3,7 @@
 use super::*;
 use ekiden_reactor::net::{TcpListener, TcpStream};
 use ekiden_reactor::spawn;
+use std::cell::Cell;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -94,5 +95,75 @@ fn a_call_is_not_told_what_was_refused_to_one_that_was_given_up() {
         assert_eq!(own.to_string(), "the server said: NOPERM own");
         let given_up = subscriber.next().await.unwrap_err();
         assert_eq!(given_up.to_string(), "the server said: NOPERM denied");
+    });
+}
+
+/// Confirms a channel of a shard, says that it has moved, and confirms another channel when the first was asked for again.
+async fn take_away(listener: TcpListener, has_confirmed: Rc<Cell<bool>>) -> TcpStream {
+    let (stream, _peer) = listener.accept().await.unwrap();
+    stream.write_all(b"+OK\r\n>3\r\n$10\r\nssubscribe\r\n$1\r\ns\r\n:1\r\n").await.unwrap();
+    stream.write_all(b">3\r\n$12\r\nsunsubscribe\r\n$1\r\ns\r\n:0\r\n").await.unwrap();
+    let (mut heard, mut buf) = (String::new(), [0; 1024]);
+    while heard.matches("SSUBSCRIBE").count() < 2 {
+        let count = stream.read(&mut buf).await.unwrap();
+        heard.push_str(str::from_utf8(&buf[..count]).unwrap());
+    }
+    has_confirmed.set(true);
+    stream.write_all(b">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n").await.unwrap();
+    stream
+}
+
+#[test]
+fn what_is_taken_away_is_told_and_confirms_nothing_else() {
+    ekiden_reactor::run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut subscriber = Subscriber::new(Rc::new(addr.into()), Rc::new(Config::default()));
+        let has_confirmed = Rc::new(Cell::new(false));
+        let serving = spawn(take_away(listener, Rc::clone(&has_confirmed)));
+        subscriber.ssubscribe(["s"]).await.unwrap();
+        subscriber.subscribe(["news"]).await.unwrap();
+        assert!(has_confirmed.get());
+        assert_eq!(subscriber.next().await.unwrap(), Event::Missed);
+        drop(serving);
+    });
+}
+
+/// Greets a connection, and answers so when it is asked for a subscription.
+async fn answer(listener: &TcpListener, answer: &str) -> TcpStream {
+    let (stream, _peer) = listener.accept().await.unwrap();
+    stream.write_all(b"+OK\r\n").await.unwrap();
+    let (mut heard, mut buf) = (String::new(), [0; 1024]);
+    while !heard.contains("SUBSCRIBE") {
+        let count = stream.read(&mut buf).await.unwrap();
+        heard.push_str(str::from_utf8(&buf[..count]).unwrap());
+    }
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Confirms a channel and ends the connection; is held by a script when it is asked again; and then is not.
+async fn hold_by_a_script(listener: TcpListener) -> TcpStream {
+    let confirmed = ">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n";
+    drop(answer(&listener, confirmed).await);
+    let _busy = answer(&listener, "-BUSY Redis is busy running a script.\r\n").await;
+    let message = ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n";
+    answer(&listener, &[confirmed, message].concat()).await
+}
+
+#[test]
+fn a_server_that_is_held_for_now_ends_no_subscription() {
+    ekiden_reactor::run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut config = Config::default();
+        config.reconnect.backoff.first = Duration::ZERO;
+        let mut subscriber = Subscriber::new(Rc::new(addr.into()), Rc::new(config));
+        let serving = spawn(hold_by_a_script(listener));
+        subscriber.subscribe(["news"]).await.unwrap();
+        for missed in [true, true, false] {
+            assert_eq!(subscriber.next().await.unwrap() == Event::Missed, missed);
+        }
+        drop(serving);
     });
 }
