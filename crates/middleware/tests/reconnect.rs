@@ -110,6 +110,20 @@ fn who_shall_not_wait_learns_what_failed() {
 }
 
 #[test]
+fn what_no_further_attempt_mends_is_told_at_once() {
+    check(
+        "call a, call b, deny, call c, pass 100, call d, accept",
+        "attempt, a: denied No, b: denied No, c: denied No, attempt, d = 1",
+    );
+    check("fail, call a, pass 100, deny, call b", "attempt, attempt, a: denied No, b: denied No");
+    check_with(
+        |config| config.backoff.first = ms(0),
+        "call a, deny, accept",
+        "attempt, a: denied No, attempt",
+    );
+}
+
+#[test]
 fn a_handshake_that_failed_has_begun_nothing_for_those_who_wait() {
     check_with(
         |config| config.while_apart = WhileApart::Refuse,
@@ -199,9 +213,9 @@ fn no_schedule_leaves_anybody_waiting() {
 }
 
 async fn play_at_random(seed: u64, clock: &Clock) {
-    const STEPS: [&str; 12] = [
-        "call", "call", "call", "connect", "accept", "accept", "fail", "broken", "lose", "hold", "panic",
-        "drop",
+    const STEPS: [&str; 13] = [
+        "call", "call", "call", "connect", "accept", "accept", "fail", "deny", "broken", "lose", "hold",
+        "panic", "drop",
     ];
     let mut random = Random(seed);
     let mut config = ReconnectConfig::default();
@@ -309,7 +323,7 @@ impl World {
                     told.say(connected.map_or_else(|error| error.to_string(), |()| "connected".to_owned()));
                 }));
             }
-            ("accept" | "fail" | "broken" | "panic", _) => self.told.decide(step),
+            ("accept" | "fail" | "deny" | "broken" | "panic", _) => self.told.decide(step),
             ("lose", _) => self.told.lose(),
             ("hold", _) => self.told.holds.set(true),
             ("drop", "all") => self.service = None,
@@ -389,6 +403,7 @@ impl Service for Connector {
                 Ok(Peer(told.connections.get(), told.clone()))
             }
             "fail" => Err(Error::Down),
+            "deny" => Err(Error::Denied),
             "broken" => Err(Error::Broken),
             _ => panic!("as I was told"),
         }
@@ -445,6 +460,8 @@ impl Service for Peer {
 enum Error {
     /// Nobody listens.
     Down,
+    /// Somebody does, and does not take us.
+    Denied,
     /// Somebody did, and the handshake failed.
     Broken,
     Lost,
@@ -468,6 +485,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Down => write!(f, "down {:?}", self.begun()),
+            Self::Denied => write!(f, "denied {:?}", self.begun()),
             Self::Broken => write!(f, "broken {:?}", self.begun()),
             Self::Lost => write!(f, "lost {:?}", self.begun()),
             Self::Refused(refused) => write!(f, "refused ({})", refused.reason()),
@@ -483,12 +501,12 @@ impl std::error::Error for Error {}
 
 impl Failure for Error {
     fn fault(&self) -> Fault {
-        Fault::Network
+        if *self == Self::Denied { Fault::Caller } else { Fault::Network }
     }
 
     fn begun(&self) -> Begun {
         match self {
-            Self::Down | Self::Refused(_) => Begun::No,
+            Self::Down | Self::Denied | Self::Refused(_) => Begun::No,
             Self::Broken | Self::Lost => Begun::Unknown,
             Self::Expired(expired) => expired.begun(),
         }

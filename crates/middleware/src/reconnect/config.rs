@@ -33,7 +33,8 @@ pub struct ReconnectConfig {
     /// noticed, and who has the wrong address is told so.
     pub wait_timeout: Duration,
     /// What becomes of calls while attempts fail. To wait, since behind this there is one peer and nobody else to ask: a
-    /// refusal would make an outage of each restart.
+    /// refusal would make an outage of each restart. An attempt that failed by the fault of this end is told at once
+    /// anyway.
     pub while_apart: WhileApart,
 }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use ekiden_reactor::channel::{Notify, oneshot};
 use ekiden_reactor::{AbortHandle, Elapsed, Instant, context, sleep_until, spawn_named, timeout_at};
-use ekiden_service::{Begun, Expired, Failure, Refused, Service, Status};
+use ekiden_service::{Begun, Expired, Failure, Fault, Refused, Service, Status};
 
 use link::{Link, Phase, Rested, Tenure};
 
@@ -44,7 +44,8 @@ pub use config::{ReconnectConfig, WhileApart};
 /// A call waits for a connection until the [deadline](context::deadline) of its caller, at most for
 /// [`wait_timeout`](ReconnectConfig::wait_timeout); it then fails with what the last attempt failed with. No more than
 /// [`waiting_max`](ReconnectConfig::waiting_max) wait; those beyond are refused. With [`WhileApart::Refuse`] nobody waits
-/// for more than the attempt that is under way.
+/// for more than the attempt that is under way. So it is, whatever is configured, of an attempt that failed by the fault of this
+/// end ([`Fault::Caller`]), such as a wrong password: no further one mends it, and whoever waits would be told late.
 ///
 /// What an attempt fails with all those learn who wait for it, so errors are cloned. A connector's errors should say that
 /// nothing was begun, which is true of every call that waits for it; one that says otherwise (the error of a handshake
@@ -279,17 +280,26 @@ where
                 let why = self.link.borrow().why().cloned();
                 return Err(why.unwrap_or_else(|| Refused::new("the attempt to connect has failed").into()));
             }
-            if wanted == Wanted::Connection
-                && phase == Phase::Pausing
-                && self.config.while_apart == WhileApart::Refuse
-            {
-                return Err(self.why("the last connection was of no use, and the next attempt is not due"));
+            if wanted == Wanted::Connection && (has_failed || phase == Phase::Pausing) {
+                let refuses = self.config.while_apart == WhileApart::Refuse && phase == Phase::Pausing;
+                if refuses || self.is_our_fault() {
+                    return Err(
+                        self.why("the last connection was of no use, and the next attempt is not due")
+                    );
+                }
             }
             if self.link.borrow_mut().begin() {
                 self.drive_from(None);
             }
             news.await;
         }
+    }
+
+    /// Whether the last attempt failed by what no further one mends. That time ran out is nothing of the kind.
+    fn is_our_fault(&self) -> bool {
+        self.link.borrow().why().is_some_and(|why| {
+            (why.begun(), why.fault(), why.is_timeout()) == (Begun::No, Fault::Caller, false)
+        })
     }
 
     /// What the last attempt failed with, if that tells the truth about a call that was not begun.
