@@ -81,11 +81,11 @@ impl Owed {
         self.0.get() > 0
     }
 
-    fn add(&self) {
+    pub(super) fn add(&self) {
         self.0.set(self.0.get() + 1);
     }
 
-    fn take(&self) {
+    pub(super) fn take(&self) {
         self.0.set(self.0.get().saturating_sub(1));
     }
 }
