@@ -96,9 +96,12 @@ pub trait Ask: Service<Req = Command, Resp = Value, Error: From<Error>> {
     fn transaction<G: Together>(&self, group: G) -> impl Future<Output = Result<G::Answers, Self::Error>> {
         let (commands, convert) = group.split();
         async move {
-            let answers = transact(self, commands).await?;
-            // One that failed is among others that were done.
-            Ok(convert(answers).map_err(|error| error.with_begun(Begun::Yes))?)
+            // Of nothing there is nothing to do.
+            if commands.is_empty() {
+                Ok(convert(Vec::new())?)
+            } else {
+                transact(self, commands, convert).await
+            }
         }
     }
 }
@@ -119,17 +122,20 @@ where
     }
 }
 
-/// The answers of commands that are done as one.
-async fn transact<S>(service: &S, commands: Vec<Command>) -> Result<Vec<Value>, S::Error>
+/// What is made of the answers of commands that are done as one. There may be none of them: what was watched is then not
+/// watched any more, and whether it has changed is told.
+pub(crate) async fn transact<S, T>(
+    service: &S,
+    commands: Vec<Command>,
+    convert: impl FnOnce(Vec<Value>) -> Result<T, Error>,
+) -> Result<T, S::Error>
 where
     S: Service<Req = Command, Resp = Value, Error: From<Error>> + ?Sized,
 {
-    if commands.is_empty() {
-        return Ok(Vec::new());
-    }
     let all = std::iter::once(Command::new("MULTI")).chain(commands).chain([Command::new("EXEC")]);
     let answers = answers(service, all.collect()).await?;
-    Ok(of_exec(answers)?)
+    // One that failed is among others that were done.
+    Ok(convert(of_exec(answers)?).map_err(|error| error.with_begun(Begun::Yes))?)
 }
 
 /// The answers of commands that were done as one, among those of the transaction's own words.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 use ekiden_proto::pipeline;
-use ekiden_reactor::{context, spawn_named};
+use ekiden_reactor::{AbortHandle, context, spawn_named};
 use ekiden_service::{Refused, Service, Status};
 
 use super::address::Address;
@@ -12,7 +12,7 @@ use super::config::Config;
 use super::greeting;
 use super::nature::Nature;
 use super::shared::answered;
-use crate::ask::Ask;
+use crate::ask::transact;
 use crate::command::{Command, ToArgs};
 use crate::error::Error;
 use crate::typed::Together;
@@ -44,6 +44,8 @@ use crate::value::Value;
 pub struct Dedicated {
     /// `None` once a call that blocks was given up.
     calls: RefCell<Option<pipeline::Client<Command, Value>>>,
+    /// The task that moves its bytes.
+    task: AbortHandle,
 }
 
 /// What became of a transaction on keys that were watched.
@@ -67,8 +69,9 @@ impl Dedicated {
         let (calls, connection) = pipeline::Client::with_transport(wire, config.pipeline.clone());
         // Nothing on it is tracked or subscribed to; what is pushed all the same is for nobody.
         let connection = connection.on_frame(|frame| (!matches!(frame, Value::Push(_))).then_some(frame));
-        context::Context::none().sync_scope(|| drop(spawn_named("redis connection", connection)));
-        Ok(Self { calls: RefCell::new(Some(calls)) })
+        let task = context::Context::none()
+            .sync_scope(|| spawn_named("redis connection", connection).abort_handle());
+        Ok(Self { calls: RefCell::new(Some(calls)), task })
     }
 
     /// Watches keys, until the next [`exec`](Self::exec): that is done only if nobody has changed them from now on.
@@ -97,7 +100,8 @@ impl Dedicated {
         self.call(Command::new("UNWATCH")).await.map(drop)
     }
 
-    /// Does several commands as one, unless a key that is [watched](Self::watch) has changed. Nothing is watched after it.
+    /// Does several commands as one, unless a key that is [watched](Self::watch) has changed. Nothing is watched after it. It may
+    /// be of no commands: then it says whether one has changed.
     ///
     /// # Cancel safety
     ///
@@ -107,7 +111,8 @@ impl Dedicated {
     ///
     /// As for [`transaction`](crate::Ask::transaction), but for a key that has changed, which is an [`Outcome`].
     pub async fn exec<G: Together>(&self, group: G) -> Result<Outcome<G::Answers>, Error> {
-        match self.transaction(group).await {
+        let (commands, convert) = group.split();
+        match transact(self, commands, convert).await {
             Ok(answers) => Ok(Outcome::Done(answers)),
             Err(error) if error.is_changed() => Ok(Outcome::Changed),
             Err(error) => Err(error),
@@ -130,7 +135,8 @@ impl Service for Dedicated {
     /// # Cancel safety
     ///
     /// Dropping the future takes the command back if it was not sent yet; else its answer is passed over. If the command
-    /// blocks, the connection ends, so that the server takes nothing off a list for a caller who is gone.
+    /// blocks, the connection ends at once, so that the server takes nothing off a list for a caller who is gone; it is lost to
+    /// whoever else waits for an answer on it.
     ///
     /// # Errors
     ///
@@ -157,6 +163,8 @@ impl Service for Dedicated {
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
+            // Others that call have their part of it, so to drop ours would end nothing.
+            self.dedicated.task.abort();
             let calls = self.dedicated.calls.borrow_mut().take();
             drop(calls);
         }
