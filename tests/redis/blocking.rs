@@ -1,9 +1,11 @@
 //! Commands that wait on purpose.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use ekiden::redis::client::Config;
 use ekiden::redis::{Ask, Client, Command, Error};
-use ekiden::{Begun, Failure, Service, Status, spawn, timeout, yield_now};
+use ekiden::{Begun, Failure, Fault, Service, Status, spawn, timeout, yield_now};
 
 use crate::{run, server};
 
@@ -81,6 +83,57 @@ fn a_connection_of_ones_own_ends_with_a_call_that_is_given_up() {
         assert_eq!(client.ask(Command::new("LLEN").arg("queue").typed::<i64>()).await.unwrap(), 1);
         assert_eq!(own.status(), Status::Closed);
         assert_eq!(own.call(Command::new("PING")).await.unwrap_err().begun(), Begun::No);
+    });
+}
+
+#[test]
+fn a_call_that_is_given_up_takes_nothing_while_another_waits_behind_it() {
+    let server = server();
+    run(async {
+        let client = Client::new(server.addr());
+        let own = Rc::new(client.dedicated().await.unwrap());
+        let call = |command| {
+            let own = Rc::clone(&own);
+            spawn(async move { own.call(command).await })
+        };
+        let gone = call(blpop("queue"));
+        until_blocked(&client, 1).await;
+        let behind = call(Command::new("PING"));
+        yield_now().await;
+        gone.abort_handle().abort();
+        drop(gone);
+        let behind = timeout(Duration::from_secs(30), behind).await.expect("it is told").unwrap();
+        assert!(behind.unwrap_err().is_lost());
+        until_blocked(&client, 0).await;
+        client.call(push("queue", "job")).await.unwrap();
+        assert_eq!(client.ask(Command::new("LLEN").arg("queue").typed::<i64>()).await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_call_waits_for_a_server_that_is_away() {
+    let mut server = server();
+    run(async {
+        let mut config = Config::default();
+        config.reconnect.wait_timeout = Duration::from_secs(60);
+        let client = Client::with_config(server.addr(), config);
+        client.call(Command::new("PING")).await.unwrap();
+        server.kill();
+        let waiting = spawn({
+            let client = client.clone();
+            async move { client.ask(blpop("queue").typed::<(String, String)>()).await }
+        });
+        yield_now().await;
+        server.restart();
+        client.call(push("queue", "job")).await.unwrap();
+        let waited = timeout(Duration::from_secs(60), waiting).await.expect("it is back").unwrap();
+        assert_eq!(waited.unwrap().1, "job");
+
+        server.kill();
+        let mut config = Config::default();
+        config.reconnect.wait_timeout = Duration::from_millis(50);
+        let error = Client::with_config(server.addr(), config).call(blpop("queue")).await.unwrap_err();
+        assert_eq!((error.begun(), error.fault()), (Begun::No, Fault::Network));
     });
 }
 

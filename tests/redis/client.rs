@@ -1,10 +1,11 @@
 //! Calls: who is logged in, what goes together, what is said when it cannot be done.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ekiden::redis::client::{Address, Config, Outcome};
-use ekiden::redis::{Ask, Client, Command, Error, Script, ServerError, Value};
-use ekiden::{Begun, Failure, Fault, Service, Status, spawn};
+use ekiden::redis::{Ask, Client, Command, Error, Script, ServerError, Typed, Value};
+use ekiden::{Begun, Failure, Fault, Service, Status, spawn, timeout};
 
 use crate::{both_versions, run, server};
 use ekiden_tests::RedisServer;
@@ -95,6 +96,44 @@ fn whoever_logs_in_is_greeted_in_either_version() {
         }
         let error = Client::new(server.addr()).connect().await.unwrap_err();
         assert_eq!(error.as_server().unwrap().code(), "NOAUTH");
+    });
+}
+
+#[test]
+fn a_wrong_password_is_told_at_once_to_every_call() {
+    let server = RedisServer::start(&["--requirepass", "secret"]);
+    run(async {
+        let mut config = Config::default();
+        config.password = Some("wrong".into());
+        config.reconnect.wait_timeout = Duration::from_secs(3600);
+        let client = Client::with_config(server.addr(), config);
+        let calls = async {
+            for command in ["PING", "BLPOP"] {
+                let error = client.call(Command::new(command).arg(("queue", 0))).await.unwrap_err();
+                assert_eq!(error.as_server().unwrap().code(), "WRONGPASS");
+            }
+        };
+        timeout(Duration::from_secs(30), calls).await.expect("no further attempt mends it");
+    });
+}
+
+#[test]
+fn a_burst_of_calls_is_served_before_there_is_a_connection_and_on_it() {
+    let server = server();
+    run(async {
+        let client = Client::new(server.addr());
+        for round in 1..=2 {
+            let calls: Vec<_> = (0..10_000)
+                .map(|_| {
+                    let client = client.clone();
+                    spawn(async move { client.call(Command::new("INCR").arg("n")).await })
+                })
+                .collect();
+            for call in calls {
+                call.await.unwrap().unwrap();
+            }
+            assert_eq!(client.ask(get("n").typed::<i64>()).await.unwrap(), round * 10_000);
+        }
     });
 }
 
@@ -225,6 +264,12 @@ fn a_watched_key_that_changes_stops_the_transaction() {
         assert_eq!(own.exec([set(2)]).await.unwrap(), Outcome::Changed);
         own.watch("k").await.unwrap();
         assert_eq!(own.exec([set(3)]).await.unwrap(), Outcome::Done(vec![()]));
+        // Of nothing it says whether something has changed, and nothing is watched after it.
+        own.call(Command::new("WATCH").arg("n")).await.unwrap();
+        client.call(Command::new("SET").arg("n").arg(4)).await.unwrap();
+        let nothing = Vec::<Typed<()>>::new;
+        assert_eq!(own.exec(nothing()).await.unwrap(), Outcome::Changed);
+        assert_eq!(own.exec(nothing()).await.unwrap(), Outcome::Done(vec![]));
         assert_eq!(client.ask(get("k").typed::<i64>()).await.unwrap(), 3);
     });
 }

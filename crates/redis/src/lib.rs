@@ -1,7 +1,7 @@
 //! Redis as services: a client that pipelines whatever is asked at the same time, and servers that speak RESP.
 //!
 //! A [`Client`] is a [`Service`](ekiden_service::Service) that takes a [`Command`] and answers a [`Value`]. One
-//! connection serves any number of callers. Around it goes whatever middleware goes around any service, and
+//! connection serves all callers. Around it goes whatever middleware goes around any service, and
 //! [`Commands`] gives all of them the commands of Redis as typed methods:
 //!
 //! ```

@@ -2,14 +2,17 @@
 //!
 //! A connection is made for a command, and kept for the next when that is answered. One whose caller is gone is ended with
 //! the call: what the server would take off a list for it nobody would see.
+//!
+//! While none can be made, those who want one wait, and [`Attempts`] has one of them try at a time.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use ekiden_reactor::context;
+use ekiden_reactor::{Elapsed, Instant, context, timeout_at};
 use ekiden_service::{Expired, Refused, Service, Status};
 
 use super::address::Address;
+use super::attempts::{Attempt, Attempts};
 use super::config::Config;
 use super::dedicated::Dedicated;
 use crate::command::Command;
@@ -19,6 +22,7 @@ use crate::value::Value;
 pub(super) struct Blocking {
     address: Rc<Address>,
     config: Rc<Config>,
+    attempts: Attempts,
     /// Those that wait for a command, the last one used at the end.
     idle: RefCell<Vec<Dedicated>>,
     busy: Cell<usize>,
@@ -29,7 +33,8 @@ struct Place<'a>(&'a Cell<usize>);
 
 impl Blocking {
     pub(super) fn new(address: Rc<Address>, config: Rc<Config>) -> Self {
-        Self { address, config, idle: RefCell::default(), busy: Cell::new(0) }
+        let attempts = Attempts::new(config.reconnect.clone());
+        Self { address, config, attempts, idle: RefCell::default(), busy: Cell::new(0) }
     }
 
     pub(super) async fn call(&self, command: Command) -> Result<Value, Error> {
@@ -37,13 +42,32 @@ impl Blocking {
             return Err(Expired::unbegun().into());
         }
         let _place = self.enter()?;
-        let connection = match self.take() {
-            Some(connection) => connection,
-            None => Dedicated::connect(&self.address, &self.config).await?,
-        };
+        if let Some(connection) = self.take() {
+            let answer = connection.call(command).await;
+            self.keep(connection);
+            return answer;
+        }
+        let (connection, attempt) = self.connect().await?;
         let answer = connection.call(command).await;
+        if answer.is_err() && connection.status() == Status::Closed {
+            self.attempts.handle_useless(attempt);
+        } else {
+            self.attempts.handle_useful();
+        }
         self.keep(connection);
         answer
+    }
+
+    /// Another connection, when there can be one, within the time for it.
+    async fn connect(&self) -> Result<(Dedicated, Attempt), Error> {
+        let limit = Instant::now() + self.config.reconnect.wait_timeout;
+        let limit = context::deadline().map_or(limit, |deadline| deadline.min(limit));
+        let connected = self.attempts.make(async || Dedicated::connect(&self.address, &self.config).await);
+        match timeout_at(limit, connected).await {
+            Ok(connected) => connected,
+            Err(Elapsed) if context::is_expired() => Err(Expired::unbegun().into()),
+            Err(Elapsed) => Err(self.attempts.why()),
+        }
     }
 
     fn enter(&self) -> Result<Place<'_>, Error> {

@@ -38,11 +38,16 @@ pub struct Config {
     /// [`Client::invalidations`](super::Client::invalidations). `None`: it costs the server memory for each key that is read.
     pub tracking: Option<Tracking>,
     /// How long an attempt to connect may take, with look-up, connect and greeting; how long is waited between two;
-    /// and how long and how many calls wait for it. Its defaults are explained there.
+    /// and how long and how many calls wait for it. Its defaults are explained there, but for the number of calls that wait:
+    /// 16 Ki, as in the queue of [`pipeline`](Self::pipeline).
     pub reconnect: ReconnectConfig,
-    /// How many calls may be in flight on a connection and how many may wait for that. Its defaults are explained there.
+    /// How many calls may be in flight on a connection and how many may wait for that. Its defaults are explained there, but
+    /// for the queue: 16 Ki. A burst of ten thousand tasks that ask at once is usual for a cache, whose server answers them all
+    /// in some tens of milliseconds, and the commands take a few megabytes while they wait. Further calls are refused, not
+    /// begun.
     pub pipeline: ClientConfig,
-    /// Longest that the server may owe answers on the shared connection and send nothing; then the connection is given up,
+    /// Longest that the server may owe answers on the shared connection and send nothing, nor take anything of what it is sent,
+    /// where it has to take something before more can be; then the connection is given up,
     /// its calls fail, and the next one makes another. 60 s: longer than what a server should do in one piece, and a server
     /// that has vanished is noticed, which the system takes a quarter of an hour for. `None` where scripts or the like take
     /// longer, or ask them of a [`Dedicated`](super::Dedicated) connection: those, and commands that block, know no such limit.
@@ -87,8 +92,13 @@ pub struct Tracking {
     pub no_loop: bool,
 }
 
+/// Most calls that wait, for a connection or behind others.
+const QUEUE_MAX: usize = 16 * 1024;
+
 impl Default for Config {
     fn default() -> Self {
+        let (mut reconnect, mut pipeline) = (ReconnectConfig::default(), ClientConfig::default());
+        (reconnect.waiting_max, pipeline.queue_max) = (QUEUE_MAX, QUEUE_MAX);
         Self {
             username: None,
             password: None,
@@ -96,8 +106,8 @@ impl Default for Config {
             client_name: None,
             protocol: Protocol::Resp3,
             tracking: None,
-            reconnect: ReconnectConfig::default(),
-            pipeline: ClientConfig::default(),
+            reconnect,
+            pipeline,
             silence_max: Some(Duration::from_secs(60)),
             limits: Limits::of_replies(),
             blocking_max: 256,

@@ -9,7 +9,7 @@
 //!
 //! In reading order: [`Config`] has the knobs, and [`Address`] says where to; a `url` says both; `nature` knows what a command does to its connection;
 //! `codec` is what is spoken, over a `socket`, with `patience`, after a `greeting`; `shared` is the connection that all share, `dedicated`
-//! one that somebody has alone; `blocking` has those of commands that wait; `invalidations` are what the server says of keys
+//! one that somebody has alone; `attempts` says when such are made, and `blocking` has those of commands that wait; `invalidations` are what the server says of keys
 //! that have changed.
 
 mod address;
@@ -22,6 +22,7 @@ mod patience;
 mod greeting;
 mod shared;
 mod dedicated;
+mod attempts;
 mod blocking;
 mod invalidations;
 
@@ -49,8 +50,9 @@ use shared::Connector;
 
 /// A Redis server, as a service: it takes commands, and answers values.
 ///
-/// Clones are cheap and share one connection, on which any number of calls are under way at the same time. It is made when it is first
-/// needed, and made anew when it was lost, with pauses that grow.
+/// Clones are cheap and share one connection, on which many calls are under way at the same time: a thousand, and 16 Ki wait
+/// behind them, in order; what is beyond that is refused, not begun ([`Config::pipeline`] has both numbers). The connection is
+/// made when it is first needed, and made anew when it was lost, with pauses that grow.
 ///
 /// ```
 /// use ekiden_redis::{Client, Commands};
@@ -91,8 +93,9 @@ use shared::Connector;
 ///
 /// No command is ever sent twice. Each call under way fails with an error that says by
 /// [`begun`](ekiden_service::Failure::begun) whether the server can have begun it: `No`, and it can be sent again, or
-/// `Unknown`. Calls made later wait for the next connection, for [ten seconds](ekiden_middleware::ReconnectConfig::wait_timeout), and then
-/// fail with `No`.
+/// `Unknown`. Calls made later, those that block too, wait for the next connection, for
+/// [ten seconds](ekiden_middleware::ReconnectConfig::wait_timeout), and then fail with `No`. What no further attempt mends, such as a
+/// wrong password, is told at once.
 #[derive(Clone)]
 pub struct Client {
     inner: Rc<Inner>,
