@@ -56,6 +56,12 @@ pub struct Config {
     pub spurious_one_in: u32,
     /// How much of the virtual time a turn of a host takes. 1 to 20 µs.
     pub turn: RangeInclusive<Duration>,
+    /// How far the wall clocks of hosts are ahead of the world's or behind it, at most: it is drawn for each when it is made,
+    /// and a script may set it ([`Sim::skew`](crate::Sim::skew)). Zero, as machines that ask a time server have it nearly.
+    pub skew_max: Duration,
+    /// By how many millionths the clocks of hosts are faster than the world's or slower, at most: drawn likewise, or said by
+    /// [`Sim::drift`](crate::Sim::drift). Zero; 500,000 is the most.
+    pub drift_ppm_max: u32,
     /// How long a job of [`blocking`](fn@ekiden_reactor::blocking) takes. 20 µs to 10 ms.
     pub blocking: RangeInclusive<Duration>,
     /// How long it takes to look up a name. 50 µs to 5 ms.
@@ -88,6 +94,8 @@ impl Default for Config {
             socket_files_stay: false,
             spurious_one_in: 16,
             turn: Duration::from_micros(1)..=Duration::from_micros(20),
+            skew_max: Duration::ZERO,
+            drift_ppm_max: 0,
             blocking: Duration::from_micros(20)..=Duration::from_millis(10),
             lookup: Duration::from_micros(50)..=Duration::from_millis(5),
             give_up: Duration::from_secs(924),

@@ -47,6 +47,10 @@ pub(crate) enum What {
     Crashes,
     Pauses,
     Resumes,
+    /// So many nanoseconds ahead of the world's.
+    SetsClock(i64),
+    /// So many millionths.
+    Drifts(i32),
     Signal(Signal),
     Listens(SocketAddr),
     Connects(EndId, SocketAddr),
@@ -142,6 +146,8 @@ impl fmt::Display for Line<'_> {
             What::Crashes => write!(f, "crashes"),
             What::Pauses => write!(f, "pauses"),
             What::Resumes => write!(f, "resumes"),
+            What::SetsClock(ahead) => write!(f, "has its wall clock set to {ahead} ns ahead of the world's"),
+            What::Drifts(ppm) => write!(f, "has clocks that are {ppm} ppm faster than the world's"),
             What::Signal(signal) => write!(f, "gets the signal {signal:?}"),
             What::Listens(addr) => write!(f, "listens on {addr}"),
             What::Connects(end, to) => write!(f, "{end} connects to {to}"),

@@ -57,7 +57,10 @@
 //! other; nobody is told when they are heard by none. [Links](Sim#links) that are slow, always or now and then, have a
 //! bandwidth, or are cut one way or both.
 //! Unix sockets within a host, streams and datagrams; their paths are the host's own and in no file system.
-//! Name resolution, `blocking`, entropy, both clocks. A scenario is run for many seeds by [`check()`].
+//! Name resolution, `blocking`, entropy, both clocks, which may be off and [drift](Sim#clocks) from host to host.
+//! Ready tasks run in a drawn order, and so do those whose timers are due together, on one host and on several; two timers
+//! that one task waits for are looked at in the order in which it does, as everywhere. A scenario is run for many seeds by
+//! [`check()`].
 //!
 //! What goes wrong is done by the scenario at once, comes by a schedule that it gives ([`Faults`]), or by one that is drawn from
 //! the seed ([`Profile`]). A run that fails by the last is made smaller, and what is told is a schedule that suffices.
@@ -68,7 +71,6 @@
 //!
 //! - Files, child processes, standard streams, other cores, IPv6, sizes of buffers but the
 //!   configuration's, a port for several sockets, broadcast, multicast: to ask for one is an error that names it, and never something else.
-//! - Clocks that differ from host to host.
 //! - A task that never comes back from its poll holds the whole world, as there is one thread. One that goes on and on
 //!   without waiting is found ([`Config::busy_turns_max`]).
 //! - What a program asks of the system and not of the reactor is not of the seed: `std`'s clocks, threads and `HashMap`s, the
@@ -76,7 +78,7 @@
 //!
 //! # The parts
 //!
-//! In reading order: [`Sim`] is the world as scripts see it, `config` how it behaves; `run` is its loop, `check` the many
+//! In reading order: [`Sim`] is the world as scripts see it, `config` how it behaves, `clocks` what is done to those of hosts; `run` is its loop, `check` the many
 //! seeds, `faults` what goes wrong and when, [`oracle`] whether promises are kept; `program` is what a host runs, `driver`
 //! what its reactor asks; `world` has the network, as data; `chance` draws, `journal` writes everything down, `failure` says what was wrong; `quiet` keeps panics
 //! from being printed.
@@ -86,6 +88,7 @@
 
 mod sim;
 mod config;
+mod clocks;
 mod run;
 mod check;
 mod faults;
@@ -100,6 +103,7 @@ mod quiet;
 pub mod guide;
 
 pub use check::{check, check_with};
+pub use clocks::Skew;
 pub use config::Config;
 pub use failure::Failure;
 pub use faults::{Fault, Faults, Profile, ScriptError};

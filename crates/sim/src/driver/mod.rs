@@ -12,7 +12,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::net::SocketAddr as UnixAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use ekiden_reactor::driver::{
     ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream,
@@ -66,11 +66,15 @@ impl HostDriver {
 
 impl Driver for HostDriver {
     fn now(&self) -> Instant {
-        Instant::from_nanos(self.world.lock().now)
+        let mut world = self.world.lock();
+        let now = world.now;
+        Instant::from_nanos(world.host(self.host).clock.monotonic(now))
     }
 
     fn wall_clock(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + WALL_ORIGIN + Duration::from_nanos(self.world.lock().now)
+        let mut world = self.world.lock();
+        let now = world.now;
+        world.host(self.host).clock.wall(now)
     }
 
     fn entropy(&self, buf: &mut [u8]) -> io::Result<()> {
@@ -185,6 +189,3 @@ fn refuse(is_asked: bool, what: &str) -> io::Result<()> {
         false => Ok(()),
     }
 }
-
-/// How far past 1970 the wall clock stands at first: 2030-01-01, which no test takes for the present.
-const WALL_ORIGIN: Duration = Duration::from_secs(1_893_456_000);

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ekiden_reactor::Signal;
 use ekiden_reactor::driver::Event as News;
 
+use super::clock::Clock;
 use super::tcp::ListenerId;
 
 /// A host, without its program.
@@ -18,6 +19,8 @@ pub(crate) struct Host {
     pub(crate) is_paused: bool,
     /// How often its program has begun.
     life: u32,
+    /// Its machine's: they go on when its program does not.
+    pub(crate) clock: Clock,
     /// When its next turn is, and a drawn number for several at the same time.
     pub(crate) due: Option<(u64, u64)>,
     /// Until when its last turn takes.
@@ -39,6 +42,7 @@ impl Host {
             is_up: false,
             is_paused: false,
             life: 0,
+            clock: Clock::new(),
             due: None,
             busy_until: 0,
             turns_busy: 0,

@@ -7,11 +7,13 @@
 //! ```
 //!
 //! Drivers tell it what programs do; the loop of the [`Sim`](crate::Sim) asks it what is next, and by that time passes. In
-//! reading order: `queue` is what will happen, `host` what a machine knows, `links` who hears whom, `traffic` how long that
+//! reading order: `queue` is what will happen, `host` what a machine knows, `clock` what it
+//! shows, `links` who hears whom, `traffic` how long that
 //! takes, `tcp` the connections, `udp` the datagrams, `unix` what stays within a host.
 
 mod queue;
 mod host;
+mod clock;
 mod links;
 mod traffic;
 pub(crate) mod tcp;
@@ -25,6 +27,7 @@ use ekiden_reactor::Signal;
 use ekiden_reactor::driver::{Event as News, Job, LookupDone};
 
 use crate::chance::Chance;
+use crate::clocks::DRIFT_PPM_MAX;
 use crate::config::{Config, nanos, to_nanos};
 use crate::journal::{Event, HostId, Journal, What};
 
@@ -202,7 +205,10 @@ impl World {
         match again {
             Again::AtOnce => self.wake(id),
             Again::At(_) if has_news => self.wake(id),
-            Again::At(Some(at)) => self.wake_at(id, at),
+            Again::At(Some(at)) => {
+                let at = self.host(id).clock.when_it_shows(at);
+                self.wake_at(id, at);
+            }
             Again::At(None) => {}
         }
     }
@@ -259,6 +265,39 @@ impl World {
         self.schedule(id, due);
     }
 
+    /// The wall clock of a host is from now on so many nanoseconds ahead of the world's.
+    pub(crate) fn set_skew(&mut self, id: HostId, ahead: i64) {
+        self.tell(id, What::SetsClock(ahead));
+        let now = self.now;
+        self.host(id).clock.set_ahead(now, ahead);
+    }
+
+    /// The clocks of a host are from now on so many millionths faster than the world's.
+    pub(crate) fn set_drift(&mut self, id: HostId, ppm: i32) {
+        self.tell(id, What::Drifts(ppm));
+        let now = self.now;
+        self.host(id).clock.set_drift(now, ppm);
+        if self.host(id).is_up {
+            // When its timers are due is another time of the world's now.
+            self.wake(id);
+        }
+    }
+
+    /// Sets the clocks of a new host as the configuration says.
+    pub(crate) fn draw_clock(&mut self, id: HostId) {
+        let skew_max = to_nanos(self.config.skew_max);
+        if skew_max > 0 {
+            let (drawn, is_behind) = (self.chance.within((0, skew_max)), self.chance.one_in(2));
+            let drawn = i64::try_from(drawn).unwrap_or(i64::MAX);
+            self.set_skew(id, if is_behind { -drawn } else { drawn });
+        }
+        let ppm_max = self.config.drift_ppm_max.min(DRIFT_PPM_MAX);
+        if ppm_max > 0 {
+            let (drawn, is_slow) = (self.chance.within((0, ppm_max.into())) as i32, self.chance.one_in(2));
+            self.set_drift(id, if is_slow { -drawn } else { drawn });
+        }
+    }
+
     /// Tells a program of a signal. False if it did not ask for it: then it ends by that.
     pub(crate) fn signal(&mut self, id: HostId, signal: Signal) -> bool {
         self.tell(id, What::Signal(signal));
@@ -270,7 +309,7 @@ impl World {
     }
 }
 
-/// When a host takes its next turn.
+/// When a host takes its next turn, by its own clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Again {
     AtOnce,

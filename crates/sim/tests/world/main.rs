@@ -10,6 +10,7 @@ mod links;
 mod traffic;
 mod hosts;
 mod time;
+mod clocks;
 mod discipline;
 mod faults;
 mod oracles;
