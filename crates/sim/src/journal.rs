@@ -75,6 +75,11 @@ pub(crate) enum What {
     TimesOut(EndId),
     CutTo(HostId),
     HealedTo(HostId),
+    FlapsTo(HostId),
+    /// So many bytes.
+    ResetsAfter(HostId, usize),
+    /// So many times.
+    IsSlow(u32),
     /// So many bytes a second.
     Carries(HostId, u64),
     FindsNoRoom(EndId),
@@ -177,6 +182,11 @@ impl fmt::Display for Line<'_> {
             What::TakesLong(to, nanos) => {
                 write!(f, "sends to {} what is {:?} on its way", name(*to), Duration::from_nanos(*nanos))
             }
+            What::FlapsTo(to) => write!(f, "has a link to {} that comes and goes", name(*to)),
+            What::ResetsAfter(to, bytes) => {
+                write!(f, "has its connections to {} reset after {bytes} bytes", name(*to))
+            }
+            What::IsSlow(times) => write!(f, "takes {times} times as long"),
             What::LooksUp(digest) => write!(f, "looks up a name ({digest:08x})"),
             What::RunsJob => write!(f, "runs a job that blocks"),
             What::Draws(bytes) => write!(f, "draws {bytes} bytes of entropy"),

@@ -258,7 +258,25 @@ impl Sim {
     #[track_caller]
     pub fn partition_one_way(&self, from: &str, to: &str) {
         let (from, to) = (self.id(from), self.id(to));
-        self.0.world.lock().cut(from, to);
+        let mut world = self.0.world.lock();
+        world.end_flapping(from, to);
+        world.cut(from, to);
+    }
+
+    /// Two hosts hear each other for a time, then do not for a time, and so on, until the link is
+    /// [cut](Self::partition) or [healed](Self::heal); each time is drawn from the range.
+    ///
+    /// As something always happens where a link flaps, a world in which all wait for ever is found by its
+    /// [time](Config::time_max) only.
+    ///
+    /// # Panics
+    ///
+    /// If both times may be zero: no time would pass.
+    #[track_caller]
+    pub fn flap(&self, a: &str, b: &str, whole: RangeInclusive<Duration>, cut: RangeInclusive<Duration>) {
+        assert!(!whole.start().is_zero() || !cut.start().is_zero(), "a link that flaps takes time for that");
+        let (a, b) = (self.id(a), self.id(b));
+        self.0.world.lock().flap(a, b, nanos(&whole), nanos(&cut));
     }
 
     /// Two hosts hear each other again.
@@ -270,6 +288,7 @@ impl Sim {
     pub fn heal(&self, a: &str, b: &str) {
         let (a, b) = (self.id(a), self.id(b));
         let mut world = self.0.world.lock();
+        world.end_flapping(a, b);
         world.heal(a, b);
         world.heal(b, a);
     }
@@ -283,6 +302,17 @@ impl Sim {
     pub fn reset(&self, a: &str, b: &str) {
         let (a, b) = (self.id(a), self.id(b));
         self.0.world.lock().reset_between(a, b);
+    }
+
+    /// [Resets](Self::reset) all connections between two hosts once so many bytes more have arrived of what one sends to the
+    /// other, over whichever connections: in the middle of a message, if that is where it is. Once, and instead of
+    /// what was said before of the same two.
+    ///
+    /// The receiver reads up to so many, since of what has arrived and was not read a reset may take some.
+    #[track_caller]
+    pub fn reset_after(&self, from: &str, to: &str, bytes: usize) {
+        let (from, to) = (self.id(from), self.id(to));
+        self.0.world.lock().set_reset_after(from, to, bytes);
     }
 }
 
@@ -332,6 +362,19 @@ impl Sim {
     pub fn resume(&self, host: &str) {
         let id = self.id(host);
         self.0.world.lock().set_paused(id, false);
+    }
+
+    /// What a host's program does takes so many times as long from now on, its turns and its jobs that
+    /// [block](fn@ekiden_reactor::blocking): a peer that is slow and not gone. One for as long as the configuration says.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    #[track_caller]
+    pub fn slow_down(&self, host: &str, times: u32) {
+        assert!(times > 0, "what a program does takes some time");
+        let id = self.id(host);
+        self.0.world.lock().set_slowness(id, times);
     }
 
     /// Removes the file of a Unix socket from a host, as its operator does. What is open stays open, and is not found any

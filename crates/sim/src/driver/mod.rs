@@ -59,7 +59,7 @@ impl HostDriver {
     }
 
     fn happen(&self, world: &mut World, time: (u64, u64), happening: Happening) {
-        let (at, tie) = (world.now + world.chance.within(time), world.chance.next());
+        let (at, tie) = (world.now.saturating_add(world.chance.within(time)), world.chance.next());
         world.queue.push(at, tie, happening);
     }
 }
@@ -162,7 +162,9 @@ impl Driver for HostDriver {
 
     fn blocking(&self, job: Job) -> Result<(), Overloaded> {
         let mut world = self.world.lock();
-        let time = nanos(&world.config.blocking);
+        let (least, most) = nanos(&world.config.blocking);
+        let times = world.host(self.host).slowness;
+        let time = (least.saturating_mul(times), most.saturating_mul(times));
         self.happen(&mut world, time, Happening::Job { host: self.host, life: self.life, job });
         Ok(())
     }

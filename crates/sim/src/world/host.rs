@@ -25,6 +25,8 @@ pub(crate) struct Host {
     pub(crate) due: Option<(u64, u64)>,
     /// Until when its last turn takes.
     pub(crate) busy_until: u64,
+    /// How many times as long a turn of it takes.
+    pub(crate) slowness: u64,
     /// How many turns it has taken since it last had nothing to do.
     pub(crate) turns_busy: u32,
     pub(crate) news: Vec<News>,
@@ -45,6 +47,7 @@ impl Host {
             clock: Clock::new(),
             due: None,
             busy_until: 0,
+            slowness: 1,
             turns_busy: 0,
             news: Vec::new(),
             listeners: BTreeMap::new(),

@@ -142,6 +142,7 @@ impl World {
             Happening::Refused { end } => self.handle_refusal(end),
             Happening::Resend { end } => self.handle_resend(end),
             Happening::Probe { end, number } => self.handle_probe(end, number),
+            Happening::Flaps { between, number } => self.handle_flap(between, number),
             Happening::Datagram(datagram) => self.handle_datagram(datagram),
             Happening::Fault { number } => return Some(Outside::Fault(number)),
             Happening::Answer { host, life, done, found } => {
@@ -198,7 +199,7 @@ impl World {
         let cost = self.chance.within(nanos(&self.config.turn));
         let now = self.now;
         let host = self.host(id);
-        host.busy_until = now + cost;
+        host.busy_until = now.saturating_add(cost.saturating_mul(host.slowness));
         host.turns_busy = if let Again::At(_) = again { 0 } else { host.turns_busy + 1 };
         let has_news = !host.news.is_empty();
         self.journal.mix(u64::from(id.0));
@@ -263,6 +264,12 @@ impl World {
         self.schedule(id, None);
         self.host(id).is_paused = is_paused;
         self.schedule(id, due);
+    }
+
+    /// What a host does takes from now on so many times as long.
+    pub(crate) fn set_slowness(&mut self, id: HostId, times: u32) {
+        self.tell(id, What::IsSlow(times));
+        self.host(id).slowness = times.into();
     }
 
     /// The wall clock of a host is from now on so many nanoseconds ahead of the world's.

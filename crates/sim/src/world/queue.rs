@@ -22,6 +22,8 @@ pub(crate) enum Happening {
     Resend { end: EndId },
     /// An end looks whether the other is still there; of which of the times that it was told to.
     Probe { end: EndId, number: u64 },
+    /// A link that comes and goes does so; of which of the times that it was told to.
+    Flaps { between: (HostId, HostId), number: u64 },
     /// A datagram arrives.
     Datagram(Datagram),
     /// A name was looked up.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ekiden_reactor::net::TcpStream;
 use ekiden_reactor::{Signal, blocking, shutdown, signals, sleep, spawn, sync, timeout};
-use ekiden_sim::{Sim, check};
+use ekiden_sim::{Config, Sim, check, check_with};
 
 use super::echo;
 
@@ -188,5 +188,36 @@ fn hosts_can_be_added_while_the_world_runs() {
         sleep(Duration::from_millis(1)).await;
         drop(TcpStream::connect("late:7").await.unwrap());
         assert_eq!(sim.addr("late").to_string(), "10.0.0.2");
+    });
+}
+
+#[test]
+fn a_slow_host_takes_longer_for_the_same() {
+    let mut config = Config::default();
+    config.latency = Duration::from_micros(1)..=Duration::from_micros(1);
+    check_with(&config, |sim| {
+        sim.host("server", echo);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            let ask = async |times: u32| {
+                sim.slow_down("server", times);
+                // What it began before is over then.
+                sleep(Duration::from_secs(1)).await;
+                let before = sim.now();
+                for _ in 0..100 {
+                    stream.write_all(&[7]).await.unwrap();
+                    assert_eq!(stream.read(&mut [0]).await.unwrap(), 1);
+                }
+                sim.now() - before
+            };
+            let (before, slow, after) = (ask(1).await, ask(1000).await, ask(1).await);
+            assert!(slow > 50 * before && slow > 50 * after, "{before:?}, {slow:?}, {after:?}");
+            sim.slow_down("main", 10_000);
+            let before = sim.now();
+            blocking(|| ()).await.unwrap();
+            // Twenty microseconds at least, and ten milliseconds at most.
+            assert!(sim.now() - before >= Duration::from_millis(200));
+        });
     });
 }

@@ -1,10 +1,13 @@
-//! Links that are slow or cut.
+//! Links that are slow, cut, or come and go, and connections that are reset.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden_reactor::driver::{ConnectOptions, Keepalive};
-use ekiden_reactor::net::TcpStream;
+use ekiden_reactor::net::{TcpStream, UdpSocket};
 use ekiden_reactor::{sleep, spawn, timeout};
 use ekiden_sim::{Config, check, check_with};
 
@@ -194,4 +197,91 @@ fn a_reset_is_told_to_both_ends() {
             drop(TcpStream::connect("server:7").await.unwrap());
         });
     });
+}
+
+#[test]
+fn a_link_that_flaps_is_whole_and_cut_in_turn_until_it_is_said_otherwise() {
+    let mut config = Config::default();
+    (config.datagram_lost_one_in, config.datagram_twice_one_in) = (0, 0);
+    config.latency = Duration::from_micros(1)..=Duration::from_micros(1);
+    check_with(&config, |sim| {
+        let heard = Rc::new(RefCell::new(Vec::new()));
+        let (of_host, clock) = (heard.clone(), sim.clone());
+        sim.host("server", async move || {
+            let socket = UdpSocket::bind("0.0.0.0:7").await?;
+            loop {
+                socket.recv(&mut [0; 9]).await?;
+                of_host.borrow_mut().push(clock.now().as_secs_f64());
+            }
+            #[expect(unreachable_code, reason = "what it would return")]
+            std::io::Result::Ok(())
+        });
+        sim.run(async move |sim| {
+            let socket = UdpSocket::bind("0.0.0.0:0").await.unwrap();
+            let server = (sim.addr("server"), 7).into();
+            let sends = spawn(async move {
+                for _ in 0..u64::MAX {
+                    sleep(Duration::from_millis(10)).await;
+                    socket.send_to(&[0], server).await.unwrap();
+                }
+            });
+            let millis = Duration::from_millis;
+            sim.flap("server", "main", millis(300)..=millis(500), millis(100)..=millis(200));
+            sleep(millis(10_000)).await;
+            let gaps = |heard: &[f64]| -> Vec<f64> {
+                heard.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > 0.05).collect()
+            };
+            let cuts = gaps(&heard.take());
+            // Every 0.55 s or so.
+            assert!((14..=20).contains(&cuts.len()), "{} cuts", cuts.len());
+            assert!(cuts.iter().all(|cut| (0.095..0.215).contains(cut)), "{cuts:?}");
+            sim.heal("main", "server");
+            sleep(millis(10_000)).await;
+            assert_eq!(gaps(&heard.take()), []);
+            sim.flap("server", "main", millis(300)..=millis(500), millis(100)..=millis(200));
+            sim.partition("main", "server");
+            sleep(millis(10_000)).await;
+            assert!(heard.take().len() < 2);
+            sends.abort();
+        });
+    });
+}
+
+#[test]
+fn connections_are_reset_after_so_many_bytes_and_not_one_more() {
+    let read = RefCell::new(BTreeSet::new());
+    check(|sim| {
+        sim.host("server", echo);
+        let heard = sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            // Asked and answered before, and the other direction, do not count.
+            stream.write_all(&[7; 50]).await.unwrap();
+            let mut before = 0;
+            while before < 50 {
+                before += stream.read(&mut [0; 50]).await.unwrap();
+            }
+            sim.reset_after("server", "main", 100);
+            stream.write_all(&[7; 300]).await.unwrap();
+            let (mut heard, mut buf) = (0, [0; 300]);
+            loop {
+                match stream.read(&mut buf).await {
+                    Ok(n) => heard += n,
+                    Err(error) => break assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+                }
+                assert!(heard <= 100);
+            }
+            // Once.
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            stream.write_all(&[7; 300]).await.unwrap();
+            let mut after = 0;
+            while after < 300 {
+                after += stream.read(&mut buf).await.unwrap();
+            }
+            heard
+        });
+        read.borrow_mut().insert(heard);
+    });
+    // All of it is heard at times.
+    assert_eq!(read.borrow().last(), Some(&100));
 }

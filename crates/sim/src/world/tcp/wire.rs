@@ -96,7 +96,7 @@ impl World {
 
     /// A segment comes to its end.
     pub(crate) fn handle_arrival(&mut self, arrival: Arrival) {
-        let Arrival { from, to, hosts: (sender, receiver), number, segment } = arrival;
+        let Arrival { from, to, hosts: (sender, receiver), number, mut segment } = arrival;
         let (is_reset, now) = (matches!(segment, Segment::Reset), self.now);
         if self.links.is_cut(sender, receiver) {
             // Nobody sends a reset again: who speaks on will be told by another.
@@ -116,7 +116,14 @@ impl World {
             end.expected += 1;
         }
         end.heard_last = now;
+        let is_last = match &mut segment {
+            Segment::Data(bytes) => self.cut_short(sender, receiver, bytes),
+            _ => false,
+        };
         self.handle_segment(to, segment);
+        if is_last {
+            return self.reset_between(sender, receiver);
+        }
         if !is_reset && self.links.is_cut(receiver, sender) {
             if let Some(end) = self.tcp.get_mut(from) {
                 end.line.is_unacknowledged = true;
