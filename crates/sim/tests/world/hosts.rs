@@ -72,6 +72,26 @@ fn who_did_not_hear_of_a_crash_hears_of_it_when_it_speaks() {
 }
 
 #[test]
+fn who_was_not_told_that_it_was_heard_says_it_again_and_hears_of_a_crash() {
+    check(|sim| {
+        sim.host("server", echo);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+            sim.partition_one_way("server", "main");
+            stream.write_all(b"hello").await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+            sim.restart("server");
+            sleep(Duration::from_secs(1)).await;
+            sim.heal("main", "server");
+            let read = timeout(Duration::from_secs(60), stream.read(&mut [0])).await;
+            assert_eq!(read.unwrap().unwrap_err().kind(), ErrorKind::ConnectionReset);
+        });
+    });
+}
+
+#[test]
 fn what_a_program_that_ends_has_written_still_arrives() {
     check(|sim| {
         sim.host("server", async || {

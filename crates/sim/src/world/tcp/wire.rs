@@ -86,9 +86,16 @@ impl World {
             return self.happen_in(delay, Happening::Resend { end: id });
         }
         let Some(end) = self.tcp.get_mut(id) else { return };
-        (end.line.trouble, end.line.is_unacknowledged) = (None, false);
-        let lost = std::mem::take(&mut end.line.lost);
+        let was_unacknowledged = std::mem::take(&mut end.line.is_unacknowledged);
+        end.line.trouble = None;
+        let (lost, peer) = (std::mem::take(&mut end.line.lost), end.other);
         self.tell(host, What::SendsAgain(id, lost.len()));
+        let is_there = peer.and_then(|peer| self.tcp.get(peer)).is_some_and(|peer| !peer.is_gone());
+        let says_nothing = lost.values().all(|segment| matches!(segment, Segment::Room(_)));
+        if was_unacknowledged && !is_there && says_nothing {
+            // What had arrived comes again, and where it does nobody knows of it any more.
+            self.answer_for_nobody(id, other, 0, Segment::Ack);
+        }
         for (number, segment) in lost {
             self.put_on_the_way(id, number, segment);
         }
