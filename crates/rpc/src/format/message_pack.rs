@@ -1,4 +1,4 @@
-//! [`MessagePack`], by `rmp-serde`: structs are maps by the names of their fields.
+//! [`MessagePack`], by `rmp-serde` within [`Bounds`]: structs are maps by the names of their fields.
 
 use std::error::Error;
 
@@ -8,12 +8,20 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Format;
+use super::bounded::Bounds;
 
 /// [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md), in which a struct is a map from the names of its
 /// fields to their values, and an enum its variant's name, or a map of one from that to what is in it.
 ///
-/// Values nest at most 128 deep; deeper ones are not read. Memory is taken as the bytes come, whatever a length says, but what a
-/// byte becomes can be larger than itself: a list of a million `null`s is a million `Option`s.
+/// Values nest at most 128 deep; deeper ones are not read. Each array, map, and variant with something in it is a level; options
+/// and newtype structs, which are nothing on the wire, are counted by themselves, up to as many.
+///
+/// Memory is taken as the bytes come, whatever a length says: in advance there is room for no more elements, in all lists
+/// together, than there are bytes. But what a byte becomes can be larger than itself: a list of a million `null`s is a million
+/// `Option`s.
+///
+/// What serde keeps for later (a field with `#[serde(flatten)]`, an enum with `#[serde(untagged)]` or a tag within) is bounded
+/// while it is read, and no more when it is looked at again: of such, none may be a type that is an `Option` of itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MessagePack;
 
@@ -28,8 +36,8 @@ impl Format for MessagePack {
     #[inline]
     fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Box<dyn Error + Send + Sync>> {
         let mut deserializer = Deserializer::from_read_ref(bytes);
-        deserializer.set_max_depth(DEPTH_MAX);
-        let value = T::deserialize(&mut deserializer)?;
+        let bounds = Bounds::new(DEPTH_MAX, bytes.len());
+        let value = T::deserialize(bounds.around(&mut deserializer))?;
         // It does not say what it has left, but that there is no further value to begin.
         match <()>::deserialize(&mut deserializer) {
             Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
@@ -39,7 +47,7 @@ impl Format for MessagePack {
 }
 
 /// Far above what data has, and far below what a stack holds: a level takes some hundred bytes of it.
-const DEPTH_MAX: usize = 128;
+const DEPTH_MAX: u32 = 128;
 
 #[cfg(test)]
 mod tests {
@@ -124,10 +132,80 @@ mod tests {
     #[test]
     fn what_nests_too_deep_is_not_read() {
         let nested = |depth| [vec![0x91; depth], vec![0xc0]].concat();
-        assert!(decode::<serde::de::IgnoredAny>(&nested(DEPTH_MAX - 1)).is_ok());
-        for depth in [DEPTH_MAX, 1_000_000] {
+        let deepest = DEPTH_MAX as usize - 1;
+        assert!(decode::<serde::de::IgnoredAny>(&nested(deepest)).is_ok());
+        for depth in [deepest + 1, 1_000_000] {
             assert!(decode::<serde::de::IgnoredAny>(&nested(depth)).is_err());
         }
+    }
+
+    /// A variant takes a few bytes, which `rmp-serde` does not count.
+    #[test]
+    fn variants_within_variants_are_levels_too() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        enum Doll {
+            Last,
+            Next(Box<Self>),
+            Pair(u8, Box<Self>),
+            Named { next: Box<Self> },
+        }
+        let within = |before: &[u8], depth| [before.repeat(depth), b"\xa4Last".to_vec()].concat();
+        for before in [&b"\x81\xa4Next"[..], b"\x81\xa4Pair\x92\x07", b"\x81\xa5Named\x81\xa4next"] {
+            let levels = if before.starts_with(b"\x81\xa4Next") { 1 } else { 2 };
+            let deepest = (DEPTH_MAX as usize - 1) / levels;
+            decode::<Doll>(&within(before, deepest)).unwrap();
+            for depth in [deepest + 1, 100_000] {
+                assert_eq!(decode::<Doll>(&within(before, depth)), Err("it nests too deep".to_owned()));
+            }
+        }
+    }
+
+    /// No byte says how deep these are: each asks for the next by the one that is there.
+    #[test]
+    fn what_is_an_option_of_itself_is_read_no_deeper_than_others() {
+        #[derive(Debug, Serialize, Deserialize)]
+        struct Chain(Option<Box<Self>>);
+        #[derive(Debug, Serialize, Deserialize)]
+        #[serde(transparent)]
+        struct Link {
+            next: Option<Box<Self>>,
+        }
+        for byte in [b"\x07", b"\x80", b"\x90", b"\xa0", b"\xc3"] {
+            assert_eq!(decode::<Chain>(byte).unwrap_err(), "it nests too deep");
+            assert_eq!(decode::<Link>(byte).unwrap_err(), "it nests too deep");
+        }
+        assert!(decode::<Chain>(b"\xc0").unwrap().0.is_none());
+        #[derive(Debug, Serialize, Deserialize)]
+        struct Node {
+            next: Option<Box<Self>>,
+        }
+        let depth = DEPTH_MAX as usize - 1;
+        let list = (0..depth - 1).fold(Node { next: None }, |next, _| Node { next: Some(Box::new(next)) });
+        assert_eq!(encode(&list), [b"\x81\xa4next".repeat(depth), b"\xc0".to_vec()].concat());
+        decode::<Node>(&encode(&list)).unwrap();
+    }
+
+    /// Neither that of one list nor that of all that are within each other: these were megabytes.
+    #[test]
+    fn room_is_made_for_no_more_elements_than_there_are_bytes() {
+        #[derive(Debug, Serialize, Deserialize)]
+        struct Tree {
+            value: [u64; 8],
+            children: Vec<Self>,
+        }
+        let most = |read: fn(&[u8]), bytes: &[u8]| allocation_counter::measure(|| read(bytes)).bytes_max;
+        let one = most(|bytes| drop(decode::<Vec<[u64; 32]>>(bytes)), b"\xdd\xff\xff\xff\xff");
+        assert!(one < 5 * 256 + 1_000, "5 bytes took {one}");
+        let tree = b"\x92\x98\0\0\0\0\0\0\0\0\xdd\xff\xff\xff\xff".repeat(60);
+        let many = most(|bytes| drop(decode::<Tree>(bytes)), &tree);
+        assert!(
+            many < tree.len() as u64 * size_of::<Tree>() as u64 + 1_000,
+            "{} bytes took {many}",
+            tree.len()
+        );
+        // And what is there is given its room at once.
+        let list = encode(&vec![7_u8; 1_000]);
+        assert_eq!(allocation_counter::measure(|| drop(decode::<Vec<u8>>(&list))).count_total, 1);
     }
 
     /// Beyond what is there nothing is reserved: these would be gigabytes.

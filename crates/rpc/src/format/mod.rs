@@ -22,11 +22,12 @@
 //! Arguments are an array in their order, and not a map, since they have no other way to be told apart in a trait that is
 //! renamed: see `arguments`.
 //!
-//! In reading order: [`Data`] is what can go over a wire, `arguments` are those of a method, [`MessagePack`] is the
-//! format.
+//! In reading order: [`Data`] is what can go over a wire, `arguments` are those of a method, `bounded` is how values are
+//! read within limits, [`MessagePack`] is the format.
 
 mod data;
 mod arguments;
+mod bounded;
 mod message_pack;
 
 use std::error::Error;
