@@ -6,8 +6,8 @@ use std::time::Duration;
 
 /// Pauses between tries: each is up to twice as long as the one before, until they are as long as they may be.
 ///
-/// A pause is drawn from the upper half of its step. So it is never short enough to make a busy loop, and those who lost
-/// the same peer in the same moment do not all come back in the same moment.
+/// A pause is drawn from the upper half of its step, so that those who lost the same peer in the same moment do not all come
+/// back in the same moment. No step is shorter than a millisecond, whatever it is set to: that would be a busy loop.
 ///
 /// ```
 /// use ekiden_middleware::Backoff;
@@ -30,7 +30,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Steps from `first` to `max`, which are durations of any length. One of `max` below `first` is the only one.
+    /// Steps from `first` to `max`, which are durations of any length; less than a millisecond counts as one. A `max` below
+    /// `first` is the only step.
     #[must_use]
     pub fn new(first: Duration, max: Duration) -> Self {
         Self { first, max }
@@ -42,7 +43,7 @@ impl Backoff {
     pub fn pause(&self, failures: u32, chance: u64) -> Duration {
         let Some(doublings) = failures.checked_sub(1) else { return Duration::ZERO };
         let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
-        let step = self.first.saturating_mul(factor).min(self.max);
+        let step = self.first.max(STEP_MIN).saturating_mul(factor).min(self.max.max(STEP_MIN));
         // The clock ends after as many nanoseconds as fit.
         let half = u64::try_from(step.as_nanos() / 2).unwrap_or(u64::MAX / 2);
         let more = (u128::from(half) * u128::from(chance)) >> u64::BITS;
@@ -55,6 +56,9 @@ impl Default for Backoff {
         Self::new(Duration::from_millis(100), Duration::from_secs(10))
     }
 }
+
+/// Whoever is gone and asked a thousand times a second costs neither side much.
+const STEP_MIN: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {
@@ -81,6 +85,21 @@ mod tests {
         assert!(forever.pause(u32::MAX, u64::MAX) > Duration::from_secs(500 * 365 * 24 * 3600));
         let only = Backoff::new(Duration::from_secs(5), Duration::from_secs(2));
         assert_eq!(only.pause(1, 0), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn no_step_is_short_enough_for_a_busy_loop() {
+        let shortest = Duration::from_micros(500);
+        for (first, max) in [(0, 0), (0, 1_000), (1, 0), (1_000, 0)] {
+            let backoff = Backoff::new(Duration::from_nanos(first), Duration::from_nanos(max));
+            assert!(
+                [1, 2, 100].into_iter().all(|failures| backoff.pause(failures, 0) == shortest),
+                "{backoff:?}"
+            );
+        }
+        // And they grow from there.
+        let backoff = Backoff::new(Duration::ZERO, Duration::from_secs(1));
+        assert_eq!(backoff.pause(11, 0), Duration::from_millis(500));
     }
 
     proptest! {

@@ -28,6 +28,14 @@ fn whoever_wants_to_know_connects_before() {
 }
 
 #[test]
+fn whoever_wants_to_know_hears_of_a_connection_that_is_lost_at_once() {
+    let lost = "refused (the connection was lost as soon as it was made)";
+    check("connect, lapse, connect, pass 100, lapse", &format!("attempt, {lost}, attempt, {lost}"));
+    // Whoever calls waits for a better one.
+    check("connect, call a, lapse, pass 100, accept", &format!("attempt, {lost}, attempt, a = 2"));
+}
+
+#[test]
 fn what_is_lost_is_made_anew() {
     check("accept, call a, lose, status, accept, call b", "attempt, a = 1, Open, attempt, b = 2");
 }
@@ -116,11 +124,6 @@ fn what_no_further_attempt_mends_is_told_at_once() {
         "attempt, a: denied No, b: denied No, c: denied No, attempt, d = 1",
     );
     check("fail, call a, pass 100, deny, call b", "attempt, attempt, a: denied No, b: denied No");
-    check_with(
-        |config| config.backoff.first = ms(0),
-        "call a, deny, accept",
-        "attempt, a: denied No, attempt",
-    );
 }
 
 #[test]
@@ -213,9 +216,9 @@ fn no_schedule_leaves_anybody_waiting() {
 }
 
 async fn play_at_random(seed: u64, clock: &Clock) {
-    const STEPS: [&str; 13] = [
-        "call", "call", "call", "connect", "accept", "accept", "fail", "deny", "broken", "lose", "hold",
-        "panic", "drop",
+    const STEPS: [&str; 14] = [
+        "call", "call", "call", "connect", "accept", "accept", "lapse", "fail", "deny", "broken", "lose",
+        "hold", "panic", "drop",
     ];
     let mut random = Random(seed);
     let mut config = ReconnectConfig::default();
@@ -323,7 +326,7 @@ impl World {
                     told.say(connected.map_or_else(|error| error.to_string(), |()| "connected".to_owned()));
                 }));
             }
-            ("accept" | "fail" | "deny" | "broken" | "panic", _) => self.told.decide(step),
+            ("accept" | "lapse" | "fail" | "deny" | "broken" | "panic", _) => self.told.decide(step),
             ("lose", _) => self.told.lose(),
             ("hold", _) => self.told.holds.set(true),
             ("drop", "all") => self.service = None,
@@ -397,8 +400,8 @@ impl Service for Connector {
         let decision = told.decision().await;
         attempting.1.set(true);
         match &*decision {
-            "accept" => {
-                told.is_lost.set(false);
+            "accept" | "lapse" => {
+                told.is_lost.set(decision == "lapse");
                 told.connections.set(told.connections.get() + 1);
                 Ok(Peer(told.connections.get(), told.clone()))
             }

@@ -24,7 +24,7 @@ pub(super) struct Link<T, E> {
     state: State<T>,
     /// Attempts that failed in a row. A connection that was lost before it had answered anything is one of them.
     failures: u32,
-    /// Attempts that failed in all.
+    /// The same in all.
     failed: u64,
     /// What the last attempt failed with, while there is no connection.
     why: Option<E>,
@@ -97,7 +97,8 @@ impl<T, E> Link<T, E> {
         self.failures
     }
 
-    /// How many attempts have failed in all: whoever sees it grow has seen one fail.
+    /// How many attempts have failed in all, those included whose connection was lost before it had answered anything:
+    /// whoever sees it grow has seen one fail.
     pub(super) fn failed(&self) -> u64 {
         self.failed
     }
@@ -167,6 +168,7 @@ impl<T, E> Link<T, E> {
             // Who accepts connections and ends them is not to be asked again without end.
             Tenure::Unproven => {
                 self.failures = self.failures.saturating_add(1);
+                self.failed += 1;
                 State::Pausing
             }
         };
@@ -270,5 +272,9 @@ mod tests {
         assert_eq!((link.why(), link.failed()), (Some(&2), 2));
         assert_eq!(link.handle_connected(Rc::new(())), Some(2));
         assert_eq!((link.why(), link.failed()), (None, 2));
+        // One that is lost before it was of use has failed, too, and nobody knows why.
+        let lost = link.connection().unwrap().clone();
+        assert!(link.handle_lost(&lost, Tenure::Unproven).is_some());
+        assert_eq!((link.why(), link.failed()), (None, 3));
     }
 }

@@ -154,7 +154,8 @@ where
     /// Connects, unless there is a connection: for a program that wants to know before its first call, or not to make
     /// that one wait.
     ///
-    /// It waits for one attempt: for the one that is under way, or one that begins now or when the pause is over.
+    /// It waits for one attempt: for the one that is under way, or one that begins now or when the pause is over. One whose
+    /// connection is lost before anybody could use it has failed.
     ///
     /// # Cancel safety
     ///
@@ -163,7 +164,7 @@ where
     /// # Errors
     ///
     /// What the attempt failed with, as the connector has it. [`Refused`] if it took longer than
-    /// [`connect_timeout`](ReconnectConfig::connect_timeout), or if too many wait; [`Expired`] if the
+    /// [`connect_timeout`](ReconnectConfig::connect_timeout), if its connection was lost at once, or if too many wait; [`Expired`] if the
     /// [deadline](context::deadline) of the caller passed.
     ///
     /// # Panics
@@ -278,7 +279,9 @@ where
             };
             if wanted == Wanted::Attempt && has_failed {
                 let why = self.link.borrow().why().cloned();
-                return Err(why.unwrap_or_else(|| Refused::new("the attempt to connect has failed").into()));
+                return Err(why.unwrap_or_else(|| {
+                    Refused::new("the connection was lost as soon as it was made").into()
+                }));
             }
             if wanted == Wanted::Connection && (has_failed || phase == Phase::Pausing) {
                 let refuses = self.config.while_apart == WhileApart::Refuse && phase == Phase::Pausing;
