@@ -202,10 +202,9 @@ impl From<multiplex::Error> for Error {
         let kind = match (error.is_lost(), is_timeout, begun, fault) {
             (true, ..) => ErrorKind::Lost,
             (_, true, ..) => ErrorKind::Expired,
+            _ if error.is_body() => ErrorKind::UnsendableItem,
             (_, _, Begun::No, Fault::Caller) => ErrorKind::Unsendable,
             (_, _, Begun::No, _) => ErrorKind::Refused,
-            // Whatever the peer says is of a call that it has begun: this is not the peer's.
-            (_, _, Begun::Unknown, Fault::Caller) => ErrorKind::UnsendableItem,
             _ => ErrorKind::Failed,
         };
         // Whoever sent a frame that was changed since has done nothing wrong.

@@ -98,8 +98,8 @@ impl Error {
         Self { kind: Kind::Lost(error), begun }
     }
 
-    pub(crate) fn body(error: impl Into<BoxError>) -> Self {
-        Self { kind: Kind::Body(error.into().into()), begun: Begun::Unknown }
+    pub(crate) fn body(error: impl Into<BoxError>, begun: Begun) -> Self {
+        Self { kind: Kind::Body(error.into().into()), begun }
     }
 
     pub(crate) fn from_reset(reset: Reset) -> Self {
@@ -117,6 +117,11 @@ impl Error {
             Kind::Reset(reset) => Some(reset),
             _ => None,
         }
+    }
+
+    /// True if the body of the request could not be made, or sent.
+    pub fn is_body(&self) -> bool {
+        matches!(self.kind, Kind::Body(_))
     }
 
     /// True if the connection is lost, and with it every later call.

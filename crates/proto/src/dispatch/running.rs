@@ -106,7 +106,11 @@ impl<F: Future, T> Running<F, T> {
     }
 
     /// Drops a call, which must run. What that drops can run anything, so nothing may be borrowed.
-    pub(crate) fn cancel(&mut self, call: Call) {
+    ///
+    /// # Errors
+    ///
+    /// It panicked when it was dropped.
+    pub(crate) fn cancel(&mut self, call: Call) -> Result<(), Panic> {
         let place = match (call.0, &mut self.first, &mut self.more) {
             (0, Some(first), _) => first,
             (at, _, Some(more)) => more.cancel(at - 1),
@@ -114,7 +118,7 @@ impl<F: Future, T> Running<F, T> {
         };
         place.tag = None;
         self.len -= 1;
-        place.future.set(None);
+        Panic::catch(|| place.future.set(None))
     }
 
     /// Polls those that were woken, and tells which are done.
@@ -197,6 +201,15 @@ impl<F: Future, T> Many<F, T> {
 impl<F, T> Default for Many<F, T> {
     fn default() -> Self {
         Self { places: Vec::new(), free: Vec::new(), woken: Arc::default() }
+    }
+}
+
+/// One that is dropped as its connection ends may panic, like any: and two of them at once would end the process.
+impl<F, T> Drop for Place<F, T> {
+    fn drop(&mut self) {
+        if self.tag.is_some() {
+            drop(Panic::catch(|| self.future.set(None)));
+        }
     }
 }
 
@@ -506,8 +519,8 @@ mod tests {
             names.push(begin(&mut running, call, tag, cx).expect("it goes on"));
         }
         calls[1].end(); // Too late: it is given up before it is polled.
-        running.cancel(names[1]);
-        running.cancel(names[0]);
+        running.cancel(names[1]).expect("no panic");
+        running.cancel(names[0]).expect("no panic");
         assert_eq!((running.len, Rc::strong_count(&calls[0].0), Rc::strong_count(&calls[1].0)), (1, 1, 1));
         assert_eq!(poll(&mut running, &task), []);
         let again = [Call::default(), Call::default()];

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use ekiden_service::Begun;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
@@ -103,7 +104,9 @@ impl Stream for Body {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = match &mut self.0 {
             Kind::Empty => return Poll::Ready(None),
-            Kind::Made(chunks) => chunks.as_mut().poll_next(cx).map_err(Error::body),
+            Kind::Made(chunks) => {
+                chunks.as_mut().poll_next(cx).map_err(|error| Error::body(error, Begun::Unknown))
+            }
             Kind::Coming(coming) => return coming.0.poll_next(cx),
         };
         if let Poll::Ready(None | Some(Err(_))) = polled {

@@ -26,7 +26,7 @@ use super::inlet::{Inlet, Whose};
 use super::message::Message;
 use super::outlet::Outlet;
 use super::queue::{Control, Queue};
-use crate::dispatch::error::{ConnectionError, Error};
+use crate::dispatch::error::{BoxError, ConnectionError, Error};
 use crate::dispatch::reset::Reset;
 use crate::slots::{self, Slots};
 
@@ -115,7 +115,8 @@ impl<Req, Resp> Calls<Req, Resp> {
         if let Some(lost) = &self.lost {
             return Err((Error::lost(lost.clone(), Begun::No), head));
         }
-        if self.queued.len() >= self.limits.queue_max {
+        // Those that may be sent at once pass through the queue, too, and are not meant by its limit.
+        if self.open + self.queued.len() >= self.limits.in_flight_max.saturating_add(self.limits.queue_max) {
             return Err((Refused::new("too many calls wait for this connection").into(), head));
         }
         let entry = Entry { caller: Caller::Waits(None), wire: Wire::Queued, outlet: None, inlet: None };
@@ -268,12 +269,15 @@ impl<Req, Resp> Calls<Req, Resp> {
     }
 
     /// The rest of a request cannot be made. Its caller learns why, and the peer that it is given up.
-    pub(super) fn handle_body_failed(&mut self, id: u32, error: Error) -> Told<Resp> {
+    pub(super) fn handle_body_failed(&mut self, id: u32, error: BoxError) -> Told<Resp> {
         let mut told = Told::nothing();
         let Some(entry) = self.calls.try_get_mut(Call(id).place()) else { return told };
-        if !matches!(entry.wire, Wire::Asked { .. } | Wire::Answering) {
-            return told;
-        }
+        let begun = match entry.wire {
+            Wire::Asked { .. } => Begun::Unknown,
+            Wire::Answering => Begun::Yes,
+            Wire::Queued | Wire::Over => return told,
+        };
+        let error = Error::body(error, begun);
         entry.outlet = None;
         told.wakers[1] = entry.inlet.take().and_then(|inlet| inlet.fail(error.clone()));
         (told.wakers[0], told.late) = entry.answer(Err(error));

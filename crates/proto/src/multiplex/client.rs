@@ -107,9 +107,9 @@ impl<Req, Resp> Client<Req, Resp> {
     {
         let queue = Rc::<Queue>::default();
         let limits = Limits {
-            in_flight_max: config.in_flight_max,
+            in_flight_max: config.in_flight_max.max(1),
             queue_max: config.queue_max,
-            window_bytes: config.window_bytes,
+            window_bytes: config.window_bytes.max(1),
         };
         let calls = RefCell::new(Calls::new(limits, queue.clone()));
         let shared = Rc::new(Shared { calls, queue, is_orphan: Cell::default() });

@@ -20,12 +20,12 @@ pub struct ServerConfig {
     /// How connections are accepted, how many there may be, and how long a drain may take.
     pub accept: server::Config,
     /// Most calls of one connection that are open. Further ones are refused, not begun, so that the cancels and the bodies of
-    /// others still get through. 1,024, as many as a client sends by default: one connection often carries the calls of a
+    /// others still get through, as long as the peer takes its answers: one that leaves 64 of them waiting is not heard. 1,024, as many as a client sends by default: one connection often carries the calls of a
     /// whole machine. What they may hold together is this many windows, and this many heads, which are as long as the
     /// protocol lets a frame be: where strangers connect, lower one of the two.
     pub in_flight_max: usize,
     /// Credit that each body begins with, in bytes, in both directions; both ends must have the same, by agreement of
-    /// the protocol. 64 KiB: at a round trip of half a millisecond that is 128 MB a second for one stream.
+    /// the protocol, and 0 counts as 1. 64 KiB: at a round trip of half a millisecond that is 128 MB a second for one stream.
     pub window_bytes: u32,
     /// Most bytes that wait for the peer to take them; beyond it, further replies and chunks wait in their order.
     /// 64 KiB, about what one write can hand to a socket. One reply may go beyond it.
@@ -41,14 +41,15 @@ pub struct ServerConfig {
     pub frame_timeout: Duration,
     /// Longest that a connection may have nothing under way and bring no call. Only calls count, as for HTTP/2 servers
     /// and gRPC's `MAX_CONNECTION_IDLE`: not pings, nor what else is said. A frame that is just coming when the time is over
-    /// is waited for. `None`, for ever: peers of such protocols are mostly programs that keep their connections, and the
+    /// is waited for; then the connection is drained. `None`, for ever: peers of such protocols are mostly programs that keep their connections, and the
     /// number of connections has a limit of its own. Set it where strangers connect.
     pub idle_timeout: Option<Duration>,
-    /// After so long without a word of the peer, while calls are open, it is asked for a sign of life. 20 s: soon enough
-    /// to notice that a machine is gone before its callers' usual time limits of a minute. `None` asks never, which
-    /// protocols without pings need.
+    /// After so long without a sign of life of the peer, while calls are open, it is asked for one. A word of it is one, and
+    /// so is each byte that it takes while more wait. 20 s: soon enough to notice that a machine is gone before its
+    /// callers' usual time limits of a minute. `None` asks never, which protocols without pings need.
     pub ping_interval: Option<Duration>,
-    /// How long it may take for a sign of life to come. 10 s: a peer that is stopped for a moment survives it.
+    /// How long it may take for a sign of life to come. 10 s: a peer that is stopped for a moment survives it. At the end of
+    /// a drain it is how long the peer may take to read what it was told last.
     pub ping_timeout: Duration,
     /// Counts the calls of all connections that are served with a clone of it.
     pub stats: Stats,
@@ -60,20 +61,20 @@ pub struct ServerConfig {
 pub struct ClientConfig {
     /// Most calls that are open at the peer. 1,024: one connection hides a round trip of a millisecond at a million calls
     /// a second; what is beyond it would only wait in the peer's buffers, where it costs a cancel to take it back. No
-    /// more than the server serves, or it refuses them.
+    /// more than the server serves, or it refuses them. 0 counts as 1.
     pub in_flight_max: usize,
-    /// Most calls that wait to be sent; further ones are refused, not begun. 1,024: as many again as are in flight, so
-    /// that a burst is smoothed and a peer that has stopped is noticed.
+    /// Most calls that wait for a place among those in flight; further ones are refused, not begun. 1,024: as many again
+    /// as are in flight, so that a burst is smoothed and a peer that has stopped is noticed. With 0 none ever waits.
     pub queue_max: usize,
     /// Credit that each body begins with, in bytes, in both directions; both ends must have the same, by agreement of
-    /// the protocol. 64 KiB.
+    /// the protocol, and 0 counts as 1. 64 KiB.
     pub window_bytes: u32,
     /// Most bytes that are encoded and not taken by the peer. 64 KiB, about what one write can hand to a socket.
     /// One request may go beyond it.
     pub write_bytes_max: usize,
-    /// After so long without a word of the peer, while calls are open, it is asked for a sign of life. 20 s: soon enough
-    /// to notice that a machine is gone before its callers' usual time limits of a minute. `None` asks never, which
-    /// protocols without pings need.
+    /// After so long without a sign of life of the peer, while calls are open, it is asked for one. A word of it is one, and
+    /// so is each byte that it takes while more wait. 20 s: soon enough to notice that a machine is gone before its
+    /// callers' usual time limits of a minute. `None` asks never, which protocols without pings need.
     pub ping_interval: Option<Duration>,
     /// How long it may take for a sign of life to come; then the connection is lost. 10 s: a peer that is stopped for a
     /// moment survives it.

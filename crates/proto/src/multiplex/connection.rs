@@ -10,13 +10,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
+use ekiden_service::Begun;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::calls::Told;
 use super::client::Shared;
 use super::config::ClientConfig;
 use super::frame::Frame;
-use super::keepalive::{Beat, Keepalive};
+use super::keepalive::{Beat, Keepalive, Signs};
 use super::outlet::{Next, Outlet};
 use super::queue::Control;
 use crate::codec::{Decoder, Encoder};
@@ -38,9 +39,6 @@ pub struct Connection<Io, Codec, Req, Resp> {
     is_draining: bool,
     /// How many frames have come.
     heard: u64,
-    /// How many had come, and how much of the next, when the peer was last looked at.
-    seen: (u64, usize),
-    pings: u64,
 }
 
 /// How a connection ended: as it should, or not; and what is told to those who ask later.
@@ -58,8 +56,6 @@ impl<Io, Codec, Req, Resp> Connection<Io, Codec, Req, Resp> {
             keepalive: Keepalive::new(config.ping_interval, config.ping_timeout),
             is_draining: false,
             heard: 0,
-            seen: (0, 0),
-            pings: 0,
         }
     }
 
@@ -142,9 +138,10 @@ where
             if self.is_draining && calls.is_idle() {
                 return Poll::Ready(Ok(Cause::Drained.into()));
             }
-            if self.shared.is_orphan.get() && !calls.is_wanted() {
-                return Poll::Ready(Ok(Cause::Dropped.into()));
-            }
+        }
+        // What is still to be said is that nothing is wanted, and the end of the connection says that, too.
+        if self.shared.is_orphan.get() && !self.shared.calls.borrow().is_wanted() {
+            return Poll::Ready(Ok(Cause::Dropped.into()));
         }
         self.poll_keepalive(cx)
     }
@@ -170,11 +167,15 @@ where
     }
 
     /// Sends what may be sent: what is to be said of calls, since an id may be a new call's next; then requests; then bodies,
-    /// a chunk of each in turn.
+    /// a chunk of each in turn, and one now and then of those that wait behind all that.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let Some(transport) = &mut self.transport else { return Poll::Pending };
             ready!(transport.poll_ready(cx))?;
+            if let Some(outlet) = self.shared.queue.next_overdue() {
+                self.send_body(&outlet)?;
+                continue;
+            }
             if let Some(control) = self.shared.queue.next_control() {
                 let frame = control.into_frame(|| unreachable!("a client does not reply"));
                 transport.start_send::<Frame<Req>>(frame).map_err(into_io)?;
@@ -183,6 +184,13 @@ where
             let from = transport.written_bytes() + transport.queued_bytes() as u64;
             let next = self.shared.calls.borrow_mut().next_request(from);
             if let Some((call, head, outlet)) = next {
+                if let Some(error) = outlet.as_ref().and_then(|outlet| outlet.take_failure()) {
+                    let error = Error::body(error, Begun::No);
+                    let told = self.shared.calls.borrow_mut().handle_unsendable(call, error);
+                    told.settle();
+                    continue;
+                }
+                self.shared.queue.count_before_bodies();
                 let open = Frame::Open { id: call.0, head, more: outlet.is_some() };
                 match transport.start_send(open) {
                     Ok(()) => outlet.iter().for_each(Outlet::begin),
@@ -219,7 +227,7 @@ where
             Next::Failed(error) => Some(error),
         };
         if let Some(error) = failure {
-            let told = self.shared.calls.borrow_mut().handle_body_failed(id, Error::body(error));
+            let told = self.shared.calls.borrow_mut().handle_body_failed(id, error);
             told.settle();
             let (writer, left) = outlet.close();
             writer.into_iter().for_each(Waker::wake);
@@ -230,15 +238,16 @@ where
 
     /// Asks a silent peer that owes an answer whether it is there, and gives it up.
     fn poll_keepalive(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        let begun = self.transport.as_ref().map_or(0, Transport::undecoded_bytes);
-        let heard = (self.heard, begun);
-        let was_heard = std::mem::replace(&mut self.seen, heard) != heard;
+        let signs = Signs {
+            frames: self.heard,
+            undecoded: self.transport.as_ref().map_or(0, Transport::undecoded_bytes),
+            taken: self.transport.as_ref().and_then(Transport::taken_bytes),
+        };
         let is_expected = self.shared.calls.borrow().has_open();
-        match ready!(self.keepalive.poll(cx, was_heard, is_expected)) {
+        match ready!(self.keepalive.poll(cx, signs, is_expected)) {
             Beat::GiveUp => Poll::Ready(Err(Cause::Silent.into())),
             Beat::Ask => {
-                self.pings += 1;
-                self.shared.queue.push(Control::Ping { token: self.pings });
+                self.shared.queue.push(Control::Ping { token: self.keepalive.next_token() });
                 // To send it, and to wait for the answer.
                 cx.waker().wake_by_ref();
                 Poll::Pending

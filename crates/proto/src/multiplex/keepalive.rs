@@ -7,22 +7,37 @@ use ekiden_reactor::{Instant, Sleep, sleep_until};
 
 /// Watches a peer while something is expected of it. It sends nothing and closes nothing; it says when to.
 ///
-/// A word of the peer sets no timer: the timer that is set looks when it fires how long ago the last one was. While nothing
+/// A sign of life sets no timer: the timer that is set looks when it fires how long ago the last one was. While nothing
 /// is expected none is set.
 pub(super) struct Keepalive {
     interval: Option<Duration>,
     timeout: Duration,
     sleep: Option<Box<Sleep>>,
     phase: Phase,
+    /// What there was of them at the last poll.
+    seen: Signs,
+    pings: u64,
+}
+
+/// What a peer that lives makes more.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Signs {
+    /// The frames that have come.
+    pub(super) frames: u64,
+    /// The bytes of the next.
+    pub(super) undecoded: usize,
+    /// The bytes that it has taken, as far as that is known: while more wait to be taken. What nobody has taken yet may be
+    /// no further than in a buffer of our own system.
+    pub(super) taken: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Nothing is expected.
     Idle,
-    /// It said something then.
+    /// It gave a sign of life then.
     Heard(Instant),
-    /// It was asked then, and has said nothing since.
+    /// It was asked then, and has given none since.
     Asked(Instant),
 }
 
@@ -37,7 +52,7 @@ pub(super) enum Beat {
 
 impl Keepalive {
     pub(super) fn new(interval: Option<Duration>, timeout: Duration) -> Self {
-        Self { interval, timeout, sleep: None, phase: Phase::Idle }
+        Self { interval, timeout, sleep: None, phase: Phase::Idle, seen: Signs::default(), pings: 0 }
     }
 
     /// Whether anybody is ever asked.
@@ -45,8 +60,20 @@ impl Keepalive {
         self.interval.is_some()
     }
 
-    /// Is told whether the peer has said something since the last poll, and whether anything is expected of it.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, was_heard: bool, is_expected: bool) -> Poll<Beat> {
+    /// The token of the next ping.
+    pub(super) fn next_token(&mut self) -> u64 {
+        self.pings += 1;
+        self.pings
+    }
+
+    /// It is not given up, although it has given no sign.
+    pub(super) fn forgive(&mut self) {
+        self.phase = Phase::Heard(Instant::recent());
+    }
+
+    /// Is told what there is of the peer, and whether anything is expected of it.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, signs: Signs, is_expected: bool) -> Poll<Beat> {
+        let was_heard = signs.is_more_than(std::mem::replace(&mut self.seen, signs));
         let Some(interval) = self.interval else { return Poll::Pending };
         if !is_expected {
             // The timer stays, and is no good when it fires: cheaper than one for each lone call.
@@ -78,5 +105,12 @@ impl Keepalive {
             }
             return Poll::Ready(beat);
         }
+    }
+}
+
+impl Signs {
+    fn is_more_than(self, earlier: Self) -> bool {
+        let has_taken = matches!((self.taken, earlier.taken), (Some(now), Some(then)) if now != then);
+        (self.frames, self.undecoded) != (earlier.frames, earlier.undecoded) || has_taken
     }
 }

@@ -186,6 +186,24 @@ impl Outlet {
         }
     }
 
+    /// Whether it has failed before anything of it was sent: why. It is closed by that.
+    pub(super) fn take_failure(&self) -> Option<BoxError> {
+        let mut state = self.state.borrow_mut();
+        if !matches!(state.phase, Phase::Failed(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut state.phase, Phase::Closed) {
+            Phase::Failed(error) => Some(error),
+            _ => unreachable!("it has failed"),
+        }
+    }
+
+    /// Whether what comes next of it is a chunk, for which there is credit.
+    pub(super) fn has_chunk(&self) -> bool {
+        let state = self.state.borrow();
+        state.is_sendable() && state.credit > 0 && !state.chunks.is_empty()
+    }
+
     /// Has it wait for its turn, if it has something to send and may.
     fn list(self: &Rc<Self>, state: &mut State) {
         if !state.is_listed && state.is_sendable() {

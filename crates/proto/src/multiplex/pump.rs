@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use ekiden_reactor::task::poll_proceed;
+
 use super::body::Body;
 use super::outlet::{Closed, Outlet};
 
@@ -40,6 +42,13 @@ impl Future for Pump {
             }
             if let Err(Closed) = ready!(room) {
                 break;
+            }
+            // Before it is made: the application is asked for no more than its share of a turn.
+            if poll_proceed(cx, 1).is_pending() {
+                if has_more {
+                    this.outlet.wake_connection();
+                }
+                return Poll::Pending;
             }
             match body.poll_chunk(cx) {
                 Poll::Ready(Some(Ok(bytes))) => {

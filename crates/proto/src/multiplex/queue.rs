@@ -2,7 +2,8 @@
 //!
 //! Bodies, read and written by whichever task, put in what is to be said of them; the connection takes it out, in order: so
 //! what is said of a call never comes after its last word, when its id may be another's. Bodies with chunks to send take
-//! turns behind that, a chunk each, so that a long one does not hold back the others.
+//! turns behind that, a chunk each, so that a long one does not hold back the others; when much was said one has its turn
+//! before the rest, so that a busy line does not hold them back for ever.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -18,8 +19,16 @@ use crate::dispatch::reset::Reset;
 #[derive(Default)]
 pub(crate) struct Queue {
     controls: RefCell<VecDeque<Control>>,
+    /// How many of them the peer has asked for, each by a frame of its own.
+    asked_for: Cell<usize>,
     /// The bodies that have something to send and may, each once.
     ready: RefCell<VecDeque<Rc<Outlet>>>,
+    /// How many frames were sent since the last one of a body.
+    said: Cell<u32>,
+    /// How many controls were taken out, ever.
+    controls_out: Cell<u64>,
+    /// How many of them come before the end of the body whose turn it is.
+    end_at: Cell<Option<u64>>,
     connection: Bell,
     /// Whether the connection runs and will look before it waits.
     will_look: Cell<bool>,
@@ -56,6 +65,12 @@ pub(crate) enum Control {
 }
 
 impl Control {
+    /// Whether it is said because of a frame of the peer's. What is said of bodies and of calls that were given up is
+    /// not: of that there is no more than there are calls, whatever the peer does.
+    const fn is_asked_for(self) -> bool {
+        matches!(self, Self::Reply { .. } | Self::Reset { .. } | Self::Pong { .. })
+    }
+
     /// As it is sent; `next_head` has the head of a reply.
     pub(super) fn into_frame<T>(self, next_head: impl FnOnce() -> T) -> Frame<T> {
         match self {
@@ -72,11 +87,23 @@ impl Control {
 
 impl Queue {
     pub(super) fn push(&self, control: Control) {
+        if self.has_ended.get() {
+            return;
+        }
+        if control.is_asked_for() {
+            self.asked_for.update(|count| count + 1);
+        }
         self.controls.borrow_mut().push_back(control);
     }
 
     pub(crate) fn next_control(&self) -> Option<Control> {
-        self.controls.borrow_mut().pop_front()
+        let control = self.controls.borrow_mut().pop_front()?;
+        if control.is_asked_for() {
+            self.asked_for.update(|count| count - 1);
+        }
+        self.controls_out.update(|count| count + 1);
+        self.count_before_bodies();
+        Some(control)
     }
 
     /// Whether there is nothing to be said before what comes next.
@@ -84,10 +111,11 @@ impl Queue {
         self.controls.borrow().is_empty()
     }
 
-    /// Whether so much waits that the peer must take some of it before it is heard again: each thing that it says can
-    /// make us say one more.
+    /// Whether so much waits that the peer has asked for that it must take some of it before it is heard again.
+    ///
+    /// Only that: of two ends that both wait to be read, since each has much to say, neither would ever read.
     pub(super) fn is_full(&self) -> bool {
-        self.controls.borrow().len() >= CONTROLS_MAX
+        self.asked_for.get() >= CONTROLS_MAX
     }
 
     /// A body has something to send. Whoever says so sees to it that each is here once.
@@ -99,7 +127,42 @@ impl Queue {
     }
 
     pub(super) fn next_ready(&self) -> Option<Rc<Outlet>> {
+        self.handle_turn();
         self.ready.borrow_mut().pop_front()
+    }
+
+    /// A body whose turn it is although something is still to be said, since much was said before it.
+    ///
+    /// A chunk may go at once. The end of a body can be the last word of its call, so it lets go first what was to be said
+    /// when its turn had come.
+    pub(super) fn next_overdue(&self) -> Option<Rc<Outlet>> {
+        if self.said.get() < SAID_MAX {
+            return None;
+        }
+        let mut ready = self.ready.borrow_mut();
+        if !ready.front()?.has_chunk() {
+            let end_at = self
+                .end_at
+                .get()
+                .unwrap_or_else(|| self.controls_out.get() + self.controls.borrow().len() as u64);
+            self.end_at.set(Some(end_at));
+            if self.controls_out.get() < end_at {
+                return None;
+            }
+        }
+        self.handle_turn();
+        ready.pop_front()
+    }
+
+    /// A body has its turn.
+    fn handle_turn(&self) {
+        self.said.set(0);
+        self.end_at.set(None);
+    }
+
+    /// Something was said before the bodies that is none of the controls.
+    pub(super) fn count_before_bodies(&self) {
+        self.said.update(|said| said.saturating_add(1));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -145,9 +208,11 @@ impl Queue {
     }
 }
 
-/// So many things to say: a reply or a refusal for each of a burst of calls, and credit for each of many bodies. Some
-/// kilobytes besides the replies.
+/// So many things to say: a reply or a refusal for each of a burst of calls. Some kilobytes besides the replies.
 const CONTROLS_MAX: usize = 1024;
+
+/// So many frames are sent before a chunk that waits: on a line that is never idle bodies go on, and little waits for them.
+const SAID_MAX: u32 = 16;
 
 /// As many places are kept while there is nothing to say.
 const KEPT_MAX: usize = 16;

@@ -105,8 +105,9 @@ impl ServerConfig {
     /// Serves every connection of a listener with `service`, each in a task of its own, in the language of `codec`.
     ///
     /// The server runs on this thread's reactor until it is drained, by its handle or by the shutdown, or until the
-    /// listener fails for good. While it drains it refuses new calls, and serves those that are open to their end; then a peer
-    /// has a second to close the connection, and two more to do so when this end has.
+    /// listener fails for good. While it drains it refuses new calls, and serves those that are open to their end; then a
+    /// peer has the [`ping_timeout`](ServerConfig::ping_timeout) to say that it has read that, by answering a ping, a second
+    /// to close the connection, and two more to do so when this end has.
     ///
     /// A connection that breaks, or whose peer does not speak the language, ends and harms no other. An error of the
     /// service, and a panic of it, concern their call alone, which the caller is told as a [`Reset`](super::Reset): as what
@@ -173,7 +174,8 @@ impl ServerConfig {
     /// Give it the [`Seat`] of a server, or a [`Drain`]. At the end of what the peer sends the calls that are open are served
     /// to their end, unless it turns out to be gone: it is asked for a sign of life, which the network answers for one
     /// that is not there. When the drain begins the peer is told, further calls are refused, and those that are open are
-    /// served to their end; then the peer has a second to close the connection, and two more to do so when this end has.
+    /// served to their end; then the peer has the [`ping_timeout`](ServerConfig::ping_timeout) to say that it has read that,
+    /// by answering a ping, a second to close the connection, and two more to do so when this end has.
     ///
     /// # Cancel safety
     ///

@@ -16,14 +16,14 @@ use std::time::Duration;
 use ekiden_reactor::notice;
 use ekiden_reactor::notice::{Causes, Level};
 use ekiden_reactor::task::poll_proceed;
-use ekiden_reactor::{Sleep, sleep};
+use ekiden_reactor::{Sleep, sleep, timeout};
 use ekiden_service::{Begun, Failure, Service};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::body::Body;
 use super::config::ServerConfig;
 use super::frame::Frame;
-use super::keepalive::{Beat, Keepalive};
+use super::keepalive::{Beat, Keepalive, Signs};
 use super::message::Message;
 use super::outlet::{Next, Outlet};
 use super::pump::Pump;
@@ -56,15 +56,15 @@ pub(super) struct Session<Io, Codec, Head> {
     failure: Option<ConnectionError>,
     patience: Patience,
     keepalive: Keepalive,
-    /// Until when the peer has time to hear of the drain, once nothing is owed.
-    grace: Option<Box<Sleep>>,
+    ping_timeout: Duration,
+    /// The end of a connection that drains, once nothing is owed.
+    farewell: Option<Box<Farewell>>,
     stats: Stats,
     /// How many frames have come, and how many of them were requests.
     heard: u64,
     opened: u64,
-    /// How many had come, and how much of the next, when it was last looked.
-    seen: (u64, usize),
-    pings: u64,
+    /// Whether the operator was told of a reply that could not be made or sent.
+    has_told: bool,
 }
 
 /// The service's side of a session: how it is called, and the calls that run.
@@ -74,6 +74,14 @@ struct Handler<'a, Call, F> {
     call: Call,
     running: Running<F, u32>,
     seat: &'a Seat,
+}
+
+/// What a peer is given time for, before a connection that owes it nothing is closed.
+struct Farewell {
+    /// It is asked, behind all that was written, so that its answer says that it has read that.
+    token: u64,
+    has_read: bool,
+    until: Sleep,
 }
 
 /// What is heard of the peer.
@@ -103,7 +111,7 @@ impl<Io, Codec, Head> Session<Io, Codec, Head> {
         let queue = Rc::<Queue>::default();
         Self {
             transport,
-            streams: Streams::new(config.in_flight_max, config.window_bytes, queue.clone()),
+            streams: Streams::new(config.in_flight_max, config.window_bytes.max(1), queue.clone()),
             queue,
             heads: VecDeque::new(),
             pumps: Running::new(),
@@ -113,12 +121,12 @@ impl<Io, Codec, Head> Session<Io, Codec, Head> {
             failure: None,
             patience: Patience::new(config.write_timeout, config.frame_timeout, config.idle_timeout),
             keepalive: Keepalive::new(config.ping_interval, config.ping_timeout),
-            grace: None,
+            farewell: None,
+            ping_timeout: config.ping_timeout,
             stats: config.stats.clone(),
             heard: 0,
             opened: 0,
-            seen: (0, 0),
-            pings: 0,
+            has_told: false,
         }
     }
 }
@@ -144,7 +152,10 @@ where
             // In a box, since an idle connection needs no room for it.
             Peer::Sends => Box::pin(close_gently(self.transport.io_mut())).await,
             // To the peer it makes no difference any more, so it cannot be an error.
-            Peer::Ended => drop(poll_fn(|cx| self.transport.poll_close(cx)).await),
+            Peer::Ended => {
+                let close = poll_fn(|cx| self.transport.poll_close(cx));
+                drop(Box::pin(timeout(CLOSE_TIMEOUT, close)).await);
+            }
             Peer::Lost => {}
         }
         ended
@@ -164,8 +175,7 @@ where
     {
         self.queue.register(cx.waker());
         if self.intake == Intake::Open && Pin::new(drain).poll(cx).is_ready() {
-            self.intake = Intake::Draining;
-            self.streams.drain();
+            self.drain();
         }
         let moved = self.poll_move(cx, handler);
         self.queue.look();
@@ -174,7 +184,7 @@ where
         }
         let is_flushed = moved?.is_ready();
         let owes_nothing = is_flushed && self.streams.len() == 0 && self.queue.is_empty();
-        if owes_nothing && (self.intake == Intake::Ended || self.poll_grace(cx).is_ready()) {
+        if owes_nothing && (self.intake == Intake::Ended || self.poll_farewell(cx).is_ready()) {
             return Poll::Ready(self.failure.take().map_or(Ok(()), Err));
         }
         if self.poll_keepalive(cx).is_ready() {
@@ -192,17 +202,54 @@ where
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Wait::Idle { .. } => Poll::Ready(Ok(())),
+            Wait::Idle { .. } => {
+                if self.intake == Intake::Open {
+                    // A call that is on its way is refused, and its caller knows that it was not begun.
+                    self.drain();
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
         }
     }
 
-    /// Ready when the peer has had its time to hear of the drain. What it asks meanwhile is refused, so that its callers know
-    /// that it was not begun; one that listens closes the connection when it has heard.
-    fn poll_grace(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when the peer has had its time to read what it was told last, and to hear of the drain. What it asks meanwhile is
+    /// refused, so that its callers know that it was not begun; one that listens closes the connection when it has heard.
+    fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.intake != Intake::Draining {
             return Poll::Pending;
         }
-        Pin::new(&mut **self.grace.get_or_insert_with(|| Box::new(sleep(DRAIN_GRACE)))).poll(cx)
+        let farewell = self.farewell.get_or_insert_with(|| {
+            let token = self.keepalive.next_token();
+            // A protocol that asks for no sign of life has no way to.
+            let asks = self.keepalive.is_on();
+            if asks {
+                self.queue.push(Control::Ping { token });
+                // To send it.
+                cx.waker().wake_by_ref();
+            }
+            let patience = if asks { self.ping_timeout } else { DRAIN_GRACE };
+            Box::new(Farewell { token, has_read: !asks, until: sleep(patience) })
+        });
+        Pin::new(&mut farewell.until).poll(cx)
+    }
+
+    fn handle_pong(&mut self, token: u64) {
+        if let Some(farewell) = &mut self.farewell
+            && farewell.token == token
+            && !farewell.has_read
+        {
+            farewell.has_read = true;
+            farewell.until = sleep(DRAIN_GRACE);
+        }
+    }
+
+    /// Takes no more calls, and closes when nothing is owed.
+    fn drain(&mut self) {
+        if self.intake == Intake::Open {
+            self.intake = Intake::Draining;
+            self.streams.drain();
+        }
     }
 
     /// What the peer keeps us waiting for.
@@ -211,7 +258,7 @@ where
             Some(Wait::Stalled { written: self.transport.written_bytes() })
         } else if self.intake != Intake::Ended && self.transport.is_amid_frame() {
             Some(Wait::Frame { begun: self.heard })
-        } else if owes_nothing {
+        } else if owes_nothing && self.intake == Intake::Open {
             Some(Wait::Idle { begun: self.opened })
         } else {
             None
@@ -239,7 +286,7 @@ where
         self.pump(cx, seat);
         self.queue.look();
         let was_full = self.is_full();
-        let sent = self.poll_send(cx);
+        let sent = self.poll_send(cx, seat);
         if was_full && !self.is_full() {
             // There may be more to hear, and nothing else would say so.
             cx.waker().wake_by_ref();
@@ -322,19 +369,18 @@ where
                 if let Some((runs, over)) = self.streams.handle_cancel(id) {
                     self.stats.count_cancelled(1);
                     over.settle();
-                    // What it drops is the application's, whose panic is this call's.
-                    let dropped = Panic::catch(|| match runs {
+                    let dropped = match runs {
                         Some((Phase::Calling, call)) => handler.running.cancel(call),
                         Some((Phase::Answering, call)) => self.pumps.cancel(call),
-                        None => {}
-                    });
+                        None => Ok(()),
+                    };
                     dropped.unwrap_or_else(|panic| tell_panic(&panic, handler.seat));
                     // One that was to begin in this turn.
                     self.fresh.retain(|(fresh, _)| *fresh != id);
                 }
             }
             Frame::Ping { token } => self.queue.push(Control::Pong { token }),
-            Frame::Pong { .. } => {}
+            Frame::Pong { token } => self.handle_pong(token),
             Frame::Reply { .. } | Frame::Reset { .. } | Frame::Drain => return Err("a client that answers"),
         }
         Ok(())
@@ -381,10 +427,10 @@ where
                 self.heads.push_back(head);
                 self.fresh.push((id, Pump::new(body, outlet)));
             }
-            Ok(Err(error)) => self.reset(id, Reset::of(&error)),
+            Ok(Err(error)) => self.reset(id, Reset::of(&error), seat),
             Err(panic) => {
                 tell_panic(&panic, seat);
-                self.reset(id, Reset::Failed);
+                self.reset(id, Reset::Failed, seat);
             }
         }
     }
@@ -394,7 +440,7 @@ where
     fn reply(&mut self, id: u32, head: Head) {
         if self.queue.is_said() && self.transport.has_room() {
             if let Err(error) = self.transport.start_send(Frame::Reply { id, head, more: false }) {
-                self.handle_unsendable(id, error.into());
+                self.handle_unsendable(id, &*error.into());
             }
         } else {
             self.heads.push_back(head);
@@ -403,8 +449,9 @@ where
     }
 
     /// A reply, whole, cannot be encoded.
-    fn handle_unsendable(&mut self, id: u32, error: BoxError) {
-        tell(format_args!("a reply cannot be encoded: {}", Causes(&*error)));
+    fn handle_unsendable(&mut self, id: u32, error: &BoxedError) {
+        self.stats.count_unsendable();
+        self.tell_failure("a reply cannot be encoded", error);
         self.queue.push(Control::Reset { id, reason: Reset::Failed });
     }
 
@@ -428,31 +475,33 @@ where
         }
     }
 
-    /// Sends what may be sent: what is to be said of calls, in its order, and then bodies, a chunk of each in turn.
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Sends what may be sent: what is to be said of calls, in its order, and then bodies, a chunk of each in
+    /// turn, and one now and then of those that wait behind all that.
+    fn poll_send(&mut self, cx: &mut Context<'_>, seat: &Seat) -> Poll<io::Result<()>> {
         loop {
             ready!(self.transport.poll_ready(cx))?;
-            if let Some(control) = self.queue.next_control() {
-                self.send(control)?;
+            if let Some(outlet) = self.queue.next_overdue() {
+                self.send_body(&outlet, seat)?;
+            } else if let Some(control) = self.queue.next_control() {
+                self.send(control, seat)?;
             } else if let Some(outlet) = self.queue.next_ready() {
-                self.send_body(&outlet)?;
+                self.send_body(&outlet, seat)?;
             } else {
                 return self.transport.poll_flush(cx);
             }
         }
     }
 
-    fn send(&mut self, control: Control) -> io::Result<()> {
+    fn send(&mut self, control: Control, seat: &Seat) -> io::Result<()> {
         let next_head = || self.heads.pop_front().expect("there is a head for each reply in the queue");
         let sent = self.transport.start_send(control.into_frame(next_head));
         match (control, sent) {
             (Control::Reply { id, more: true }, Ok(())) => self.streams.begin_body(id),
             (_, Ok(())) => {}
-            (Control::Reply { id, more: false }, Err(error)) => self.handle_unsendable(id, error.into()),
+            (Control::Reply { id, more: false }, Err(error)) => self.handle_unsendable(id, &*error.into()),
             (Control::Reply { id, more: true }, Err(error)) => {
-                let error: BoxError = error.into();
-                tell(format_args!("a reply cannot be encoded: {}", Causes(&*error)));
-                self.reset(id, Reset::Failed);
+                self.tell_failure("a reply cannot be encoded", &*error.into());
+                self.reset(id, Reset::Failed, seat);
             }
             (_, Err(error)) => return Err(io::Error::other(error)),
         }
@@ -460,7 +509,7 @@ where
     }
 
     /// Sends the next piece of a reply's body.
-    fn send_body(&mut self, outlet: &Rc<Outlet>) -> io::Result<()> {
+    fn send_body(&mut self, outlet: &Rc<Outlet>, seat: &Seat) -> io::Result<()> {
         let id = outlet.id;
         let (next, writer) = outlet.next();
         writer.into_iter().for_each(Waker::wake);
@@ -475,36 +524,48 @@ where
             }
             Next::Failed(error) => Some(error),
             Next::Unwanted => {
-                self.give_up(id);
+                self.give_up(id, seat);
                 None
             }
         };
         if let Some(error) = failure {
-            tell(format_args!("the body of a reply cannot be made: {}", Causes(&*error)));
-            self.reset(id, Reset::Failed);
+            self.tell_failure("the body of a reply cannot be made", &*error);
+            self.reset(id, Reset::Failed, seat);
         }
         Ok(())
     }
 
     /// A call that does not run any more is over without a reply, or without the rest of one.
-    fn reset(&mut self, id: u32, reason: Reset) {
+    fn reset(&mut self, id: u32, reason: Reset, seat: &Seat) {
         self.stats.count_failed();
-        if let Some((runs, over)) = self.streams.reset(id, reason) {
-            over.settle();
-            if let Some((Phase::Answering, call)) = runs {
-                self.pumps.cancel(call);
-            }
-        }
+        self.stop(id, reason, seat);
     }
 
     /// The peer has left a call, and never said so.
-    fn give_up(&mut self, id: u32) {
-        if let Some((runs, over)) = self.streams.reset(id, Reset::Cancelled) {
-            self.stats.count_cancelled(1);
-            over.settle();
-            if let Some((Phase::Answering, call)) = runs {
-                self.pumps.cancel(call);
-            }
+    fn give_up(&mut self, id: u32, seat: &Seat) {
+        self.stats.count_cancelled(1);
+        self.stop(id, Reset::Cancelled, seat);
+    }
+
+    fn stop(&mut self, id: u32, reason: Reset, seat: &Seat) {
+        let Some((runs, over)) = self.streams.reset(id, reason) else { return };
+        over.settle();
+        if let Some((Phase::Answering, call)) = runs {
+            self.pumps.cancel(call).unwrap_or_else(|panic| tell_panic(&panic, seat));
+        }
+    }
+
+    /// Tells the operator why there is no reply, or no rest of one: the first time as what it is, and then as a detail, since
+    /// a peer can bring it about as often as it likes.
+    fn tell_failure(&mut self, what: &str, error: &BoxedError) {
+        let was_told = std::mem::replace(&mut self.has_told, true);
+        // It is the application's, which says what it is.
+        let told = Panic::catch(|| match was_told {
+            false => tell(format_args!("{what}: {}", Causes(error))),
+            true => notice::debug("multiplex", format_args!("{what}: {}", Causes(error))),
+        });
+        if let Err(panic) = told {
+            tell(format_args!("{what}, and to say why panicked: {panic}"));
         }
     }
 
@@ -527,8 +588,7 @@ where
     /// gone. A program that was killed ends its direction like one that has only said all that it had to say.
     fn probe(&mut self) {
         if self.keepalive.is_on() {
-            self.pings += 1;
-            self.queue.push(Control::Ping { token: self.pings });
+            self.queue.push(Control::Ping { token: self.keepalive.next_token() });
         }
     }
 
@@ -548,12 +608,15 @@ where
 
     /// Asks a silent peer whose call is open whether it is there. Ready when it is given up.
     fn poll_keepalive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let heard = (self.heard, self.transport.undecoded_bytes());
-        let was_heard = std::mem::replace(&mut self.seen, heard) != heard;
-        match ready!(self.keepalive.poll(cx, was_heard, self.streams.len() > 0)) {
+        let signs = Signs {
+            frames: self.heard,
+            undecoded: self.transport.undecoded_bytes(),
+            taken: self.transport.taken_bytes(),
+        };
+        match ready!(self.keepalive.poll(cx, signs, self.streams.len() > 0)) {
             Beat::GiveUp if self.intake != Intake::Ended => return Poll::Ready(()),
             // It says no more, so it does not answer; if it were gone the network would have said so.
-            Beat::GiveUp => self.heard += 1,
+            Beat::GiveUp => self.keepalive.forgive(),
             Beat::Ask => {}
         }
         self.probe();
@@ -581,9 +644,14 @@ fn tell(what: fmt::Arguments<'_>) {
     notice(Level::Warning, "multiplex", what);
 }
 
-/// So long a peer that has nothing under way may take to close the connection of a server that drains. One second: many
+/// So long a peer that has read everything may take to close the connection of a server that drains. One second: many
 /// round trips, and no shutdown waits long for a peer that does not listen.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
+/// So long a peer that says no more may take for the end of the stream beneath, such as TLS's.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+type BoxedError = dyn std::error::Error + Send + Sync;
 
 /// So many replies that wait for room, in the order in which they are said: one may be as long as a frame of the protocol.
 const HEADS_MAX: usize = 64;

@@ -68,6 +68,12 @@ impl Stats {
         self.0.answered.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// One that was counted as answered cannot be sent.
+    pub(super) fn count_unsendable(&self) {
+        self.0.answered.fetch_sub(1, Ordering::Relaxed);
+        self.count_failed();
+    }
+
     pub(super) fn count_cancelled(&self, calls: usize) {
         self.0.cancelled.fetch_add(calls as u64, Ordering::Relaxed);
     }

@@ -82,7 +82,8 @@ impl<Req, Resp> Calls<Req, Resp> {
         if let Some(lost) = &self.lost {
             return Err((Error::lost(lost.clone(), Begun::No), req));
         }
-        if self.queued.len() >= self.queue_max {
+        // Those that may be sent at once pass through the queue, too, and are not meant by its limit.
+        if self.sent.len() + self.queued.len() >= self.in_flight_max.saturating_add(self.queue_max) {
             return Err((Refused::new("too many calls wait for this connection").into(), req));
         }
         let call = Call(self.callers.insert(Caller::Queued(None)));
@@ -305,14 +306,14 @@ mod tests {
     #[test]
     fn no_more_are_in_flight_than_allowed_and_no_more_wait() {
         check(
-            "ask a, ask b, ask c, send, send, ask c, ask d, ask e, send, answer 1, send",
-            "c: the call was not begun, send a, send b, e: the call was not begun, nothing to send, a = 1, send c",
+            "ask a, ask b, ask c, ask d, ask e, send, send, ask e, send, answer 1, ask e, send",
+            "e: the call was not begun, send a, send b, e: the call was not begun, nothing to send, a = 1, send c",
         );
     }
 
     #[test]
     fn who_gives_up_makes_room_in_the_queue_but_not_on_the_wire() {
-        check("ask a, ask b, give a, ask c, ask d", "back a, d: the call was not begun");
+        check("ask a, ask b, ask c, ask d, give a, ask e, ask f", "back a, f: the call was not begun");
         check(
             "ask a, ask b, send, send, give a, ask c, send, answer 1, send",
             "send a, send b, nothing to send, late 1, send c",

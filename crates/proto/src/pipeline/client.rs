@@ -167,7 +167,7 @@ impl<Asked, Head> Client<Message<Asked>, Message<Head>> {
         let mut transport = Transport::new(io, codec);
         transport.set_write_bytes_max(config.write_bytes_max);
         let owner = Rc::new(Owner(Rc::clone(&shared)));
-        (Self { owner }, StreamedConnection::new(transport, shared, config.body_bytes_max))
+        (Self { owner }, StreamedConnection::new(transport, shared, config.body_bytes_max.max(1)))
     }
 }
 

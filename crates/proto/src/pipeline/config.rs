@@ -38,8 +38,8 @@ pub struct ServerConfig {
     /// own. Set it where strangers connect.
     pub idle_timeout: Option<Duration>,
     /// Most bytes of a request's body that wait for the service to read them, and one chunk more; then nothing is read, and
-    /// the peer feels it. 64 KiB: enough to fill a pipe of half a millisecond at 128 MB a second. For messages that are
-    /// one frame it means nothing.
+    /// the peer feels it. 64 KiB: enough to fill a pipe of half a millisecond at 128 MB a second. 0 counts as 1. For
+    /// messages that are one frame it means nothing.
     pub body_bytes_max: u32,
 }
 
@@ -51,8 +51,8 @@ pub struct ClientConfig {
     /// a million calls a second; what is beyond it would only wait in the peer's buffers, where it cannot be taken
     /// back.
     pub in_flight_max: usize,
-    /// Most calls that wait to be sent; further ones are refused, not begun. 1,024: as many again as are in
-    /// flight, so that a burst is smoothed and a peer that has stopped is noticed.
+    /// Most calls that wait for a place among those in flight; further ones are refused, not begun. 1,024: as many again
+    /// as are in flight, so that a burst is smoothed and a peer that has stopped is noticed. With 0 none ever waits.
     pub queue_max: usize,
     /// Most bytes that are encoded and not taken by the peer. 64 KiB, about what one write can hand to a socket.
     /// One request may go beyond it.

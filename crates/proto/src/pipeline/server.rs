@@ -280,7 +280,7 @@ impl ServerConfig {
     {
         let service = Rc::new(service);
         self.accept.clone().serve(listener, move |io, peer, seat| {
-            let shape = Streamed::new(self.body_bytes_max);
+            let shape = Streamed::new(self.body_bytes_max.max(1));
             serve_seated(Session::new(io, codec.clone(), shape, &self), service.clone(), peer, &seat)
         })
     }
@@ -313,7 +313,7 @@ impl ServerConfig {
         self.accept.clone().serve_on_cores(listener, move || {
             let (config, codec, service) = (self.clone(), codec.clone(), Rc::new(make()));
             move |io, peer, seat| {
-                let shape = Streamed::new(config.body_bytes_max);
+                let shape = Streamed::new(config.body_bytes_max.max(1));
                 serve_seated(Session::new(io, codec.clone(), shape, &config), service.clone(), peer, &seat)
             }
         })
@@ -345,7 +345,7 @@ impl ServerConfig {
         Codec:
             Decoder<Item = Frame<Asked>, Error: Into<BoxError>> + Encoder<Frame<Head>, Error: Into<BoxError>>,
     {
-        let mut session = Session::new(io, codec, Streamed::new(self.body_bytes_max), &self);
+        let mut session = Session::new(io, codec, Streamed::new(self.body_bytes_max.max(1)), &self);
         let mut drain = drain.begun();
         async move {
             session.serve(&service, &mut drain).await?;

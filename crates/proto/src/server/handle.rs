@@ -68,8 +68,8 @@ impl Server {
     ///
     /// Peers get their end of it: whoever has been answered has two seconds to read that and close, and then is left
     /// ([`close_gently`](super::close_gently); with HTTP by `linger_timeout` of its configuration); before that, a client of a
-    /// multiplexed protocol has one second to hear of the drain and close by itself. Most close at once. So give it three
-    /// seconds more than the longest request may take.
+    /// multiplexed protocol has its `ping_timeout` to read it, and one second to close by itself. Most close at once. So
+    /// give it three seconds more than the longest request may take, and thirteen if clients may be slow.
     ///
     /// Of several drains the earliest deadline holds.
     ///

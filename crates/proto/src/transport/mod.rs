@@ -172,6 +172,11 @@ impl<Io, Codec> Transport<Io, Codec> {
     pub fn written_bytes(&self) -> u64 {
         self.outbound.written
     }
+
+    /// The same while more wait to be written, so that each byte more is a sign of the peer's.
+    pub(crate) fn taken_bytes(&self) -> Option<u64> {
+        (self.queued_bytes() > 0).then_some(self.outbound.written)
+    }
 }
 
 impl<Io: AsyncRead + Unpin, Codec: Decoder> Transport<Io, Codec> {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use ekiden_reactor::yield_now;
-use ekiden_service::Service;
+use ekiden_service::{Begun, Service};
 
 use super::{Bodies, told};
 use crate::multiplex::text::Text;
@@ -155,7 +155,7 @@ fn a_peer_tells_why_there_is_no_answer() {
         check(script, &format!("out open 0 a/, a ! {told}"));
     }
     assert_eq!(Error::from_reset(Reset::Failed).reset(), Some(Reset::Failed));
-    assert_eq!(Error::body("no paper").reset(), None);
+    assert_eq!(Error::body("no paper", Begun::Unknown).reset(), None);
 }
 
 #[test]

@@ -1,15 +1,20 @@
 //! The two ends by hand: `client` and `server` each against a peer that a script plays, and `both` against each other with
-//! the wire between them cut into pieces.
+//! the wire between them cut into pieces. Then what went wrong once: with peers that are `slow`, by `panics` of the
+//! application's, and in the `truth` of what is said.
 
 mod client;
 mod server;
 mod both;
+mod slow;
+mod panics;
+mod truth;
 
 use std::collections::BTreeMap;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use ekiden_reactor::channel::mpsc;
+use ekiden_reactor::yield_now;
 use ekiden_service::Failure;
 use futures_core::Stream as _;
 
@@ -58,6 +63,13 @@ impl Bodies {
             _ => return None,
         }
         Some(None)
+    }
+}
+
+/// Lets all who can do something do it.
+async fn settle() {
+    for _ in 0..20 {
+        yield_now().await;
     }
 }
 

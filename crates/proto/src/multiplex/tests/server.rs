@@ -575,7 +575,7 @@ fn a_peer_that_only_pings_is_idle_however_its_pings_come() {
                     wire.set_room(if piece.starts_with('-') { 0 } else { usize::MAX });
                     wire.send(piece.trim_start_matches('-'));
                     settle().await;
-                    if wire.is_closed() {
+                    if wire.take_written().contains("drain") {
                         break;
                     }
                     clock.pass(Duration::from_secs(1)).await;
@@ -584,7 +584,7 @@ fn a_peer_that_only_pings_is_idle_however_its_pings_come() {
                 }
                 assert!((60..=62).contains(&seconds), "{seconds} s of {pieces:?}");
                 wire.end();
-                assert_eq!(serving.await.unwrap(), "over");
+                drop(serving.await.unwrap());
             },
         );
     }
@@ -643,27 +643,41 @@ fn a_peer_that_asks_and_takes_no_answers_is_not_heard_for_ever() {
     );
 }
 
-#[test]
-fn a_drain_does_not_wait_long_for_a_peer_that_does_not_listen() {
+/// A connection that owes nothing drains: the peer says this after so long, and it is closed after so long more.
+fn check_farewell(has_pings: bool, told: &str, reads: (Duration, &str), closes_after: Duration) {
     let (hand, clock) = Hand::new().unwrap();
     Reactor::with_driver(Config::default(), hand).run(async {
         let (wire, drain) = (Wire::new(), Drain::new());
-        let config = ServerConfig::default();
+        let mut config = ServerConfig::default();
+        if !has_pings {
+            config.ping_interval = None;
+        }
         let serving =
             spawn(config.serve_connection(wire.clone(), Text::new(60), Script::default(), drain.clone()));
         drain.begin();
         settle().await;
-        clock.pass(Duration::from_millis(999)).await;
-        wire.send("open 1 late\n");
+        clock.pass(reads.0).await;
+        wire.send(format!("open 1 late\n{}", reads.1));
+        settle().await;
+        clock.pass(closes_after - Duration::from_millis(1)).await;
         settle().await;
         assert!(!wire.is_closed());
-        assert_eq!(wire.take_written(), "drain\nreset 1 refused\n");
+        assert_eq!(wire.take_written(), format!("{told}reset 1 refused\n"));
         clock.pass(Duration::from_millis(1)).await;
         settle().await;
         assert!(wire.is_closed());
         wire.end();
         assert!(serving.await.unwrap().is_ok());
     });
+}
+
+#[test]
+fn a_drain_waits_until_all_was_read_and_then_not_long() {
+    let seconds = Duration::from_secs;
+    check_farewell(true, "drain\nping 1\n", (seconds(9), "pong 1\n"), seconds(1));
+    check_farewell(true, "drain\nping 1\n", (seconds(9), "pong 2\n"), seconds(1));
+    check_farewell(true, "drain\nping 1\n", (seconds(2), "pong 1\n"), seconds(1));
+    check_farewell(false, "drain\n", (Duration::from_millis(900), ""), Duration::from_millis(100));
 }
 
 #[test]
