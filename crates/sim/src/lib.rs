@@ -69,7 +69,7 @@
 //!
 //! # What there is not
 //!
-//! - Files, child processes, standard streams, other cores, IPv6, sizes of buffers but the
+//! - Child processes, standard streams, other cores, IPv6, sizes of buffers but the
 //!   configuration's, a port for several sockets, broadcast, multicast: to ask for one is an error that names it, and never something else.
 //! - A task that never comes back from its poll holds the whole world, as there is one thread. One that goes on and on
 //!   without waiting is found ([`Config::busy_turns_max`]).
@@ -78,8 +78,8 @@
 //!
 //! # The parts
 //!
-//! In reading order: [`Sim`] is the world as scripts see it, `config` how it behaves, `clocks` what is done to those of hosts; `run` is its loop, `check` the many
-//! seeds, `faults` what goes wrong and when, [`oracle`] whether promises are kept; `program` is what a host runs, `driver`
+//! In reading order: [`Sim`] is the world as scripts see it, `config` how it behaves, `links` and `clocks` what scripts do to
+//! those; `run` is its loop, `check` the many seeds, `faults` what goes wrong and when, [`oracle`] whether promises are kept; `program` is what a host runs, `driver`
 //! what its reactor asks; `world` has the network, as data; `chance` draws, `journal` writes everything down, `failure` says what was wrong; `quiet` keeps panics
 //! from being printed.
 //!
@@ -88,6 +88,7 @@
 
 mod sim;
 mod config;
+mod links;
 mod clocks;
 mod run;
 mod check;

@@ -1,4 +1,4 @@
-//! A world as its scripts see it: hosts with their programs, links, faults, and the clock.
+//! A world as its scripts see it: hosts with their programs, and the clock. Its links are in `links`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use ekiden_reactor::{Instant, Signal};
 
-use crate::config::{Config, nanos};
+use crate::config::Config;
 use crate::driver::Unparked;
 use crate::failure::Failure;
 use crate::faults::Plan;
 use crate::journal::HostId;
 use crate::oracle::Watched;
 use crate::program::{Begin, Outcome, Program, begins};
-use crate::world::{Host, Long, Shared, World};
+use crate::world::{Host, Shared, World};
 
 /// A world of hosts, each with a program and a reactor of its own, on one thread, on a virtual clock, out of one seed.
 ///
@@ -187,132 +187,6 @@ impl Sim {
     pub fn is_up(&self, host: &str) -> bool {
         let id = self.id(host);
         self.0.world.lock().host(id).is_up
-    }
-}
-
-/// # Links
-///
-/// What is sent over a link that is cut is lost. TCP sends it again, later and later, and gives up in the end; an attempt to
-/// connect does so after 127 seconds, as Linux does.
-impl Sim {
-    /// How long what is sent between two hosts takes, one way, from now on.
-    ///
-    /// # Panics
-    ///
-    /// If there is no host of one of the names.
-    #[track_caller]
-    pub fn latency(&self, a: &str, b: &str, latency: RangeInclusive<Duration>) {
-        let (a, b) = (self.id(a), self.id(b));
-        let mut world = self.0.world.lock();
-        world.set_latency(a, b, nanos(&latency));
-        world.set_latency(b, a, nanos(&latency));
-    }
-
-    /// Once in so many times, what is sent between two hosts takes many times as long as was drawn, from now on: the heavy
-    /// tail of latencies. Zero for never.
-    ///
-    /// What was sent behind it on the same connection waits for it; datagrams overtake it.
-    #[track_caller]
-    pub fn long_latency(&self, a: &str, b: &str, one_in: u32, times: RangeInclusive<u32>) {
-        let long = Long { one_in, times: (u64::from(*times.start()), u64::from(*times.end())) };
-        let (a, b) = (self.id(a), self.id(b));
-        let mut world = self.0.world.lock();
-        world.set_long_latency(a, b, long);
-        world.set_long_latency(b, a, long);
-    }
-
-    /// How many bytes a second go from one of two hosts to the other, in each direction, from now on; `u64::MAX` for as many
-    /// as there are. What is on its way already comes as it would have.
-    ///
-    /// All that goes one way is sent one after the other. See
-    /// [`Config::bytes_per_second`] for what counts, and [`Config::queue_bytes_max`] for what is lost.
-    ///
-    /// # Panics
-    ///
-    /// If it is zero: that is a [partition](Self::partition). If there is no host of one of the names.
-    #[track_caller]
-    pub fn bandwidth(&self, a: &str, b: &str, bytes_per_second: u64) {
-        assert!(bytes_per_second > 0, "a link that carries nothing is one that is cut");
-        let (a, b) = (self.id(a), self.id(b));
-        let mut world = self.0.world.lock();
-        world.set_bandwidth(a, b, bytes_per_second);
-        world.set_bandwidth(b, a, bytes_per_second);
-    }
-
-    /// Two hosts do not hear each other any more.
-    ///
-    /// # Panics
-    ///
-    /// If there is no host of one of the names.
-    #[track_caller]
-    pub fn partition(&self, a: &str, b: &str) {
-        self.partition_one_way(a, b);
-        self.partition_one_way(b, a);
-    }
-
-    /// What one host sends is not heard by the other any more; it hears that other still.
-    ///
-    /// # Panics
-    ///
-    /// If there is no host of one of the names.
-    #[track_caller]
-    pub fn partition_one_way(&self, from: &str, to: &str) {
-        let (from, to) = (self.id(from), self.id(to));
-        let mut world = self.0.world.lock();
-        world.end_flapping(from, to);
-        world.cut(from, to);
-    }
-
-    /// Two hosts hear each other for a time, then do not for a time, and so on, until the link is
-    /// [cut](Self::partition) or [healed](Self::heal); each time is drawn from the range.
-    ///
-    /// As something always happens where a link flaps, a world in which all wait for ever is found by its
-    /// [time](Config::time_max) only.
-    ///
-    /// # Panics
-    ///
-    /// If both times may be zero: no time would pass.
-    #[track_caller]
-    pub fn flap(&self, a: &str, b: &str, whole: RangeInclusive<Duration>, cut: RangeInclusive<Duration>) {
-        assert!(!whole.start().is_zero() || !cut.start().is_zero(), "a link that flaps takes time for that");
-        let (a, b) = (self.id(a), self.id(b));
-        self.0.world.lock().flap(a, b, nanos(&whole), nanos(&cut));
-    }
-
-    /// Two hosts hear each other again.
-    ///
-    /// # Panics
-    ///
-    /// If there is no host of one of the names.
-    #[track_caller]
-    pub fn heal(&self, a: &str, b: &str) {
-        let (a, b) = (self.id(a), self.id(b));
-        let mut world = self.0.world.lock();
-        world.end_flapping(a, b);
-        world.heal(a, b);
-        world.heal(b, a);
-    }
-
-    /// Resets all connections between two hosts, at once and to both: as a box in between does that has forgotten them.
-    ///
-    /// # Panics
-    ///
-    /// If there is no host of one of the names.
-    #[track_caller]
-    pub fn reset(&self, a: &str, b: &str) {
-        let (a, b) = (self.id(a), self.id(b));
-        self.0.world.lock().reset_between(a, b);
-    }
-
-    /// [Resets](Self::reset) all connections between two hosts once so many bytes more have arrived of what one sends to the
-    /// other, over whichever connections: in the middle of a message, if that is where it is. Once, and instead of
-    /// what was said before of the same two.
-    ///
-    /// The receiver reads up to so many, since of what has arrived and was not read a reset may take some.
-    #[track_caller]
-    pub fn reset_after(&self, from: &str, to: &str, bytes: usize) {
-        let (from, to) = (self.id(from), self.id(to));
-        self.0.world.lock().set_reset_after(from, to, bytes);
     }
 }
 
