@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden::redis::client::Config;
-use ekiden::redis::{Ask, Client, Command, Error};
+use ekiden::redis::commands::{Position, Wait, incr, xgroup_create, xreadgroup};
+use ekiden::redis::{Ask, Client, Command, Commands, Error};
 use ekiden::{Begun, Failure, Fault, Service, Status, spawn, timeout, yield_now};
 
 use crate::{run, server};
@@ -40,6 +41,49 @@ fn whoever_waits_holds_up_nobody() {
         until_blocked(&client, 1).await;
         client.call(push("queue", "job")).await.unwrap();
         assert_eq!(waiting.await.unwrap().unwrap(), ("queue".to_owned(), "job".to_owned()));
+    });
+}
+
+#[test]
+fn whatever_its_group_and_consumer_are_called_it_holds_up_nobody() {
+    let server = server();
+    run(async {
+        let client = Client::new(server.addr());
+        for (group, consumer) in [("streams", "me"), ("group", "STREAMS"), ("block", "count")] {
+            client.ask(xgroup_create(group, group, Position::Start).mkstream()).await.unwrap();
+            let waiting = spawn({
+                let client = client.clone();
+                let read = xreadgroup(group, consumer, [(group, Position::New)]).block(Wait::Forever);
+                async move { client.ask(read).await }
+            });
+            // Behind it on one connection nobody would be answered, and so never told that it waits.
+            let blocked = timeout(Duration::from_secs(30), until_blocked(&client, 1)).await;
+            blocked.unwrap_or_else(|_| panic!("all wait behind a reader of {group} called {consumer}"));
+            client.call(Command::new("XADD").arg(group).arg("*").arg(("field", "value"))).await.unwrap();
+            assert_eq!(waiting.await.unwrap().unwrap().len(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_transaction_that_the_server_does_not_begin_holds_up_nobody() {
+    let server = server();
+    run(async {
+        let admin = Client::new(server.addr());
+        admin.acl_setuser("ada", ["on", ">pw", "~*", "&*", "+@all", "-multi"]).await.unwrap();
+        let mut config = Config::default();
+        (config.username, config.password) = (Some("ada".into()), Some("pw".into()));
+        let client = Client::with_config(server.addr(), config);
+        let waiting = spawn({
+            let client = client.clone();
+            let both = (blpop("queue").typed::<(String, String)>(), incr("n"));
+            async move { client.transaction(both).await }
+        });
+        until_blocked(&admin, 1).await;
+        timeout(Duration::from_secs(30), client.ping()).await.expect("nobody waits behind it").unwrap();
+        client.call(push("queue", "job")).await.unwrap();
+        let error = waiting.await.unwrap().unwrap_err();
+        assert_eq!((error.as_server().unwrap().code(), error.begun()), ("NOPERM", Begun::Yes));
     });
 }
 
@@ -160,7 +204,7 @@ fn a_connection_that_has_waited_is_used_again() {
 fn more_than_may_wait_are_refused() {
     let server = server();
     run(async {
-        let mut config = ekiden::redis::client::Config::default();
+        let mut config = Config::default();
         config.blocking_max = 1;
         let client = Client::with_config(server.addr(), config);
         let waiting = spawn({

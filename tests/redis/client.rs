@@ -179,6 +179,27 @@ fn what_holds_for_a_connection_is_not_sent_on_a_shared_one() {
 }
 
 #[test]
+fn what_is_not_answered_once_is_sent_to_nobody() {
+    let server = server();
+    run(async {
+        let client = Client::new(server.addr());
+        let own = client.dedicated().await.unwrap();
+        for line in
+            ["REPLCONF ACK 0", "replconf GETACK *", "CLIENT REPLY SKIP", "PSYNC ? -1", "POST / HTTP/1.1"]
+        {
+            let command = line.split(' ').fold(Command::default(), |command, word| command.arg(word));
+            let both = async { [client.call(command.clone()).await, own.call(command).await] };
+            let answers = timeout(Duration::from_secs(30), both).await.expect("it is refused at once");
+            for error in answers.map(Result::unwrap_err) {
+                assert_eq!((error.fault(), error.begun()), (Fault::Caller, Begun::No), "{line}");
+            }
+        }
+        assert_eq!(told(&client, Command::new("PING")).await.unwrap(), "PONG");
+        assert_eq!(own.ask(Command::new("PING").typed::<String>()).await.unwrap(), "PONG");
+    });
+}
+
+#[test]
 fn many_tasks_share_one_connection_and_each_gets_its_own_answer() {
     let server = server();
     run(async {

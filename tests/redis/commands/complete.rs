@@ -2,8 +2,10 @@
 //! not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ekiden::redis::{Client, Command, Commands};
+use ekiden::{Service, spawn, timeout, yield_now};
 use ekiden_tests::RedisServer;
 
 use crate::run;
@@ -169,6 +171,37 @@ fn what_only_reads_is_no_write_to_the_server() {
                 command.only_reads() || !has("readonly") || may_write,
                 "{name} only reads, the server says"
             );
+        }
+    });
+}
+
+/// Those that would end the server, or have it lose its writers, so that nothing more could be seen.
+const HARMFUL: [&str; 5] = ["SHUTDOWN", "REPLICAOF", "SLAVEOF", "FAILOVER", "CLUSTER FAILOVER"];
+
+/// What stands behind each, as if it were one of those whose answers there is something about.
+const ARGUMENTS: [&[&str]; 6] = [&[], &["1"], &["ACK", "0"], &["GETACK", "*"], &["SKIP"], &["k", "0"]];
+
+#[test]
+fn whatever_is_asked_the_next_caller_gets_an_answer_of_its_own() {
+    let server = RedisServer::start(&[]);
+    run(async {
+        let client = Client::new(server.addr());
+        let names: Vec<_> = known(&client).await.into_keys().collect();
+        for name in names.iter().filter(|name| !HARMFUL.contains(&&name[..])) {
+            for arguments in ARGUMENTS {
+                let asked = spawn({
+                    let (client, command) = (client.clone(), Command::new(name).arg(arguments));
+                    async move { client.call(command).await }
+                });
+                // It goes first.
+                yield_now().await;
+                let ping = format!("behind {name} {arguments:?}");
+                let answer = timeout(Duration::from_secs(30), client.ping_message::<String>(&ping)).await;
+                let answer = answer.unwrap_or_else(|_| panic!("nothing is answered {ping}"));
+                assert_eq!(answer.unwrap(), ping);
+                // Some wait for what never comes.
+                asked.abort_handle().abort();
+            }
         }
     });
 }

@@ -78,8 +78,12 @@ use shared::Connector;
 /// Questions go over the shared connection. A command that **blocks** (`BLPOP` and its like, `XREAD` and `XREADGROUP` with
 /// `BLOCK`) gets one of its own while it does, so nobody waits behind it. A command that **holds for the connection**
 /// (`WATCH`, `SELECT`, `MULTI` by itself) is an error that says what to do instead: others share it, and it would not
-/// outlive a reconnect. What is not answered by one reply (`SUBSCRIBE`, `MONITOR`) is an error too; messages have
-/// [`subscriber`](Self::subscriber).
+/// outlive a reconnect. What is not answered by one reply (`SUBSCRIBE`, `MONITOR`, `REPLCONF`) is an error too, since
+/// all behind it would get one another's answers; messages have [`subscriber`](Self::subscriber). A transaction with a command
+/// that blocks has a connection of its own, too: nothing blocks in it, but for servers that do not allow `MULTI`.
+///
+/// A command that nobody here knows, such as a module's, counts as a question. If it blocks it belongs on a connection of
+/// [one's own](Self::dedicated).
 ///
 /// # When time runs out
 ///

@@ -1,9 +1,13 @@
 //! What a command does to its connection: [`Nature`].
 //!
-//! Most commands are questions with an answer, and any number of callers can ask theirs over one connection. A few are
-//! not, and this knows them by name.
+//! Most commands are questions with one answer, and any number of callers can ask theirs over one connection. A few are
+//! not. Those that have a function say so in its table; the others are listed here. A command that nobody here has heard
+//! of, of a module for example, counts as a question.
 
-use crate::command::Command;
+use std::sync::LazyLock;
+
+use crate::command::{Args, Command};
+use crate::commands::{EFFECTS, Effect};
 
 /// What a command does to the connection that it is sent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +23,8 @@ pub(super) enum Nature {
 }
 
 impl Nature {
-    /// That of a command with all that goes behind it: the worst of them.
+    /// That of a command with all that goes behind it: the worst of them. What blocks does so in a transaction, too: it does
+    /// not, there, but the server may refuse `MULTI`.
     #[inline]
     pub(super) fn of(command: &Command) -> Self {
         if command.answers().is_none() {
@@ -37,8 +42,6 @@ impl Nature {
             match (Self::of_one(command), worst) {
                 // These two are at their place. Any other such word between them would end it early.
                 (Self::Changes(TRANSACTION), _) if is_transaction && (at == 0 || at == last) => {}
-                // In a transaction nothing blocks.
-                (Self::Blocks, _) if is_transaction => {}
                 (breaks @ Self::Breaks(_), _) => return breaks,
                 (changes @ Self::Changes(_), _) => worst = changes,
                 (Self::Blocks, Self::Question) => worst = Self::Blocks,
@@ -50,116 +53,125 @@ impl Nature {
 
     #[inline]
     fn of_one(command: &Command) -> Self {
-        let name = command.name();
-        let Some(first) = name.first() else { return Self::Breaks("a command without a name") };
-        // By the first letter, since this is asked of each call.
-        let known: &[(&str, Self)] = match first.to_ascii_uppercase() {
-            b'A' => &[("AUTH", Self::Changes(CONFIG)), ("ASKING", Self::Changes(OWN))],
-            b'B' => BLOCKING,
-            b'C' => {
-                return if name.eq_ignore_ascii_case(b"CLIENT") {
-                    Self::of_client(command)
-                } else {
-                    Self::Question
-                };
-            }
-            b'D' => &[("DISCARD", Self::Changes(TRANSACTION))],
-            b'E' => &[("EXEC", Self::Changes(TRANSACTION))],
-            b'H' => &[("HELLO", Self::Changes(CONFIG))],
-            b'M' => &[("MULTI", Self::Changes(TRANSACTION)), ("MONITOR", Self::Breaks(NO_ANSWER))],
-            b'P' => SUBSCRIBING,
-            b'Q' => &[("QUIT", Self::Changes("to end the connection drop the client"))],
-            b'R' => &[
-                ("RESET", Self::Changes("a shared connection is never reset")),
-                ("READONLY", Self::Changes(OWN)),
-                ("READWRITE", Self::Changes(OWN)),
-            ],
-            b'S' if name.eq_ignore_ascii_case(b"SCRIPT") => {
-                let is_debug = command.args().nth(1).is_some_and(|what| what.eq_ignore_ascii_case(b"DEBUG"));
-                return if is_debug { Self::Breaks(DEBUGGER) } else { Self::Question };
-            }
-            b'S' => SUBSCRIBING,
-            b'U' => UNSUBSCRIBING,
-            b'W' => &[
-                ("WATCH", Self::Changes(OWN)),
-                ("WAIT", Self::Changes(WAIT)),
-                ("WAITAOF", Self::Changes(WAIT)),
-            ],
-            b'X' => {
-                let is_read = name.eq_ignore_ascii_case(b"XREAD") || name.eq_ignore_ascii_case(b"XREADGROUP");
-                return if is_read && blocks(command) { Self::Blocks } else { Self::Question };
-            }
-            _ => return Self::Question,
-        };
-        let found = known.iter().find(|(word, _)| name.eq_ignore_ascii_case(word.as_bytes()));
-        found.map_or(Self::Question, |(_, nature)| *nature)
+        let mut args = command.args();
+        let name = args.next().unwrap_or_default();
+        let Some(bucket) = bucket(name) else { return Self::Breaks("a command without a name") };
+        let Some(known) = KNOWN.get(bucket) else { return Self::Question };
+        let found = known.iter().find(|(word, second, _)| {
+            name.eq_ignore_ascii_case(word)
+                && second.is_none_or(|second| {
+                    args.clone().next().is_some_and(|arg| arg.eq_ignore_ascii_case(second))
+                })
+        });
+        match found {
+            Some((.., nature)) => *nature,
+            None if reads_streams(name) && blocks(args) => Self::Blocks,
+            None => Self::Question,
+        }
     }
 
-    fn of_client(command: &Command) -> Self {
-        let Some(what) = command.args().nth(1) else { return Self::Question };
-        if what.eq_ignore_ascii_case(b"REPLY") {
-            Self::Breaks(NO_ANSWER)
-        } else if what.eq_ignore_ascii_case(b"TRACKING") || what.eq_ignore_ascii_case(b"SETNAME") {
-            Self::Changes(CONFIG)
-        } else if [&b"CACHING"[..], b"NO-EVICT", b"NO-TOUCH"]
-            .iter()
-            .any(|word| what.eq_ignore_ascii_case(word))
-        {
-            Self::Changes(OWN)
-        } else {
-            Self::Question
+    fn of_effect(effect: Effect) -> Self {
+        match effect {
+            Effect::Reads | Effect::Writes => Self::Question,
+            Effect::Blocks => Self::Blocks,
+            Effect::Waits => Self::Changes(WAIT),
+            Effect::Binds => Self::Changes(OWN),
+            Effect::Configures => Self::Changes(CONFIG),
+            Effect::Transacts => Self::Changes(TRANSACTION),
+            Effect::Ends => Self::Changes(END),
         }
     }
 }
 
-/// Whether it reads streams with `BLOCK`, which stands before the names of streams.
-fn blocks(command: &Command) -> bool {
-    let options = command.args().skip(1).take_while(|arg| !arg.eq_ignore_ascii_case(b"STREAMS"));
-    let mut options = options.peekable();
-    // A group or consumer may be called "block".
-    if options.next_if(|arg| arg.eq_ignore_ascii_case(b"GROUP")).is_some() {
-        options.nth(1);
+/// The first word of a command, the second if it has two, and what it is.
+type Known = (&'static [u8], Option<&'static [u8]>, Nature);
+
+/// All that are no questions, by the first letter, since this is asked of each call.
+static KNOWN: LazyLock<[Vec<Known>; 26]> = LazyLock::new(|| {
+    let of_tables = EFFECTS.into_iter().flatten().map(|(words, effect)| (*words, Nature::of_effect(*effect)));
+    let mut known = [const { Vec::new() }; 26];
+    for (words, nature) in of_tables.chain(WITHOUT_FUNCTION.iter().copied()) {
+        let (first, second) =
+            words.split_once(' ').map_or((words, None), |(one, two)| (one, Some(two.as_bytes())));
+        let at = bucket(first.as_bytes()).and_then(|bucket| known.get_mut(bucket));
+        if let Some(bucket) = at.filter(|_| nature != Nature::Question) {
+            bucket.push((first.as_bytes(), second, nature));
+        }
     }
-    options.any(|arg| arg.eq_ignore_ascii_case(b"BLOCK"))
+    known
+});
+
+/// Which letter a name begins with, or something that is beyond them.
+#[inline]
+fn bucket(name: &[u8]) -> Option<usize> {
+    Some(usize::from(name.first()?.to_ascii_uppercase().wrapping_sub(b'A')))
+}
+
+#[inline]
+fn reads_streams(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"XREAD") || name.eq_ignore_ascii_case(b"XREADGROUP")
+}
+
+/// Whether these arguments of a command that reads streams say `BLOCK`, which stands before the names of streams. Read as the
+/// server does, which knows by its place what is a name of somebody's: a group may be called "block", and a consumer
+/// "streams".
+fn blocks(mut args: Args<'_>) -> bool {
+    let is = |arg: &[u8], word: &str| arg.eq_ignore_ascii_case(word.as_bytes());
+    while let Some(option) = args.next() {
+        if is(option, "BLOCK") {
+            return true;
+        } else if is(option, "STREAMS") {
+            return false;
+        } else if is(option, "COUNT") {
+            args.next();
+        } else if is(option, "GROUP") {
+            args.nth(1);
+        } else if !is(option, "NOACK") {
+            // Of an option of times to come nobody knows how many arguments it has.
+            return args.any(|arg| is(arg, "BLOCK"));
+        }
+    }
+    false
 }
 
 const CONFIG: &str = "this holds for a connection that others share: put it into the client's `Config`";
 const OWN: &str = "this holds for a connection that others share: use `Client::dedicated`";
 const TRANSACTION: &str = "others' commands would come between: use `transaction`, or `Client::dedicated`";
 const WAIT: &str = "it waits for what its own connection has written: use `Client::dedicated`";
+const END: &str = "others share the connection: to end it drop the client";
 const NO_ANSWER: &str = "this is not answered by one reply, as each call is";
 const DEBUGGER: &str = "a debugger talks over its connection, and not in answers";
 const SUBSCRIBE: &str = "messages are no answers: use `Client::subscriber`";
+const HTTP: &str = "a server takes this for HTTP, and hangs up";
 
-const BLOCKING: &[(&str, Nature)] = &[
-    ("BLPOP", Nature::Blocks),
-    ("BRPOP", Nature::Blocks),
-    ("BLMOVE", Nature::Blocks),
-    ("BLMPOP", Nature::Blocks),
-    ("BZMPOP", Nature::Blocks),
-    ("BZPOPMIN", Nature::Blocks),
-    ("BZPOPMAX", Nature::Blocks),
+/// Those that have no function, since nobody is to call them so.
+const WITHOUT_FUNCTION: &[(&str, Nature)] = &[
+    ("ASKING", Nature::Changes(OWN)),
     ("BRPOPLPUSH", Nature::Blocks),
-];
-
-const SUBSCRIBING: &[(&str, Nature)] = &[
-    ("SUBSCRIBE", Nature::Breaks(SUBSCRIBE)),
+    ("CLIENT NO-TOUCH", Nature::Changes(OWN)),
+    ("CLIENT REPLY", Nature::Breaks(NO_ANSWER)),
+    ("CLUSTER SYNCSLOTS", Nature::Breaks(NO_ANSWER)),
+    ("HOST:", Nature::Breaks(HTTP)),
+    ("MONITOR", Nature::Breaks(NO_ANSWER)),
+    ("POST", Nature::Breaks(HTTP)),
     ("PSUBSCRIBE", Nature::Breaks(SUBSCRIBE)),
-    ("SSUBSCRIBE", Nature::Breaks(SUBSCRIBE)),
-    ("PUNSUBSCRIBE", Nature::Breaks(SUBSCRIBE)),
-    ("SUNSUBSCRIBE", Nature::Breaks(SUBSCRIBE)),
     ("PSYNC", Nature::Breaks(NO_ANSWER)),
+    ("PUNSUBSCRIBE", Nature::Breaks(SUBSCRIBE)),
+    ("READONLY", Nature::Changes(OWN)),
+    ("READWRITE", Nature::Changes(OWN)),
+    ("REPLCONF", Nature::Breaks(NO_ANSWER)),
+    ("SCRIPT DEBUG", Nature::Breaks(DEBUGGER)),
+    ("SSUBSCRIBE", Nature::Breaks(SUBSCRIBE)),
+    ("SUBSCRIBE", Nature::Breaks(SUBSCRIBE)),
+    ("SUNSUBSCRIBE", Nature::Breaks(SUBSCRIBE)),
     ("SYNC", Nature::Breaks(NO_ANSWER)),
-    ("SELECT", Nature::Changes(CONFIG)),
+    ("UNSUBSCRIBE", Nature::Breaks(SUBSCRIBE)),
+    ("WAITAOF", Nature::Changes(WAIT)),
 ];
-
-const UNSUBSCRIBING: &[(&str, Nature)] =
-    &[("UNSUBSCRIBE", Nature::Breaks(SUBSCRIBE)), ("UNWATCH", Nature::Changes(OWN))];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::{EFFECTS, Effect};
 
     fn check(line: &str, expect: &str) {
         let mut commands = line
@@ -194,6 +206,19 @@ mod tests {
         }
         check("XREAD COUNT 1 STREAMS block 0", "question");
         check("XREADGROUP GROUP block block STREAMS a >", "question");
+        check("XREADGROUP COUNT block GROUP block block NOACK STREAMS block block", "question");
+    }
+
+    #[test]
+    fn whatever_a_group_or_consumer_is_called_what_waits_blocks() {
+        for line in [
+            "XREADGROUP GROUP streams c BLOCK 0 STREAMS a >",
+            "XREADGROUP GROUP g streams BLOCK 0 STREAMS a >",
+            "XREADGROUP NOACK GROUP STREAMS GROUP COUNT streams block 0 STREAMS a >",
+            "XREADGROUP GROUP g c OF-THE-FUTURE streams BLOCK 0 STREAMS a >",
+        ] {
+            check(line, "blocks");
+        }
     }
 
     #[test]
@@ -208,29 +233,30 @@ mod tests {
             "WAIT 1 0",
             "CLIENT TRACKING ON",
             "ASKING",
+            "CLIENT NO-TOUCH ON",
+            "quit",
+            "RESET",
         ] {
             check(line, "changes");
         }
     }
 
     #[test]
-    fn the_tables_of_commands_say_the_same() {
-        for (words, effect) in EFFECTS.iter().flat_map(|group| group.iter()) {
-            let nature = Nature::of(&Command::new(words));
-            let is_same = match effect {
-                Effect::Reads | Effect::Writes => nature == Nature::Question,
-                Effect::Blocks => matches!(nature, Nature::Blocks | Nature::Changes(WAIT)),
-                Effect::Binds => matches!(nature, Nature::Changes(_)),
-            };
-            assert!(is_same, "{words}: {nature:?}, and the table says {effect:?}");
-        }
-    }
-
-    #[test]
     fn what_has_no_answer_of_its_own_breaks_it() {
-        for line in
-            ["SUBSCRIBE a", "punsubscribe", "MONITOR", "CLIENT REPLY OFF", "SYNC", "script debug YES", ""]
-        {
+        for line in [
+            "SUBSCRIBE a",
+            "punsubscribe",
+            "MONITOR",
+            "client reply OFF",
+            "SYNC",
+            "PSYNC ? -1",
+            "REPLCONF ACK 0",
+            "replconf GETACK *",
+            "script debug YES",
+            "POST / HTTP/1.1",
+            "host: a",
+            "",
+        ] {
             check(line, "breaks");
         }
     }
@@ -241,9 +267,14 @@ mod tests {
         check("GET a; BLPOP b 0; GET c", "blocks");
         check("BLPOP b 0; SELECT 1", "changes");
         check("SELECT 1; SUBSCRIBE b", "breaks");
-        check("MULTI; BLPOP a 0; INCR b; EXEC", "question");
+        check("MULTI; INCR b; EXEC", "question");
         check("MULTI; SELECT 1; EXEC", "changes");
         check("GET a; MULTI", "changes");
+    }
+
+    #[test]
+    fn what_would_wait_if_there_were_no_transaction_blocks() {
+        check("MULTI; BLPOP a 0; INCR b; EXEC", "blocks");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What may be assumed of a command that is only known by its words: whether it [only reads](Command::only_reads).
 //!
-//! It is looked up, not kept: who asks is somebody who decides about a call that has failed.
+//! It is looked up, not kept: who asks is somebody who decides about a call that has failed. What a command does to its
+//! connection is asked of each call: a client makes a table of its own of these.
 
 use crate::Command;
 use crate::commands::EFFECTS;
@@ -15,9 +16,16 @@ pub(crate) enum Effect {
     /// It changes data, and may wait on purpose, for as long as it says itself. It belongs on a connection of its
     /// own, which a client sees to.
     Blocks,
-    /// It changes what the connection is on which it comes: its user, its data base, an open transaction. It belongs
-    /// on a connection of its own, or into the configuration of the client.
+    /// It waits for what its own connection has written.
+    Waits,
+    /// It changes what follows on its connection, for somebody who has it alone.
     Binds,
+    /// It says who speaks, and of what: for each connection the same, so it belongs into the configuration of a client.
+    Configures,
+    /// It begins or ends a transaction.
+    Transacts,
+    /// It ends the connection, or makes it as if it were new.
+    Ends,
 }
 
 impl Command {

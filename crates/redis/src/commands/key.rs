@@ -187,7 +187,7 @@ commands! { key_methods;
     /// (`WAIT`.)
     ///
     /// Redis 3.0.
-    Blocks "WAIT" wait_replicas(replicas: u32, wait: impl Into<Wait>) -> u64 =
+    Waits "WAIT" wait_replicas(replicas: u32, wait: impl Into<Wait>) -> u64 =
         Command::new("WAIT").arg(replicas).arg(wait.into().milliseconds());
 }
 

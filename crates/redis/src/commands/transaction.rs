@@ -10,18 +10,18 @@ commands! { transaction_methods;
     /// Forgets the commands of a transaction, and what is watched.
     ///
     /// Redis 2.0.
-    Binds "DISCARD" discard() -> ();
+    Transacts "DISCARD" discard() -> ();
 
     /// Does the commands of a transaction. Answers what each answers, errors among them; `None` if it was not done
     /// since a key that is watched has changed. Nothing is watched then.
     ///
     /// Redis 1.2.
-    Binds "EXEC" exec() -> Option<Vec<Value>>;
+    Transacts "EXEC" exec() -> Option<Vec<Value>>;
 
     /// Begins a transaction: what follows is answered with `QUEUED` until [`exec`].
     ///
     /// Redis 1.2.
-    Binds "MULTI" multi() -> ();
+    Transacts "MULTI" multi() -> ();
 
     /// Watches nothing any more.
     ///

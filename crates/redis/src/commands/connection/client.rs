@@ -60,13 +60,13 @@ commands! { client_methods;
     /// Gives this connection a name.
     ///
     /// Redis 2.6.9.
-    Binds "CLIENT SETNAME" client_setname(name: impl ToArg) -> ();
+    Configures "CLIENT SETNAME" client_setname(name: impl ToArg) -> ();
 
     /// Says whether the server tells when keys change that were read here. [`ClientTracking`] says of which, and
     /// whom. For a client as a whole put it into its configuration.
     ///
     /// Redis 6.0.
-    Binds "CLIENT TRACKING" client_tracking(tracking: Switch) -> () as ClientTracking =
+    Configures "CLIENT TRACKING" client_tracking(tracking: Switch) -> () as ClientTracking =
         Command::new("CLIENT TRACKING").arg(tracking.on_or_off());
 
     /// What of this connection is tracked.

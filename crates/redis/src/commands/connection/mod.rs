@@ -21,12 +21,12 @@ commands! { connection_methods;
     /// Says who speaks, by the password of the default user.
     ///
     /// Redis 1.0.
-    Binds "AUTH" auth(password: impl ToArg) -> ();
+    Configures "AUTH" auth(password: impl ToArg) -> ();
 
     /// Says who speaks.
     ///
     /// Redis 6.0.
-    Binds "AUTH" auth_user(user: impl ToArg, password: impl ToArg) -> ();
+    Configures "AUTH" auth_user(user: impl ToArg, password: impl ToArg) -> ();
 
     /// What was said.
     ///
@@ -36,7 +36,7 @@ commands! { connection_methods;
     /// Changes to a version of the protocol: 2 or 3. Answers what the server is. [`Hello`] says who speaks, too.
     ///
     /// Redis 6.0.
-    Binds "HELLO" hello(version: u32) -> ServerInfo as Hello;
+    Configures "HELLO" hello(version: u32) -> ServerInfo as Hello;
 
     /// Nothing, if the server is there.
     ///
@@ -51,17 +51,17 @@ commands! { connection_methods;
     /// Ends the connection, when what was asked before is answered.
     ///
     /// Redis 1.0.
-    Binds "QUIT" quit() -> ();
+    Ends "QUIT" quit() -> ();
 
     /// Makes the connection as it was when it was new.
     ///
     /// Redis 6.2.
-    Binds "RESET" reset() -> ();
+    Ends "RESET" reset() -> ();
 
     /// Changes to another data base.
     ///
     /// Redis 1.0.
-    Binds "SELECT" select(db: u32) -> ();
+    Configures "SELECT" select(db: u32) -> ();
 }
 
 options! {
