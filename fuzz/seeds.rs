@@ -1,4 +1,4 @@
-//! Writes what the fuzzers begin with to `corpus/`: the cases of the differential test, responses, and what was found.
+//! Writes what the fuzzers begin with to `corpus/`: the cases of the differential test, responses, replies, and what was found.
 #![forbid(unsafe_code)]
 
 #[path = "../crates/http/tests/differential/cases/mod.rs"]
@@ -13,6 +13,9 @@ mod seeds;
 mod found;
 #[path = "../crates/rpc/tests/fuzzed/seeds.rs"]
 mod rpc_seeds;
+#[path = "../crates/redis/tests/resp.rs"]
+#[allow(dead_code, reason = "only what it begins with matters here")]
+mod resp;
 #[path = "../crates/http/tests/world/mod.rs"]
 mod world;
 
@@ -23,7 +26,8 @@ fn main() -> std::io::Result<()> {
     write("http_server", seeds::of_server().into_iter().chain(found(found::IN_SERVER)))?;
     write("http_client", seeds::of_client().into_iter().chain(found(found::IN_CLIENT)))?;
     write("rpc_server", rpc_seeds::of_server().into_iter())?;
-    write("rpc_client", rpc_seeds::of_client().into_iter())
+    write("rpc_client", rpc_seeds::of_client().into_iter())?;
+    write("resp", resp::SEEDS.iter().map(|seed| seed.to_vec()))
 }
 
 fn write(target: &str, inputs: impl Iterator<Item = Vec<u8>>) -> std::io::Result<()> {

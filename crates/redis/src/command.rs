@@ -7,7 +7,7 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::resp::digits::{self, DIGITS};
+use crate::digits::{self, DIGITS};
 
 /// A command with its arguments.
 ///

@@ -61,7 +61,7 @@
 //! A server of a cluster that is not the one to ask answers with a redirect; it is an error that says where to
 //! ([`Error::redirect`]), and not followed.
 //!
-//! In reading order: [`Value`] is what is answered and [`Command`] what is asked; to `convert` the one into what a
+//! In reading order: [`Value`] is what is answered and [`Command`] what is asked, with numbers as `digits`; to `convert` the one into what a
 //! program wants is [`FromValue`]'s business, [`Typed`] knows it of the other, and [`Ask`] puts the two together;
 //! `collections` are those of std, as both. [`commands`] has all that are known. [`resp`] is the wire format.
 //! [`client`] and [`server`] are the two ends, `pubsub` listens to messages, [`Script`] calls scripts by their
@@ -69,6 +69,7 @@
 #![forbid(unsafe_code)]
 
 mod value;
+mod digits;
 mod command;
 mod convert;
 mod collections;

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::digits::{self, DIGITS};
+use crate::digits::{self, DIGITS};
 use crate::value::Value;
 
 /// The version of RESP in which a connection's replies are written.

@@ -40,14 +40,25 @@ pub(super) fn number(bytes: &[u8]) -> Read<i64> {
     }
 }
 
+/// A number of what follows, up to its CRLF. It is written in one way only, as Redis has it too: what is handed on as it
+/// came means the same to whoever reads it next.
+pub(super) fn count(bytes: &[u8]) -> Read<i64> {
+    let Some((count, read)) = number(bytes)? else { return Ok(None) };
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let is_canonical = match digits {
+        [b'+', ..] => false,
+        [b'0', ..] => read == b"0\r\n".len(),
+        _ => true,
+    };
+    if is_canonical { Ok(Some((count, read))) } else { Err(RespError::Number) }
+}
+
 /// A length: `None` within is RESP2's null.
 pub(super) fn length(bytes: &[u8]) -> Read<Option<usize>> {
-    match bytes.first() {
-        Some(b'?') => return Err(RespError::Streamed),
-        Some(b'+') => return Err(RespError::Number),
-        _ => {}
+    if bytes.first() == Some(&b'?') {
+        return Err(RespError::Streamed);
     }
-    match number(bytes)? {
+    match count(bytes)? {
         None => Ok(None),
         Some((-1, read)) => Ok(Some((None, read))),
         Some((length, read)) => {
@@ -126,7 +137,12 @@ mod tests {
             ("3\r\n", "Some(3) in 3"),
             ("-1\r\n", "None in 4"),
             ("-2\r\n", "! a length or number that is none"),
+            ("0\r\n", "Some(0) in 3"),
             ("+2\r\n", "! a length or number that is none"),
+            ("-0\r\n", "! a length or number that is none"),
+            ("00\r\n", "! a length or number that is none"),
+            ("04\r\n", "! a length or number that is none"),
+            ("-01\r\n", "! a length or number that is none"),
             ("?\r\n", "! a streamed value, which this end does not take"),
         ] {
             assert_eq!(told(length(bytes.as_bytes())), expect, "{bytes:?}");

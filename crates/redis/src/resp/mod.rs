@@ -23,14 +23,13 @@
 //! sends, are an error. Attributes (`|`) are read and left out, as the specification allows a client that knows none.
 //!
 //! In reading order: [`Limits`] says how much a peer may send; `header` reads lengths and numbers; `reply` is what a client
-//! decodes, `request` what a server does; `encode` is the way back, with numbers as `digits`; `error` says what is no RESP.
+//! decodes, `request` what a server does; `encode` is the way back; `error` says what is no RESP.
 
 mod limits;
 mod header;
 mod reply;
 mod request;
 mod encode;
-pub(crate) mod digits;
 mod error;
 
 pub use encode::{Version, encode};

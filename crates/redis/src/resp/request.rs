@@ -56,7 +56,7 @@ impl RequestDecoder {
     /// Reads how many arguments there are. `None`: that is not known yet. Empty requests are passed over.
     fn begin(&mut self, buf: &mut BytesMut) -> Result<Option<Begun>, RespError> {
         loop {
-            let Some((count, read)) = header::number(&buf[1..])? else { return Ok(None) };
+            let Some((count, read)) = header::count(&buf[1..])? else { return Ok(None) };
             let max = self.limits.values_max;
             if usize::try_from(count).is_ok_and(|count| count > max) {
                 return Err(RespError::TooMany { max });
@@ -109,9 +109,19 @@ impl RequestDecoder {
             return Err(RespError::LongLine);
         }
         let command = words(&buf[..end])?;
+        if command.as_ref().is_some_and(is_http) {
+            return Err(RespError::Http);
+        }
         skip(buf, end + 1);
         Ok(Decoded::Frame(command))
     }
+}
+
+/// Whether it is how a request of HTTP or a line of its head begins. A page of the web may have its reader's browser send
+/// such, and Redis hangs up on it however it is written.
+fn is_http(command: &Command) -> bool {
+    let name = command.name();
+    name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
 }
 
 fn words(line: &[u8]) -> Result<Option<Command>, RespError> {
@@ -120,9 +130,6 @@ fn words(line: &[u8]) -> Result<Option<Command>, RespError> {
     }
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let Some(name) = words.next() else { return Ok(None) };
-    if name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:") {
-        return Err(RespError::Http);
-    }
     let mut command = Command::default();
     std::iter::once(name).chain(words).for_each(|word| command.push(word));
     Ok(Some(command))
@@ -160,6 +167,9 @@ impl Decoder for RequestDecoder {
                 return Ok(Decoded::Incomplete);
             }
             let command = Command::from_wire(&buf[begun.from..begun.at], begun.count);
+            if is_http(&command) {
+                return Err(RespError::Http);
+            }
             skip(buf, begun.at);
             return Ok(Decoded::Frame(command));
         }
@@ -203,7 +213,6 @@ mod tests {
     fn a_request_is_an_array_of_strings() {
         check("*2\r\n$3\r\nGET\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n", &["GET a", "PING"]);
         check("*2\r\n$3\r\nGET\r\n$0\r\n\r\n", &["GET "]);
-        check("*1\r\n$0004\r\nPING\r\n", &["PING"]);
     }
 
     #[test]
@@ -224,8 +233,15 @@ mod tests {
         check("*1\r\n$-1\r\n", &["! a length or number that is none"]);
         check("*1\r\n$+1\r\n", &["! a length or number that is none"]);
         check("*x\r\n", &["! a length or number that is none"]);
+        // What is handed on as it came is to mean the same to whoever reads it next.
+        for number in ["-0", "00", "04", "+4"] {
+            check(&format!("*1\r\n${number}\r\nPING\r\n"), &["! a length or number that is none"]);
+            check(&format!("*{number}\r\n$4\r\nPING\r\n"), &["! a length or number that is none"]);
+        }
         check("*1\r\n$1\r\nab\r\n", &["! no CRLF where there must be one"]);
         check("POST / HTTP/1.1\r\n", &["! an HTTP request"]);
+        check("*1\r\n$4\r\npost\r\n", &["! an HTTP request"]);
+        check("*2\r\n$5\r\nHost:\r\n$1\r\na\r\n", &["! an HTTP request"]);
         check("GET / HTTP/1.1\r\nHost: a\r\n", &["GET / HTTP/1.1", "! an HTTP request"]);
     }
 
