@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ekiden::net::TcpListener;
 use ekiden::redis::client::{Address, Config, Outcome};
-use ekiden::redis::{Ask, Client, Command, Error, Script, ServerError, Typed, Value};
+use ekiden::redis::{Ask, Client, Command, Commands, Error, Script, ServerError, Typed, Value};
 use ekiden::{Begun, Failure, Fault, Service, Status, spawn, timeout};
 
 use crate::{both_versions, run, server};
@@ -315,6 +316,49 @@ fn a_script_is_sent_once_and_then_called_by_its_name() {
         };
         // The first call by name was in vain.
         assert_eq!((calls("eval"), calls("evalsha")), (Some(1), Some(2)), "{stats}");
+    });
+}
+
+#[test]
+fn what_a_script_says_is_no_sign_that_nothing_was_done() {
+    let server = server();
+    run(async {
+        let client = Client::new(server.addr());
+        let own = client.dedicated().await.unwrap();
+        let count = "redis.call('INCR', KEYS[1]) return redis.error_reply('DENIED too many')";
+        let again = "redis.call('INCR', KEYS[1]) return redis.error_reply('NOSCRIPT of another')";
+        let library = "#!lua name=l\nredis.register_function('count', function(KEYS) redis.call('INCR', KEYS[1]) \
+                       return redis.error_reply('MISCONF of my own') end)";
+        client.function_load(library).await.unwrap();
+        let told = |answer: Result<Value, Error>| answer.unwrap_err().begun();
+        let eval = |script: &str| Command::new("EVAL").arg(script).arg((1, "n"));
+        assert_eq!(told(client.call(eval(count)).await), Begun::Unknown);
+        assert_eq!(told(own.call(eval(count)).await), Begun::Unknown);
+        assert_eq!(told(client.call(Command::new("FCALL").arg(("count", 1)).arg("n")).await), Begun::Unknown);
+        let pair = client.pipeline([eval(count).typed::<i64>(), eval(count).typed()]);
+        assert_eq!(pair.await.unwrap_err().begun(), Begun::Unknown);
+        assert_eq!(client.ask(get("n").typed::<i64>()).await.unwrap(), 5);
+        // Twice: the first time the server does not know it.
+        for sum in [6, 7] {
+            let error = Script::new(again).call::<i64>(&client, "n", ()).await.unwrap_err();
+            assert_eq!((error.as_server().unwrap().code(), error.begun()), ("NOSCRIPT", Begun::Unknown));
+            assert_eq!(client.ask(get("n").typed::<i64>()).await.unwrap(), sum, "it was run once");
+        }
+    });
+}
+
+#[test]
+fn who_is_no_redis_is_no_trouble_of_the_network() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let _other = spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        let error = Client::new(addr).connect().await.unwrap_err();
+        assert_eq!((error.fault(), error.begun()), (Fault::Service, Begun::No));
     });
 }
 

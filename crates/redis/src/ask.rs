@@ -10,6 +10,7 @@ use crate::command::Command;
 use crate::error::Error;
 use crate::typed::{IntoTyped, Together};
 use crate::value::Value;
+use crate::verdict::{self, Runs};
 
 /// Asks typed commands of a service that takes commands: a [`Client`](crate::Client), with any middleware around it. Its
 /// error may be another than ours, if ours becomes one: what an answer should have been is found out here.
@@ -68,12 +69,14 @@ pub trait Ask: Service<Req = Command, Resp = Value, Error: From<Error>> {
     ///
     /// Those of the service, and the first of an answer; to have each by itself make the commands
     /// [`becoming::<Result<T, ServerError>>`](crate::Typed::becoming). It says that something was [begun](ekiden_service::Failure::begun)
-    /// unless the server began none of them, so that who sends all of them again does nothing twice.
+    /// unless the server began none of them, so that who sends all of them again does nothing twice; where one runs a script,
+    /// whose error may be any, that nobody can tell.
     fn pipeline<G: Together>(&self, group: G) -> impl Future<Output = Result<G::Answers, Self::Error>> {
         let (commands, convert) = group.split();
         async move {
+            let runs = runs(&commands);
             let answers = answers(self, commands).await?;
-            let begun = if answers.iter().all(is_unbegun) { Begun::No } else { Begun::Yes };
+            let begun = verdict::begun(&answers, runs);
             Ok(convert(answers).map_err(|error| error.with_begun(begun))?)
         }
     }
@@ -132,18 +135,19 @@ pub(crate) async fn transact<S, T>(
 where
     S: Service<Req = Command, Resp = Value, Error: From<Error>> + ?Sized,
 {
+    let runs = runs(&commands);
     let all = std::iter::once(Command::new("MULTI")).chain(commands).chain([Command::new("EXEC")]);
     let answers = answers(service, all.collect()).await?;
     // One that failed is among others that were done.
-    Ok(convert(of_exec(answers)?).map_err(|error| error.with_begun(Begun::Yes))?)
+    Ok(convert(of_exec(answers, runs)?).map_err(|error| error.with_begun(Begun::Yes))?)
 }
 
 /// The answers of commands that were done as one, among those of the transaction's own words.
-fn of_exec(mut answers: Vec<Value>) -> Result<Vec<Value>, Error> {
+fn of_exec(mut answers: Vec<Value>, runs: Runs) -> Result<Vec<Value>, Error> {
     let exec = answers.pop().unwrap_or(Value::Nil);
     let begun = match answers.first() {
         // There is no transaction, so what could be served was, one by one.
-        Some(Value::Error(_)) if !answers.iter().all(is_unbegun) => Begun::Yes,
+        Some(Value::Error(_)) => verdict::begun(&answers, runs),
         _ => Begun::No,
     };
     let refused = answers.into_iter().find_map(|answer| match answer {
@@ -161,8 +165,9 @@ fn of_exec(mut answers: Vec<Value>) -> Result<Vec<Value>, Error> {
     }
 }
 
-fn is_unbegun(answer: &Value) -> bool {
-    matches!(answer, Value::Error(error) if error.is_unbegun())
+fn runs(commands: &[Command]) -> Runs {
+    let is_script = commands.iter().any(|command| Runs::of(command) == Runs::Script);
+    if is_script { Runs::Script } else { Runs::Itself }
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use std::{fmt, io};
 use ekiden_proto::pipeline;
 use ekiden_service::{Begun, Expired, Failure, Fault, Refused};
 
+use crate::resp::RespError;
 use crate::value::{ServerError, Value};
+use crate::verdict::Runs;
 
 /// Why a call has no answer, or not the one that was wanted.
 ///
@@ -115,10 +117,19 @@ impl Error {
         Kind::Protocol(what).into()
     }
 
-    /// No connection came of it. `doing` follows "while".
+    /// What the server said to a command that runs a script.
+    pub(crate) fn of_script(error: ServerError) -> Self {
+        let begun = error.begun(Runs::Script);
+        Kind::Server(error, begun).into()
+    }
+
+    /// No connection came of it. `doing` follows "while". A server that says what is no RESP is none of Redis.
     pub(crate) fn connect(doing: &'static str, source: impl StdError + Send + Sync + 'static) -> Self {
+        let mut causes =
+            std::iter::successors(Some(&source as &(dyn StdError + 'static)), |&error| error.source());
+        let fault = if causes.any(|error| error.is::<RespError>()) { Fault::Service } else { Fault::Network };
         let source = Arc::new(source);
-        Kind::Connect(Connect { doing, source, fault: Fault::Network, is_timeout: false }).into()
+        Kind::Connect(Connect { doing, source, fault, is_timeout: false }).into()
     }
 
     /// No connection came of it, since the server did not greet as it should.
@@ -185,37 +196,6 @@ impl ServerError {
         let (host, port) = addr.trim_end().rsplit_once(':')?;
         Some(Redirect { slot: slot.parse().ok()?, host: host.to_owned(), port: port.parse().ok()?, is_ask })
     }
-
-    /// Whose fault it was, and whether the command had been begun.
-    fn told(&self) -> (Fault, Begun) {
-        match self.code() {
-            // What a script or function had done before its error stays done.
-            _ if self.is_of_a_script() => (Fault::Caller, Begun::Yes),
-            // It will not, now: while it loads, while a script holds it, without memory, or as a replica that is cut off.
-            "LOADING" | "BUSY" | "MASTERDOWN" | "OOM" | "MISCONF" | "NOREPLICAS" | "READONLY" => {
-                (Fault::Service, Begun::No)
-            }
-            "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" => (Fault::Service, Begun::No),
-            // It will not, for this caller, or does not know the script.
-            "NOAUTH" | "WRONGPASS" | "NOPERM" | "NOPROTO" | "DENIED" | "NOSCRIPT" | "CROSSSLOT"
-            | "EXECABORT" => (Fault::Caller, Begun::No),
-            "ERR" if self.is_too_many_clients() => (Fault::Service, Begun::No),
-            _ => (Fault::Caller, Begun::Yes),
-        }
-    }
-
-    /// Whether the command that it answers was not begun.
-    pub(crate) fn is_unbegun(&self) -> bool {
-        self.told().1 == Begun::No
-    }
-
-    fn is_of_a_script(&self) -> bool {
-        memchr::memmem::find(self.line(), b"script: ").is_some()
-    }
-
-    fn is_too_many_clients(&self) -> bool {
-        self.line().starts_with(b"ERR max number of clients reached")
-    }
 }
 
 impl Mismatch {
@@ -233,7 +213,7 @@ impl Mismatch {
 impl Failure for Error {
     fn fault(&self) -> Fault {
         match &self.kind {
-            Kind::Server(error, _) => error.told().0,
+            Kind::Server(error, _) => error.fault(),
             Kind::Call(error) => error.fault(),
             Kind::Connect(connect) => connect.fault,
             Kind::Mismatch(_) | Kind::Misuse(_) | Kind::Changed => Fault::Caller,
@@ -316,7 +296,7 @@ impl From<Kind> for Error {
 
 impl From<ServerError> for Error {
     fn from(error: ServerError) -> Self {
-        let (_, begun) = error.told();
+        let begun = error.begun(Runs::Itself);
         Kind::Server(error, begun).into()
     }
 }
@@ -386,40 +366,11 @@ impl fmt::Display for Chain<'_> {
 mod tests {
     use super::*;
 
-    fn check(line: &'static str, fault: Fault, begun: Begun) {
-        let error = Error::from(ServerError::new(line));
-        assert_eq!((error.fault(), error.begun()), (fault, begun), "{line}");
-    }
-
     #[test]
-    fn what_the_server_did_not_begin_may_be_sent_again() {
-        check("LOADING Redis is loading the dataset in memory", Fault::Service, Begun::No);
-        check(
-            "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
-            Fault::Service,
-            Begun::No,
-        );
-        check("OOM command not allowed when used memory > 'maxmemory'.", Fault::Service, Begun::No);
-        check("READONLY You can't write against a read only replica.", Fault::Service, Begun::No);
-        check("ERR max number of clients reached", Fault::Service, Begun::No);
-        check("NOAUTH Authentication required.", Fault::Caller, Begun::No);
-        check("EXECABORT Transaction discarded because of previous errors.", Fault::Caller, Begun::No);
-        check("BUSYGROUP Consumer Group name already exists", Fault::Caller, Begun::Yes);
-    }
-
-    #[test]
-    fn what_the_server_says_of_the_data_was_begun() {
-        check("WRONGTYPE Operation against a key holding the wrong kind of value", Fault::Caller, Begun::Yes);
-        check("ERR value is not an integer or out of range", Fault::Caller, Begun::Yes);
-    }
-
-    #[test]
-    fn a_script_that_fails_may_have_done_something() {
-        check(
-            "OOM command not allowed when used memory > 'maxmemory'. script: 0a1b, on @user_script:1.",
-            Fault::Caller,
-            Begun::Yes,
-        );
+    fn a_peer_that_is_no_redis_is_no_trouble_of_the_network() {
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        assert_eq!(Error::connect("saying hello", reset).fault(), Fault::Network);
+        assert_eq!(Error::connect("saying hello", RespError::Type(b'H')).fault(), Fault::Service);
     }
 
     #[test]

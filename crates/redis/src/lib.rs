@@ -65,7 +65,8 @@
 //! program wants is [`FromValue`]'s business, [`Typed`] knows it of the other, and [`Ask`] puts the two together;
 //! `collections` are those of std, as both. [`commands`] has all that are known. [`resp`] is the wire format.
 //! [`client`] and [`server`] are the two ends, `pubsub` listens to messages, [`Script`] calls scripts by their
-//! `sha1`, and [`Error`] says why there is no answer.
+//! `sha1`, and [`Error`] says why there is no answer, by its `verdict` on
+//! what the server said.
 #![forbid(unsafe_code)]
 
 mod value;
@@ -82,6 +83,7 @@ mod pubsub;
 mod script;
 mod sha1;
 pub mod server;
+mod verdict;
 mod error;
 
 pub use ask::Ask;

@@ -9,7 +9,7 @@ use crate::command::{Command, ToArgs};
 use crate::convert::FromValue;
 use crate::error::Error;
 use crate::sha1::sha1;
-use crate::value::Value;
+use crate::value::{ServerError, Value};
 
 /// A script that the server runs as one command.
 ///
@@ -66,7 +66,8 @@ impl Script {
     /// # Errors
     ///
     /// Those of a call; and if the answer does not become a `T`. An error of the script's own may come after it has changed
-    /// something.
+    /// something, whatever its first word, so that it is never said to be unbegun. One that begins with `NOSCRIPT No matching
+    /// script` is taken for the server's, and the script is sent whole: no script may say that.
     pub async fn call<T: FromValue>(
         &self,
         service: &impl Service<Req = Command, Resp = Value, Error = Error>,
@@ -75,11 +76,8 @@ impl Script {
     ) -> Result<T, Error> {
         let named = self.command("EVALSHA", &self.hash, &keys, &args);
         match service.ask(named.typed::<T>()).await {
-            // The script itself may call for one that is not known: then it was begun, and is not called again.
-            Err(error)
-                if error.as_server().is_some_and(|error| error.code() == "NOSCRIPT")
-                    && is_unbegun(&error) =>
-            {
+            // A script may say so of another: then it was begun, and is not called again.
+            Err(error) if error.as_server().is_some_and(ServerError::is_unknown_script) => {
                 service.ask(self.command("EVAL", &self.source, &keys, &args).typed::<T>()).await
             }
             answer => answer,
@@ -91,11 +89,6 @@ impl Script {
     }
 }
 
-fn is_unbegun(error: &Error) -> bool {
-    use ekiden_service::{Begun, Failure};
-    error.begun() == Begun::No
-}
-
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Script").field("hash", &self.hash).finish_non_exhaustive()
@@ -105,7 +98,6 @@ impl fmt::Debug for Script {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::ServerError;
     use ekiden_service::service_fn;
     use std::cell::RefCell;
 
@@ -138,6 +130,7 @@ mod tests {
     #[test]
     fn it_is_not_called_again_for_another_reason() {
         check("ERR no", "! the server said: ERR no", &["EVALSHA HASH 2 a b 1 c"]);
+        check("NOSCRIPT of another", "! the server said: NOSCRIPT of another", &["EVALSHA HASH 2 a b 1 c"]);
         let inside = "NOSCRIPT No matching script. script: 0a, on @user_script:1.";
         check(inside, &format!("! the server said: {inside}"), &["EVALSHA HASH 2 a b 1 c"]);
     }

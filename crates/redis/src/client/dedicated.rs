@@ -11,7 +11,7 @@ use super::address::Address;
 use super::config::Config;
 use super::greeting;
 use super::nature::Nature;
-use super::shared::answered;
+use super::shared::asked;
 use crate::ask::transact;
 use crate::command::{Command, ToArgs};
 use crate::error::Error;
@@ -143,13 +143,13 @@ impl Service for Dedicated {
     /// As for [`Client`](super::Client).
     async fn call(&self, command: Command) -> Result<Value, Error> {
         match Nature::of(&command) {
-            Nature::Question | Nature::Changes(_) => answered(self.calls()?.call(command).await),
+            Nature::Question | Nature::Changes(_) => asked(&self.calls()?, command).await,
             Nature::Blocks => {
                 let calls = self.calls()?;
                 let mut blocked = Blocked { dedicated: self, is_answered: false };
-                let answer = calls.call(command).await;
+                let answer = asked(&calls, command).await;
                 blocked.is_answered = true;
-                answered(answer)
+                answer
             }
             Nature::Breaks(advice) => Err(Error::misuse(advice)),
         }

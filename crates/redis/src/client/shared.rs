@@ -13,6 +13,7 @@ use super::invalidations::Readers;
 use crate::command::Command;
 use crate::error::Error;
 use crate::value::Value;
+use crate::verdict::Runs;
 
 /// Makes the shared connection, each time that it is needed.
 pub(super) struct Connector {
@@ -70,7 +71,7 @@ impl Service for Shared {
     type Error = Error;
 
     async fn call(&self, command: Command) -> Result<Value, Error> {
-        answered(self.calls.call(command).await)
+        asked(&self.calls, command).await
     }
 
     fn status(&self) -> Status {
@@ -78,10 +79,15 @@ impl Service for Shared {
     }
 }
 
-/// An answer that says no is the error of the call.
+/// Asks a command on a connection. An answer that says no is the error of the call.
 #[inline]
-pub(super) fn answered(answer: Result<Value, pipeline::Error>) -> Result<Value, Error> {
-    match answer {
+pub(super) async fn asked(
+    calls: &pipeline::Client<Command, Value>,
+    command: Command,
+) -> Result<Value, Error> {
+    let runs = Runs::of(&command);
+    match calls.call(command).await {
+        Ok(Value::Error(error)) if runs == Runs::Script => Err(Error::of_script(error)),
         Ok(Value::Error(error)) => Err(error.into()),
         Ok(value) => Ok(value),
         Err(error) => Err(error.into()),
