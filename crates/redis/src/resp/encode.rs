@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
+use super::header::LINE_BYTES_MAX;
 use crate::digits::{self, DIGITS};
 use crate::value::Value;
 
@@ -15,7 +16,8 @@ pub enum Version {
     Resp3,
 }
 
-/// Appends a value to `buf`. What RESP2 has no type for is said in another, as Redis does.
+/// Appends a value to `buf`. What RESP2 has no type for is said in another, as Redis does. A line has no more than 64 KiB, since
+/// a peer may take no more: what is longer is written as a string, and an error, which is for people, is cut.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -32,7 +34,11 @@ pub fn encode(value: &Value, version: Version, buf: &mut BytesMut) {
     match value {
         Value::Nil => buf.put_slice(if is_3 { b"_\r\n" } else { b"$-1\r\n" }),
         // A line cannot hold a line break, and a peer would take it for two.
-        Value::Status(text) if memchr::memchr2(b'\r', b'\n', text).is_some() => bulk(b'$', text, buf),
+        Value::Status(text)
+            if text.len() > LINE_BYTES_MAX || memchr::memchr2(b'\r', b'\n', text).is_some() =>
+        {
+            bulk(b'$', text, buf);
+        }
         Value::Status(text) => line(b'+', text, buf),
         Value::Bulk(bytes) => bulk(b'$', bytes, buf),
         Value::Integer(number) => {
@@ -56,7 +62,7 @@ pub fn encode(value: &Value, version: Version, buf: &mut BytesMut) {
             buf.put_slice(b"\r\n");
         }
         Value::Verbatim { text, .. } => bulk(b'$', text, buf),
-        Value::Error(error) => line(b'-', error.line(), buf),
+        Value::Error(error) => line(b'-', cut(error.line()), buf),
         Value::Array(values) => many(b'*', values, version, buf),
         Value::Set(values) => many(if is_3 { b'~' } else { b'*' }, values, version, buf),
         Value::Push(values) => many(if is_3 { b'>' } else { b'*' }, values, version, buf),
@@ -95,9 +101,17 @@ fn line(kind: u8, text: &[u8], buf: &mut BytesMut) {
     buf.put_slice(b"\r\n");
 }
 
+/// No more of an error than a line may have, and no half of a character.
+fn cut(text: &[u8]) -> &[u8] {
+    let end = (0..=LINE_BYTES_MAX.min(text.len()))
+        .rev()
+        .find(|end| text.get(*end).is_none_or(|byte| byte & 0xc0 != 0x80));
+    &text[..end.unwrap_or_default()]
+}
+
 fn is_number(digits: &[u8]) -> bool {
     let digits = digits.strip_prefix(b"-").unwrap_or(digits);
-    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+    !digits.is_empty() && digits.len() < LINE_BYTES_MAX && digits.iter().all(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -126,6 +140,34 @@ mod tests {
         check(Value::map([("a", 1)]), "*2|$1|a|:1|", "%1|$1|a|:1|");
         check(Value::set([1]), "*1|:1|", "~1|:1|");
         check(Value::Push(vec![1.into()]), "*1|:1|", ">1|:1|");
+    }
+
+    #[test]
+    fn what_we_write_we_can_read_however_long_it_is() {
+        use crate::resp::ReplyDecoder;
+        use ekiden_proto::codec::{Decoded, Decoder};
+        let again = |value: &Value, version| {
+            let mut buf = BytesMut::new();
+            encode(value, version, &mut buf);
+            let Ok(Decoded::Frame(value)) = ReplyDecoder::default().decode(&mut buf) else {
+                panic!("it is whole")
+            };
+            value
+        };
+        for version in [Version::Resp2, Version::Resp3] {
+            for length in [LINE_BYTES_MAX, LINE_BYTES_MAX + 1, 2 * LINE_BYTES_MAX] {
+                let text = Bytes::from("7".repeat(length));
+                assert_eq!(again(&Value::Status(text.clone()), version).as_bytes(), Some(&text[..]));
+                assert_eq!(again(&Value::BigNumber(text.clone()), version).as_bytes(), Some(&text[..]));
+                let error = again(&Value::error(text.clone()), version);
+                assert_eq!(error, Value::error(text.slice(..LINE_BYTES_MAX)));
+            }
+        }
+        // A character of two bytes would be cut in half.
+        let error = Value::error("x".to_owned() + &"\u{e4}".repeat(LINE_BYTES_MAX));
+        let Value::Error(error) = again(&error, Version::Resp3) else { panic!("an error stays one") };
+        assert_eq!(error.line().len(), LINE_BYTES_MAX - 1);
+        assert!(!error.to_string().contains('\u{fffd}'));
     }
 
     #[test]

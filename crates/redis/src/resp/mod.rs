@@ -23,11 +23,12 @@
 //! sends, are an error. Attributes (`|`) are read and left out, as the specification allows a client that knows none.
 //!
 //! In reading order: [`Limits`] says how much a peer may send; `header` reads lengths and numbers; `reply` is what a client
-//! decodes, `request` what a server does; `encode` is the way back; `error` says what is no RESP.
+//! decodes, `request` what a server does, with `words` for people; `encode` is the way back; `error` says what is no RESP.
 
 mod limits;
 mod header;
 mod reply;
+mod words;
 mod request;
 mod encode;
 mod error;

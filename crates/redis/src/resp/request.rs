@@ -1,7 +1,7 @@
 //! Requests: bytes to [`Command`]s, at a server. [`RequestDecoder`].
 //!
 //! A request is an array of bulk strings, which stay as they are on the wire: a command takes one allocation however many
-//! arguments it has. A person at a terminal may write a line of words instead.
+//! arguments it has. A person at a terminal may write a line of [`words`] instead.
 
 use bytes::BytesMut;
 use ekiden_proto::codec::{Decoded, Decoder};
@@ -9,7 +9,7 @@ use ekiden_proto::codec::{Decoded, Decoder};
 use super::error::RespError;
 use super::header;
 use super::limits::Limits;
-use super::skip;
+use super::{skip, words};
 use crate::command::Command;
 
 /// Makes commands of bytes.
@@ -26,7 +26,8 @@ use crate::command::Command;
 /// assert_eq!(decoder.decode(&mut buf), Ok(Decoded::Frame(Command::new("PING"))));
 /// ```
 ///
-/// A line of words has no quotes: one that does is an error, since it would be taken for something else.
+/// A line of words is read as Redis reads one: what is in quotes is one word, and in double ones `\n` and `\x00` are what they are
+/// elsewhere.
 #[derive(Clone, Debug)]
 pub struct RequestDecoder {
     limits: Limits,
@@ -108,7 +109,7 @@ impl RequestDecoder {
         if end > header::LINE_BYTES_MAX {
             return Err(RespError::LongLine);
         }
-        let command = words(&buf[..end])?;
+        let command = words::command(&buf[..end])?;
         if command.as_ref().is_some_and(is_http) {
             return Err(RespError::Http);
         }
@@ -122,17 +123,6 @@ impl RequestDecoder {
 fn is_http(command: &Command) -> bool {
     let name = command.name();
     name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
-}
-
-fn words(line: &[u8]) -> Result<Option<Command>, RespError> {
-    if memchr::memchr2(b'"', b'\'', line).is_some() {
-        return Err(RespError::Content);
-    }
-    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let Some(name) = words.next() else { return Ok(None) };
-    let mut command = Command::default();
-    std::iter::once(name).chain(words).for_each(|word| command.push(word));
-    Ok(Some(command))
 }
 
 impl Default for RequestDecoder {
@@ -219,7 +209,8 @@ mod tests {
     fn a_request_may_be_a_line_of_words() {
         check("PING\r\nSET  a b\nget a\r\n", &["PING", "SET a b", "get a"]);
         check("PING\r\n*1\r\n$4\r\nPING\r\nPING\n", &["PING", "PING", "PING"]);
-        check("SET a \"b c\"\r\n", &["! a value that is not of its type"]);
+        check("SET a \"b c\"\r\nPING\r\n", &["SET a b c", "PING"]);
+        check("SET a \"b c\r\nPING\r\n", &["! a value that is not of its type"]);
     }
 
     #[test]

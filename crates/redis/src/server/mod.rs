@@ -8,7 +8,22 @@
 //!
 //! The service is of the same kind as a client, so whatever goes around one goes around the other, and a client served is a
 //! proxy. Which version of RESP a client wants is its connection's business and not the service's: `HELLO` is answered here,
-//! and what RESP2 has no type for is said in another.
+//! and a type that RESP2 does not have is said in another: a map as an array of keys and values, a double as a string.
+//!
+//! # What is not translated
+//!
+//! Redis changes more than types: a few commands answer in another shape in version 3, as `ZRANGE` with `WITHSCORES`, whose
+//! pairs are then arrays of their own, and `XREAD`, whose answer is a map. A value says nothing of that, so it goes to either
+//! version as the service made it, and nil is always a null string. A proxy has the shapes of the version that its own client
+//! speaks upstream ([`client::Config::protocol`](crate::client::Config::protocol)): set the one that its peers speak.
+//!
+//! # A peer that leaves
+//!
+//! A peer that has ended what it sends may still read, so what it is owed is made and written, as for a script that is piped
+//! into a socket. Redis drops such a peer at once. It matters where a service waits on purpose, as a proxy does for `BLPOP`:
+//! a peer that closes its socket in good order meanwhile is found out when its answer is written, so that the element is
+//! taken for nobody. One that is reset is noticed at once. Put a `Timeout` around a service that waits, or let peers ask for
+//! no longer than they can lose.
 //!
 //! In reading order: [`Config`] has the knobs; `codec` is what is spoken, `session` what is answered here.
 
