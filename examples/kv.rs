@@ -12,14 +12,17 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::error::Error;
+use std::ops::Bound;
+use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden::net::TcpListener;
 use ekiden::redis::{Command, ServerError, Value, server};
-use ekiden::{Instant, service_fn};
+use ekiden::{Instant, service_fn, sleep, spawn};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7006".to_owned());
@@ -33,12 +36,22 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Serves an empty store, until somebody asks the program to end.
 pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn Error>> {
-    let store = RefCell::new(Store::default());
-    let service = service_fn(async move |command: Command| {
-        let args: Vec<_> = command.args().collect();
-        Ok::<_, Infallible>(store.borrow_mut().answer(&args).unwrap_or_else(Value::Error))
+    let store = Rc::new(RefCell::new(Store::default()));
+    let service = service_fn({
+        let store = Rc::clone(&store);
+        async move |command: Command| {
+            let args: Vec<_> = command.args().collect();
+            Ok::<_, Infallible>(store.borrow_mut().answer(&args).unwrap_or_else(Value::Error))
+        }
+    });
+    let sweeping = spawn(async move {
+        loop {
+            sleep(SWEEP.0).await;
+            store.borrow_mut().sweep(SWEEP.1);
+        }
     });
     server::serve(listener, service).await?;
+    sweeping.abort_handle().abort();
     Ok(())
 }
 
@@ -49,11 +62,13 @@ type Answer = Result<Value, ServerError>;
 #[derive(Default)]
 struct Store {
     entries: BTreeMap<Bytes, Entry>,
+    /// The key that was looked at last when those whose time is over were looked for.
+    swept: Bytes,
 }
 
 struct Entry {
     data: Data,
-    /// When it is gone, if ever. Whoever comes across it then takes it away.
+    /// When it is gone, if ever. Whoever comes across it then takes it away, and so does the next sweep.
     expires: Option<Instant>,
 }
 
@@ -62,8 +77,20 @@ enum Data {
     List(VecDeque<Bytes>),
     Set(BTreeSet<Bytes>),
     Hash(BTreeMap<Bytes, Bytes>),
-    Sorted(BTreeMap<Bytes, f64>),
+    Sorted(Sorted),
 }
+
+/// Members with their scores, found by either.
+#[derive(Default)]
+struct Sorted {
+    scores: BTreeMap<Bytes, f64>,
+    /// The same, the least first.
+    order: BTreeSet<(Place, Bytes)>,
+}
+
+/// A score as one that can be sorted by. None is no number.
+#[derive(Clone, Copy)]
+struct Place(f64);
 
 impl Store {
     /// What a command does. Its name is its first argument.
@@ -75,6 +102,7 @@ impl Store {
     }
 
     fn act(&mut self, args: &[&[u8]]) -> Answer {
+        let mut room = Room(ANSWER_BYTES_MAX);
         let name = args.first().unwrap_or(&&b""[..]).to_ascii_uppercase();
         let rest = args.get(1..).unwrap_or_default();
         match (&name[..], rest) {
@@ -94,8 +122,8 @@ impl Store {
             (b"DEL" | b"UNLINK", keys) => Ok(count(keys.iter().filter(|key| self.remove(key)).count())),
             (b"EXISTS", keys) => Ok(count(keys.iter().filter(|key| self.entry(key).is_some()).count())),
             (b"TYPE", [key]) => Ok(self.kind(key)),
-            (b"EXPIRE", [key, time]) => self.expire(key, Duration::from_secs(natural(time)?)),
-            (b"PEXPIRE", [key, time]) => self.expire(key, Duration::from_millis(natural(time)?)),
+            (b"EXPIRE", [key, time]) => self.expire(key, integer(time)?, Duration::from_secs),
+            (b"PEXPIRE", [key, time]) => self.expire(key, integer(time)?, Duration::from_millis),
             (b"PERSIST", [key]) => Ok(Value::from(i64::from(
                 self.entry(key).is_some_and(|entry| entry.expires.take().is_some()),
             ))),
@@ -105,8 +133,11 @@ impl Store {
             (b"GET", [key]) => Ok(perhaps(self.text(key)?.cloned())),
             (b"MGET", keys) => {
                 // A key of another kind has no text.
-                let texts = keys.iter().map(|key| perhaps(self.text(key).unwrap_or_default().cloned()));
-                Ok(Value::Array(texts.collect()))
+                let texts = keys.iter().map(|key| match self.text(key).unwrap_or_default() {
+                    Some(text) => room.bulk(text),
+                    None => Ok(Value::Nil),
+                });
+                Ok(Value::Array(texts.collect::<Result<_, _>>()?))
             }
             (b"SET", [key, value, options @ ..]) => self.set(key, value, options),
             (b"MSET", pairs) if !pairs.is_empty() && pairs.len() % 2 == 0 => {
@@ -137,7 +168,8 @@ impl Store {
             (b"LRANGE", [key, from, to]) => {
                 let list = self.list(key)?;
                 let range = range(integer(from)?, integer(to)?, list.len());
-                Ok(Value::Array(list.range(range).map(|value| bulk(value)).collect()))
+                let values = list.range(range).map(|value| room.bulk(value));
+                Ok(Value::Array(values.collect::<Result<_, _>>()?))
             }
 
             (b"SADD", [key, members @ ..]) if !members.is_empty() => {
@@ -151,7 +183,10 @@ impl Store {
             (b"SPOP", [key]) => Ok(perhaps(self.members(key)?.pop_first())),
             (b"SISMEMBER", [key, member]) => Ok(Value::from(i64::from(self.members(key)?.contains(*member)))),
             (b"SCARD", [key]) => Ok(count(self.members(key)?.len())),
-            (b"SMEMBERS", [key]) => Ok(Value::set(self.members(key)?.iter().map(|member| bulk(member)))),
+            (b"SMEMBERS", [key]) => {
+                let members = self.members(key)?.iter().map(|member| room.bulk(member));
+                Ok(Value::Set(members.collect::<Result<_, _>>()?))
+            }
 
             (b"HSET", [key, pairs @ ..]) if !pairs.is_empty() && pairs.len() % 2 == 0 => {
                 let hash = self.hash(key)?;
@@ -165,27 +200,27 @@ impl Store {
             }
             (b"HLEN", [key]) => Ok(count(self.hash(key)?.len())),
             (b"HGETALL", [key]) => {
-                Ok(Value::map(self.hash(key)?.iter().map(|(field, value)| (bulk(field), bulk(value)))))
+                let pairs = self.hash(key)?.iter();
+                let pairs = pairs.map(|(field, value)| Ok((room.bulk(field)?, room.bulk(value)?)));
+                Ok(Value::Map(pairs.collect::<Result<_, ServerError>>()?))
             }
 
             (b"ZADD", [key, score, member]) => {
                 let score = number(score)?;
-                Ok(Value::from(i64::from(self.sorted(key)?.insert(member.to_vec(), score).is_none())))
+                Ok(Value::from(i64::from(self.sorted(key)?.insert(member, score))))
             }
-            (b"ZSCORE", [key, member]) => Ok(self.sorted(key)?.get(*member).copied().into()),
-            (b"ZCARD", [key]) => Ok(count(self.sorted(key)?.len())),
+            (b"ZSCORE", [key, member]) => Ok(self.sorted(key)?.scores.get(*member).copied().into()),
+            (b"ZCARD", [key]) => Ok(count(self.sorted(key)?.scores.len())),
             (b"ZPOPMIN", [key]) => {
-                let sorted = self.sorted(key)?;
-                let least = sorted.iter().min_by(|one, other| one.1.total_cmp(other.1));
-                let Some(member) = least.map(|(member, _)| member.clone()) else {
-                    return Ok(Value::Array(Vec::new()));
-                };
-                let score = sorted.remove(&member);
-                Ok(Value::Array(vec![bulk(&member), score.into()]))
+                let least = self.sorted(key)?.pop_least();
+                Ok(Value::Array(
+                    least.map_or(Vec::new(), |(member, score)| vec![bulk(&member), score.into()]),
+                ))
             }
             _ => Err(ServerError::new(format!(
                 "ERR '{}' with {} arguments is no command of this server",
-                String::from_utf8_lossy(&name).escape_debug(),
+                // No more than a person reads: it is a stranger's, and may have megabytes.
+                name[..name.len().min(64)].escape_ascii(),
                 rest.len()
             ))),
         }
@@ -203,6 +238,15 @@ impl Store {
         if self.entries.get(key).is_some_and(|entry| is_over(entry) || entry.data.is_empty()) {
             self.entries.remove(key);
         }
+    }
+
+    /// Looks at so many of the keys, from where it was the last time, and takes away what nobody comes across any more.
+    fn sweep(&mut self, keys: usize) {
+        let behind = self.entries.range::<Bytes, _>((Bound::Excluded(&self.swept), Bound::Unbounded));
+        let seen: Vec<_> = behind.take(keys).map(|(key, _)| key.clone()).collect();
+        seen.iter().for_each(|key| self.forget_if_over(key));
+        // Behind the last of them it begins again.
+        self.swept = seen.into_iter().nth(keys - 1).unwrap_or_default();
     }
 
     fn remove(&mut self, key: &[u8]) -> bool {
@@ -249,8 +293,8 @@ impl Store {
         }
     }
 
-    fn sorted(&mut self, key: &[u8]) -> Result<&mut BTreeMap<Bytes, f64>, ServerError> {
-        match self.data(key, Data::Sorted(BTreeMap::new())) {
+    fn sorted(&mut self, key: &[u8]) -> Result<&mut Sorted, ServerError> {
+        match self.data(key, Data::Sorted(Sorted::default())) {
             Data::Sorted(sorted) => Ok(sorted),
             _ => Err(wrong_kind()),
         }
@@ -261,13 +305,17 @@ impl Store {
         let (mut if_there, mut expires) = (None, None);
         let mut options = options.iter();
         while let Some(option) = options.next() {
-            let mut time = || natural(options.next().unwrap_or(&&b""[..]));
+            let mut time = |unit| {
+                let time = options.next().ok_or_else(syntax_error)?;
+                time_of(integer(time)?, unit, "ERR invalid expire time in 'set' command")
+            };
+            // Of each pair one, and once.
             match &option.to_ascii_uppercase()[..] {
-                b"NX" => if_there = Some(false),
-                b"XX" => if_there = Some(true),
-                b"EX" => expires = Some(Duration::from_secs(time()?)),
-                b"PX" => expires = Some(Duration::from_millis(time()?)),
-                _ => return Err(ServerError::new("ERR syntax error")),
+                b"NX" if if_there.is_none() => if_there = Some(false),
+                b"XX" if if_there.is_none() => if_there = Some(true),
+                b"EX" if expires.is_none() => expires = Some(time(Duration::from_secs)?),
+                b"PX" if expires.is_none() => expires = Some(time(Duration::from_millis)?),
+                _ => return Err(syntax_error()),
             }
         }
         let is_there = self.entry(key).is_some();
@@ -298,7 +346,12 @@ impl Store {
         Ok(perhaps(pop(self.list(key)?)))
     }
 
-    fn expire(&mut self, key: &[u8], time: Duration) -> Answer {
+    /// One whose time is over before it begins is gone at once.
+    fn expire(&mut self, key: &[u8], time: i64, unit: fn(u64) -> Duration) -> Answer {
+        if time <= 0 {
+            return Ok(Value::from(i64::from(self.remove(key))));
+        }
+        let time = time_of(time, unit, "ERR invalid expire time")?;
         let entry = self.entry(key);
         let is_there = entry.is_some();
         entry.into_iter().for_each(|entry| entry.expires = Some(Instant::now() + time));
@@ -337,10 +390,69 @@ impl Data {
             Self::List(list) => list.is_empty(),
             Self::Set(members) => members.is_empty(),
             Self::Hash(hash) => hash.is_empty(),
-            Self::Sorted(sorted) => sorted.is_empty(),
+            Self::Sorted(sorted) => sorted.scores.is_empty(),
         }
     }
 }
+
+impl Sorted {
+    /// Whether the member is new.
+    fn insert(&mut self, member: &[u8], score: f64) -> bool {
+        let before = self.scores.insert(member.to_vec(), score);
+        if let Some(before) = before {
+            self.order.remove(&(Place(before), member.to_vec()));
+        }
+        self.order.insert((Place(score), member.to_vec()));
+        before.is_none()
+    }
+
+    fn pop_least(&mut self) -> Option<(Bytes, f64)> {
+        let (Place(score), member) = self.order.pop_first()?;
+        self.scores.remove(&member);
+        Some((member, score))
+    }
+}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Zero is zero, with either sign.
+        (self.0 + 0.0).total_cmp(&(other.0 + 0.0))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Place {}
+
+/// How many bytes an answer of many values may still have.
+struct Room(usize);
+
+impl Room {
+    /// A value, unless the answer becomes too long with it.
+    fn bulk(&mut self, bytes: &[u8]) -> Answer {
+        let left = self.0.checked_sub(bytes.len());
+        self.0 = left.ok_or_else(|| ServerError::new("ERR the answer is too long: ask for less at once"))?;
+        Ok(bulk(bytes))
+    }
+}
+
+/// Longest answer of many values. 64 MiB, as for requests: one may name the same long value a thousand times, and an answer
+/// is in memory before it leaves.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How often keys whose time is over are looked for, and how many keys are looked at each time: enough to go once through a
+/// million in some minutes, and no more than a millisecond at once.
+const SWEEP: (Duration, usize) = (Duration::from_secs(1), 4096);
 
 fn bulk(bytes: &[u8]) -> Value {
     Value::Bulk(bytes.to_vec().into())
@@ -362,13 +474,21 @@ fn parsed<T: std::str::FromStr>(text: &[u8], error: &'static str) -> Result<T, S
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(|| ServerError::new(error))
 }
 
+/// A whole number, which is written in one way only: without a plus or zeros in front.
 fn integer(text: &[u8]) -> Result<i64, ServerError> {
-    parsed(text, "ERR value is not an integer or out of range")
+    let error = "ERR value is not an integer or out of range";
+    let number: i64 = parsed(text, error)?;
+    if number.to_string().as_bytes() == text { Ok(number) } else { Err(ServerError::new(error)) }
 }
 
-/// A time, of which there may not be more than a clock can tell.
-fn natural(text: &[u8]) -> Result<u64, ServerError> {
-    parsed::<u32>(text, "ERR value is not an integer or out of range").map(u64::from)
+/// A time that is some, and no longer than a clock can tell.
+fn time_of(time: i64, unit: fn(u64) -> Duration, error: &'static str) -> Result<Duration, ServerError> {
+    let time = u32::try_from(time).ok().filter(|time| *time > 0);
+    time.map(|time| unit(time.into())).ok_or_else(|| ServerError::new(error))
+}
+
+fn syntax_error() -> ServerError {
+    ServerError::new("ERR syntax error")
 }
 
 fn number(text: &[u8]) -> Result<f64, ServerError> {

@@ -1,5 +1,6 @@
 //! The example server, asked by Redis's own programs and by our client.
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 
 use ekiden::Service;
@@ -74,6 +75,72 @@ fn what_is_not_there_stays_so_when_it_is_read_and_when_nothing_is_added() {
     assert_eq!(kv.cli(&["RPUSH", "k", "a"]), "1");
     assert_eq!(kv.cli(&["LPOP", "k"]), "a");
     assert_eq!(kv.cli(&["DBSIZE"]), "0", "the last of it was taken");
+}
+
+#[test]
+fn what_redis_refuses_is_refused_and_what_it_takes_is_taken() {
+    let kv = Kv::start();
+    for (words, answer) in [
+        ("SET k 5 NX XX", "ERR syntax error"),
+        ("SET k 5 EX 10 PX 10", "ERR syntax error"),
+        ("SET k 5 EX", "ERR syntax error"),
+        ("SET k 5 EX 0", "ERR invalid expire time in 'set' command"),
+        ("SET k 5 PX -1", "ERR invalid expire time in 'set' command"),
+        ("SET k 5 EX 100", "OK"),
+        ("INCRBY k +5", "ERR value is not an integer or out of range"),
+        ("INCRBY k 05", "ERR value is not an integer or out of range"),
+        ("INCRBY k -5", "0"),
+        ("EXPIRE k -1", "1"),
+        ("EXPIRE k -1", "0"),
+        ("ZADD z -0 b", "1"),
+        ("ZADD z 0 a", "1"),
+        ("ZADD z 7 c", "1"),
+        ("ZADD z -inf c", "0"),
+        ("ZPOPMIN z", "c\n-inf"),
+        ("ZPOPMIN z", "a\n0"),
+        ("ZCARD z", "1"),
+    ] {
+        assert_eq!(kv.cli(&words.split(' ').collect::<Vec<_>>()), answer, "{words}");
+    }
+}
+
+#[test]
+fn nobody_is_answered_more_than_there_is_room_for() {
+    let kv = Kv::start();
+    run(async {
+        let client = Client::new(kv.addr);
+        let long = "x".repeat(16 * 1024 * 1024);
+        client.call(Command::new("SET").arg("long").arg(&long)).await.unwrap();
+        let many = |count: usize| Command::new("MGET").arg(vec!["long"; count]).typed::<Vec<String>>();
+        assert_eq!(client.ask(many(4)).await.unwrap().len(), 4);
+        let error = client.ask(many(5)).await.unwrap_err();
+        assert_eq!(error.as_server().unwrap().message(), "the answer is too long: ask for less at once");
+        // Of what no command is called only so much is said that a person reads it.
+        let name = vec![0xff; 1024 * 1024];
+        let error = client.call(Command::default().arg(&name)).await.unwrap_err();
+        assert!(error.as_server().unwrap().line().len() < 1000);
+    });
+}
+
+#[test]
+fn what_nobody_asks_for_any_more_goes_when_its_time_is_over() {
+    let kv = Kv::start();
+    assert_eq!(kv.cli(&["SET", "stays", "1"]), "OK");
+    assert_eq!(kv.cli(&["SET", "goes", "1", "PX", "1"]), "OK");
+    // Nobody comes across it.
+    assert!((0..5000).any(|_| kv.cli(&["DBSIZE"]) == "1"), "it stays for ever");
+    assert_eq!(kv.cli(&["GET", "stays"]), "1");
+}
+
+#[test]
+#[expect(clippy::disallowed_types, reason = "a client that is none of ours, and may block")]
+fn a_line_may_have_quotes() {
+    let kv = Kv::start();
+    let mut stream = std::net::TcpStream::connect(kv.addr).unwrap();
+    stream.write_all(b"SET k \"a b\"\r\nGET k\r\nQUIT\r\n").unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    assert_eq!(answers, "+OK\r\n$3\r\na b\r\n+OK\r\n");
 }
 
 #[test]
