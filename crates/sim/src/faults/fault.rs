@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use ekiden_reactor::Signal;
 
-use super::script::Time;
+use super::script::{Time, Times};
+use crate::clocks::Skew;
 use crate::sim::Sim;
 
 /// Something that a schedule does to the world: what the methods of [`Sim`] of the same names do at once.
@@ -31,11 +32,18 @@ pub(super) enum Kind {
     PartitionOneWay(String, String),
     Heal(String, String),
     Reset(String, String),
+    ResetAfter(String, String, usize),
+    Flap(String, String, RangeInclusive<Duration>, RangeInclusive<Duration>),
     Latency(String, String, RangeInclusive<Duration>),
+    LongLatency(String, String, u32, RangeInclusive<u32>),
+    Bandwidth(String, String, u64),
     Crash(String),
     Restart(String),
     Pause(String),
     Resume(String),
+    SlowDown(String, u32),
+    Skew(String, Skew),
+    Drift(String, i32),
     Signal(String, Signal),
 }
 
@@ -65,10 +73,34 @@ impl Fault {
         Self(Kind::Reset(a.to_owned(), b.to_owned()))
     }
 
+    /// The same once so many bytes more have arrived of what one sends to the other: [`Sim::reset_after`].
+    #[must_use]
+    pub fn reset_after(from: &str, to: &str, bytes: usize) -> Self {
+        Self(Kind::ResetAfter(from.to_owned(), to.to_owned(), bytes))
+    }
+
+    /// Two hosts hear each other for a time, then do not for a time, and so on: [`Sim::flap`].
+    #[must_use]
+    pub fn flap(a: &str, b: &str, whole: RangeInclusive<Duration>, cut: RangeInclusive<Duration>) -> Self {
+        Self(Kind::Flap(a.to_owned(), b.to_owned(), whole, cut))
+    }
+
     /// How long what is sent between two hosts takes, one way: [`Sim::latency`].
     #[must_use]
     pub fn latency(a: &str, b: &str, latency: RangeInclusive<Duration>) -> Self {
         Self(Kind::Latency(a.to_owned(), b.to_owned(), latency))
+    }
+
+    /// Once in so many times it takes so many times as long: [`Sim::long_latency`].
+    #[must_use]
+    pub fn long_latency(a: &str, b: &str, one_in: u32, times: RangeInclusive<u32>) -> Self {
+        Self(Kind::LongLatency(a.to_owned(), b.to_owned(), one_in, times))
+    }
+
+    /// How many bytes a second go from one of two hosts to the other, each way: [`Sim::bandwidth`].
+    #[must_use]
+    pub fn bandwidth(a: &str, b: &str, bytes_per_second: u64) -> Self {
+        Self(Kind::Bandwidth(a.to_owned(), b.to_owned(), bytes_per_second))
     }
 }
 
@@ -98,6 +130,24 @@ impl Fault {
         Self(Kind::Resume(host.to_owned()))
     }
 
+    /// What a host's program does takes so many times as long: [`Sim::slow_down`].
+    #[must_use]
+    pub fn slow_down(host: &str, times: u32) -> Self {
+        Self(Kind::SlowDown(host.to_owned(), times))
+    }
+
+    /// A host's wall clock is set: [`Sim::skew`].
+    #[must_use]
+    pub fn skew(host: &str, skew: Skew) -> Self {
+        Self(Kind::Skew(host.to_owned(), skew))
+    }
+
+    /// A host's clocks run faster, or slower: [`Sim::drift`].
+    #[must_use]
+    pub fn drift(host: &str, ppm: i32) -> Self {
+        Self(Kind::Drift(host.to_owned(), ppm))
+    }
+
     /// A host's program gets a signal: [`Sim::signal`].
     #[must_use]
     pub fn signal(host: &str, signal: Signal) -> Self {
@@ -113,11 +163,18 @@ impl Fault {
             | Kind::PartitionOneWay(a, b)
             | Kind::Heal(a, b)
             | Kind::Reset(a, b)
-            | Kind::Latency(a, b, _) => vec![a, b],
+            | Kind::ResetAfter(a, b, _)
+            | Kind::Flap(a, b, ..)
+            | Kind::Latency(a, b, _)
+            | Kind::LongLatency(a, b, ..)
+            | Kind::Bandwidth(a, b, _) => vec![a, b],
             Kind::Crash(host)
             | Kind::Restart(host)
             | Kind::Pause(host)
             | Kind::Resume(host)
+            | Kind::SlowDown(host, _)
+            | Kind::Skew(host, _)
+            | Kind::Drift(host, _)
             | Kind::Signal(host, _) => vec![host],
         }
     }
@@ -129,11 +186,18 @@ impl Fault {
             Kind::PartitionOneWay(from, to) => sim.partition_one_way(from, to),
             Kind::Heal(a, b) => sim.heal(a, b),
             Kind::Reset(a, b) => sim.reset(a, b),
+            Kind::ResetAfter(from, to, bytes) => sim.reset_after(from, to, *bytes),
+            Kind::Flap(a, b, whole, cut) => sim.flap(a, b, whole.clone(), cut.clone()),
             Kind::Latency(a, b, latency) => sim.latency(a, b, latency.clone()),
+            Kind::LongLatency(a, b, one_in, times) => sim.long_latency(a, b, *one_in, times.clone()),
+            Kind::Bandwidth(a, b, bytes_per_second) => sim.bandwidth(a, b, *bytes_per_second),
             Kind::Crash(host) => sim.crash(host),
             Kind::Restart(host) => sim.restart(host),
             Kind::Pause(host) => sim.pause(host),
             Kind::Resume(host) => sim.resume(host),
+            Kind::SlowDown(host, times) => sim.slow_down(host, *times),
+            Kind::Skew(host, skew) => sim.skew(host, *skew),
+            Kind::Drift(host, ppm) => sim.drift(host, *ppm),
             Kind::Signal(host, signal) => sim.signal(host, *signal),
         }
     }
@@ -146,13 +210,23 @@ impl fmt::Display for Fault {
             Kind::PartitionOneWay(from, to) => write!(f, "partition {from} > {to}"),
             Kind::Heal(a, b) => write!(f, "heal {a} | {b}"),
             Kind::Reset(a, b) => write!(f, "reset {a} | {b}"),
-            Kind::Latency(a, b, latency) => {
-                write!(f, "latency {a} | {b} {} to {}", Time(*latency.start()), Time(*latency.end()))
+            Kind::ResetAfter(from, to, bytes) => write!(f, "reset {from} > {to} after {bytes} B"),
+            Kind::Flap(a, b, whole, cut) => {
+                write!(f, "flap {a} | {b} whole {} cut {}", Times(whole), Times(cut))
             }
+            Kind::Latency(a, b, latency) => write!(f, "latency {a} | {b} {}", Times(latency)),
+            Kind::LongLatency(a, b, one_in, times) => {
+                write!(f, "long latency {a} | {b} one in {one_in} {} to {} times", times.start(), times.end())
+            }
+            Kind::Bandwidth(a, b, bytes) => write!(f, "bandwidth {a} | {b} {bytes} B/s"),
             Kind::Crash(host) => write!(f, "crash {host}"),
             Kind::Restart(host) => write!(f, "restart {host}"),
             Kind::Pause(host) => write!(f, "pause {host}"),
             Kind::Resume(host) => write!(f, "resume {host}"),
+            Kind::SlowDown(host, times) => write!(f, "slow down {host} {times} times"),
+            Kind::Skew(host, Skew::Ahead(ahead)) => write!(f, "skew {host} ahead {}", Time(*ahead)),
+            Kind::Skew(host, Skew::Behind(behind)) => write!(f, "skew {host} behind {}", Time(*behind)),
+            Kind::Drift(host, ppm) => write!(f, "drift {host} {ppm} ppm"),
             Kind::Signal(host, signal) => write!(f, "signal {host} {signal:?}"),
         }
     }

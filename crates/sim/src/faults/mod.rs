@@ -70,15 +70,22 @@ impl Faults {
     /// A schedule of a text: a line for each fault, or several in one line with semicolons between them.
     ///
     /// ```text
-    /// at 3 s partition a | b                  neither hears the other
-    /// at 3.25 s partition a > b               what a sends is not heard by b
+    /// at 3 s partition a | b                      neither hears the other
+    /// at 3.25 s partition a > b                   what a sends is not heard by b
     /// at 4 s heal a | b
+    /// at 4 s flap a | b whole 1 s to 2 s cut 100 ms to 500 ms
     /// at 4 s reset a | b
-    /// at 5 s latency a | b 20 ms to 200 ms    one way, drawn anew each time
+    /// at 4 s reset a > b after 1000 B             of what a sends
+    /// at 5 s latency a | b 20 ms to 200 ms        one way, drawn anew each time
+    /// at 5 s long latency a | b one in 10 5 to 50 times
+    /// at 5 s bandwidth a | b 20000 B/s
     /// at 6 s crash a
     /// at 7 s restart a
     /// at 8 s pause a
     /// at 9 s resume a
+    /// at 9 s slow down a 10 times
+    /// at 9 s skew a ahead 60 s                    or behind
+    /// at 9 s drift a -100 ppm
     /// at 10 s signal a Terminate
     /// ```
     ///

@@ -6,6 +6,7 @@
 //! ```
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use ekiden_reactor::Signal;
 
 use super::Faults;
 use super::fault::Fault;
+use crate::clocks::Skew;
 
 /// What is no schedule, and which line of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +56,21 @@ fn parse_line(line: &str) -> Result<(Duration, Fault), &'static str> {
         ["partition", from, ">", to] => Fault::partition_one_way(from, to),
         ["heal", a, "|", b] => Fault::heal(a, b),
         ["reset", a, "|", b] => Fault::reset(a, b),
-        ["latency", a, "|", b, least, least_unit, "to", most, most_unit] => {
-            Fault::latency(a, b, parse_time(least, least_unit)?..=parse_time(most, most_unit)?)
+        ["reset", from, ">", to, "after", bytes, "B"] => Fault::reset_after(from, to, parse_number(bytes)?),
+        ["flap", a, "|", b, "whole", a1, a2, "to", b1, b2, "cut", c1, c2, "to", d1, d2] => {
+            Fault::flap(a, b, parse_times([a1, a2], [b1, b2])?, parse_times([c1, c2], [d1, d2])?)
         }
+        ["latency", a, "|", b, a1, a2, "to", b1, b2] => {
+            Fault::latency(a, b, parse_times([a1, a2], [b1, b2])?)
+        }
+        ["long", "latency", a, "|", b, "one", "in", one_in, least, "to", most, "times"] => {
+            Fault::long_latency(a, b, parse_number(one_in)?, parse_number(least)?..=parse_number(most)?)
+        }
+        ["bandwidth", a, "|", b, bytes, "B/s"] => Fault::bandwidth(a, b, parse_number(bytes)?),
+        ["slow", "down", host, times, "times"] => Fault::slow_down(host, parse_number(times)?),
+        ["skew", host, "ahead", number, unit] => Fault::skew(host, Skew::Ahead(parse_time(number, unit)?)),
+        ["skew", host, "behind", number, unit] => Fault::skew(host, Skew::Behind(parse_time(number, unit)?)),
+        ["drift", host, ppm, "ppm"] => Fault::drift(host, parse_number(ppm)?),
         ["crash", host] => Fault::crash(host),
         ["restart", host] => Fault::restart(host),
         ["pause", host] => Fault::pause(host),
@@ -85,6 +99,24 @@ impl fmt::Display for Time {
             part => write!(f, "{whole}.{part} {unit}"),
         }
     }
+}
+
+/// A range of them.
+pub(super) struct Times<'a>(pub(super) &'a RangeInclusive<Duration>);
+
+impl fmt::Display for Times<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", Time(*self.0.start()), Time(*self.0.end()))
+    }
+}
+
+fn parse_number<T: FromStr>(number: &str) -> Result<T, &'static str> {
+    number.parse().map_err(|_| "it has something else where a number should be")
+}
+
+/// Two times, each in its unit.
+fn parse_times(least: [&str; 2], most: [&str; 2]) -> Result<RangeInclusive<Duration>, &'static str> {
+    Ok(parse_time(least[0], least[1])?..=parse_time(most[0], most[1])?)
 }
 
 fn parse_time(number: &str, unit: &str) -> Result<Duration, &'static str> {
@@ -130,13 +162,21 @@ mod tests {
                       at 20 ms heal a | b\n\
                       at 3 s reset a | b\n\
                       at 4 s latency a | b 200 us to 5 ms\n\
+                      at 4 s reset a > b after 1000 B\n\
+                      at 4 s flap a | b whole 1 s to 2 s cut 100 ms to 1.5 s\n\
+                      at 4 s long latency a | b one in 10 5 to 50 times\n\
+                      at 4 s bandwidth a | b 20000 B/s\n\
+                      at 4 s slow down a 10 times\n\
+                      at 4 s skew a ahead 60 s\n\
+                      at 4 s skew a behind 1.5 s\n\
+                      at 4 s drift a -100 ppm\n\
                       at 5 s crash a\n\
                       at 6 s restart a\n\
                       at 7 s pause a\n\
                       at 8 s resume a\n\
                       at 9 s signal a Terminate";
         let faults: Faults = script.parse().unwrap();
-        assert_eq!(faults.iter().count(), 10);
+        assert_eq!(faults.iter().count(), 18);
         assert_eq!(faults.to_string(), script);
         assert_eq!(script.replace('\n', "; ").parse::<Faults>().unwrap(), faults);
     }
@@ -152,6 +192,7 @@ mod tests {
             ("at 3 s crash", "no such fault"),
             ("at 3 s partition a b", "no such fault"),
             ("at 3 s signal a Hello", "no such signal"),
+            ("at 3 s bandwidth a | b low B/s", "something else where a number"),
         ] {
             let error = format!("at 1 s crash a\n\n{line}\n").parse::<Faults>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("`{line}` is no line")) && error.contains(wrong), "{error}");

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::{Signal, shutdown, sleep, spawn, timeout};
+use ekiden_reactor::{Instant, Signal, shutdown, sleep, spawn, timeout, wall_clock};
 use ekiden_sim::{Fault, Faults, Profile, Sim, check};
 
 use super::discipline::complaint;
@@ -42,22 +42,43 @@ fn each_fault_comes_at_its_time() {
              at 30 s crash server; at 32 s restart server
              at 40 s pause server; at 42 s resume server
              at 50 s latency main | server 2 s to 2 s; at 52 s latency main | server 1 ms to 1 ms
-             at 60 s reset main | server",
+             at 60 s flap main | server whole 1 ms to 1 ms cut 9 s to 9 s; at 62 s heal main | server
+             at 70 s bandwidth main | server 20 B/s; at 72 s bandwidth main | server 1000000 B/s
+             at 80 s long latency main | server one in 1 900 to 900 times
+             at 82 s long latency main | server one in 0 1 to 1 times
+             at 90 s reset main > server after 1 B
+             at 100 s slow down server 1000000 times; at 102 s slow down server 1 times
+             at 130 s reset main | server
+             at 150 s skew main ahead 3600 s; at 151 s skew main behind 60 s; at 152 s drift main 500000 ppm",
         ));
-        sim.faults(Faults::new().at(70 * SECOND, Fault::signal("polite", Signal::Terminate)));
+        sim.faults(Faults::new().at(140 * SECOND, Fault::signal("polite", Signal::Terminate)));
         sim.run(async |sim| {
-            for fault in 1..=5 {
+            for fault in 1..=9 {
                 for (at, is_well) in [(9_000, true), (10_500, false), (14_000, true)] {
                     sleep(Duration::from_millis(10_000 * (fault - 1) + at) - sim.now()).await;
                     assert_eq!(answers("server:7").await, is_well, "fault {fault}, {at} ms");
                 }
             }
+            sleep(Duration::from_millis(100_500) - sim.now()).await;
+            assert!(!answers("server:7").await);
+            // What it began then takes twenty seconds.
+            sleep(Duration::from_secs(125) - sim.now()).await;
             let stream = TcpStream::connect("server:7").await.unwrap();
             let error = stream.read(&mut [0]).await.unwrap_err();
-            assert_eq!((error.kind(), sim.now().as_secs()), (ErrorKind::ConnectionReset, 60));
+            assert_eq!((error.kind(), sim.now().as_secs()), (ErrorKind::ConnectionReset, 130));
             assert!(sim.is_up("polite"));
             sleep(11 * SECOND).await;
             assert!(!sim.is_up("polite"));
+            let ahead = |before| wall_clock().duration_since(before).map_or(0, |ahead| ahead.as_secs());
+            let before = wall_clock();
+            sleep(Duration::from_millis(150_500) - sim.now()).await;
+            assert_eq!(ahead(before) / 60, 60);
+            sleep(SECOND).await;
+            assert_eq!(ahead(before), 0);
+            sleep(SECOND).await;
+            let (before, began) = (Instant::now(), sim.now());
+            sleep(3 * SECOND).await;
+            assert_eq!(((sim.now() - began).as_secs(), (Instant::now() - before).as_secs()), (2, 3));
         });
     });
 }
