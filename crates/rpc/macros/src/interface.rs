@@ -5,7 +5,7 @@ use quote::quote;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Error, Ident, ItemTrait, Path, Token, TraitItem, Visibility};
 
-use crate::method::Method;
+use crate::method::{self, Method};
 use crate::mistake::{self, Mistakes};
 
 pub(crate) struct Interface {
@@ -37,7 +37,7 @@ impl Interface {
                 other => mistakes.add(mistake::at(other, mistake::NOT_A_METHOD)),
             }
         }
-        if let Some((one, other)) = collision(&methods, |method| hash(&method.full_name)) {
+        if let Some((one, other)) = collision(&methods, Method::id) {
             let message = format!("on the wire this is the same as `{}`: rename one of them", one.name);
             mistakes.add(mistake::at(&other.name, &message));
         }
@@ -51,6 +51,11 @@ impl Interface {
 
     pub(crate) fn visibility(&self) -> &Visibility {
         &self.written.vis
+    }
+
+    /// What the compiler is to say of all methods.
+    pub(crate) fn lints(&self) -> Vec<Attribute> {
+        method::lints(&self.written.attrs).collect()
     }
 
     /// What is only there under a condition is only called under it.
@@ -89,13 +94,6 @@ fn collision(methods: &[Method], number: impl Fn(&Method) -> u64) -> Option<(&Me
     })
 }
 
-/// FNV-1a of 64 bits, as ekiden-rpc has it.
-fn hash(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,11 +111,18 @@ mod tests {
         let by_length = collision(&library.methods, |method| method.full_name.len() as u64);
         let names = by_length.map(|(one, other)| (one.name.to_string(), other.name.to_string()));
         assert_eq!(names, Some(("find".to_owned(), "lend".to_owned())));
-        assert!(collision(&library.methods, |method| hash(&method.full_name)).is_none());
+        assert!(collision(&library.methods, Method::id).is_none());
     }
 
+    /// And that of `docs/rpc.md`, as the crate beside this one has it.
     #[test]
     fn the_hash_is_that_of_its_authors() {
-        assert_eq!(hash("foobar"), 0x8594_4171_f739_67e8);
+        let library = quote!(
+            trait Library {
+                async fn find(&self);
+            }
+        );
+        let library = Interface::parse(quote!(), library).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(library.methods[0].number().to_string(), "0xa387556de2b9fd1d");
     }
 }

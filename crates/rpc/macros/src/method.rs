@@ -1,10 +1,11 @@
 //! One function of the trait, taken apart: [`Method`].
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, GenericParam, Ident, Pat, PathArguments, Receiver,
-    ReceiverKind, ReturnType, TraitItemFn, Type, TypeImplTrait, TypeParamBound,
+    Attribute, Error, FnArg, GenericArgument, GenericParam, Ident, LitInt, Meta, Pat, PathArguments,
+    Receiver, ReceiverKind, ReturnType, TraitItemFn, Type, TypeImplTrait, TypeParamBound,
 };
 
 use crate::mistake;
@@ -15,7 +16,8 @@ pub(crate) struct Method {
     pub(crate) full_name: String,
     pub(crate) arguments: Vec<Argument>,
     pub(crate) returns: Returns,
-    /// Those that are the client's method's, too: its documentation, and whether it is there or should be used.
+    /// Those that are the client's method's, too: its documentation, whether it is there or should be used, and what the
+    /// compiler is to say of it.
     pub(crate) attributes: Vec<Attribute>,
 }
 
@@ -57,6 +59,9 @@ impl Method {
         if ["new", "with_format"].iter().any(|taken| name == taken) {
             return Err(mistake::at(name, mistake::TAKEN));
         }
+        if name == "clone" {
+            return Err(mistake::at(name, mistake::CLONE));
+        }
         let mut inputs = signature.inputs.iter();
         match inputs.next() {
             Some(FnArg::Receiver(receiver)) => check_receiver(receiver)?,
@@ -71,6 +76,7 @@ impl Method {
                 return Err(mistake::at(&typed.pat, mistake::PATTERN));
             };
             let item = item_of(&typed.ty)?;
+            check_bounds(&typed.ty)?;
             if item.is_some() && arguments.iter().any(|argument: &Argument| argument.item.is_some()) {
                 return Err(mistake::at(&typed.ty, mistake::SECOND_STREAM));
             }
@@ -85,7 +91,8 @@ impl Method {
         let kept = |attribute: &&Attribute| {
             ["doc", "cfg", "deprecated"].iter().any(|name| attribute.path().is_ident(name))
         };
-        let attributes = function.attrs.iter().filter(kept).cloned().collect();
+        let mut attributes: Vec<_> = function.attrs.iter().filter(kept).cloned().collect();
+        attributes.extend(lints(&function.attrs));
         Ok(Self { name, full_name, arguments, returns: Returns::parse(&signature.output)?, attributes })
     }
 
@@ -97,6 +104,18 @@ impl Method {
     /// Those that are not.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Ident> {
         self.arguments.iter().filter(|argument| argument.item.is_none()).map(|argument| &argument.name)
+    }
+
+    /// What it is on the wire: FNV-1a of 64 bits, as ekiden-rpc has it.
+    pub(crate) fn id(&self) -> u64 {
+        self.full_name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+    }
+
+    /// The same as it is written. A number is in nobody's way, where the name of a constant is in that of an argument.
+    pub(crate) fn number(&self) -> LitInt {
+        LitInt::new(&format!("{:#018x}", self.id()), Span::call_site())
     }
 
     pub(crate) fn conditions(&self) -> impl Iterator<Item = &Attribute> {
@@ -115,6 +134,22 @@ impl Returns {
         }
         Ok(Self::Value(data(written)?.into_token_stream()))
     }
+}
+
+/// What the compiler is to say, or not to say, of what is written beside the trait too. What was expected of the one need not
+/// come true of the other, so it is only allowed there.
+pub(crate) fn lints(attributes: &[Attribute]) -> impl Iterator<Item = Attribute> {
+    let is_lint = |attribute: &&Attribute| {
+        ["allow", "expect", "warn", "deny"].iter().any(|level| attribute.path().is_ident(level))
+    };
+    attributes.iter().filter(is_lint).cloned().map(|mut attribute| {
+        if let Meta::List(list) = &mut attribute.meta
+            && list.path.is_ident("expect")
+        {
+            list.path = Ident::new("allow", list.path.span()).into();
+        }
+        attribute
+    })
 }
 
 /// `&self`, and nothing else of that kind.
@@ -150,6 +185,18 @@ fn item_of_stream(stream: &TypeImplTrait) -> Result<Type, Error> {
     data(item.ok_or_else(|| mistake::at(stream, mistake::NO_ITEM))?)
 }
 
+/// A stream that a method takes is ours, and stays on its core.
+fn check_bounds(written: &Type) -> Result<(), Error> {
+    let Type::ImplTrait(stream) = written else { return Ok(()) };
+    let threads = stream.bounds.iter().find(|bound| match bound {
+        TypeParamBound::Trait(bound) => {
+            bound.path.segments.last().is_some_and(|last| last.ident == "Send" || last.ident == "Sync")
+        }
+        _ => false,
+    });
+    threads.map_or(Ok(()), |bound| Err(mistake::at(bound, mistake::THREADS)))
+}
+
 /// The two types in `Result<T, E>`, by whatever path.
 fn result_of(written: &Type) -> Option<(&Type, &Type)> {
     let Type::Path(path) = written else { return None };
@@ -178,6 +225,7 @@ fn check_tokens(tokens: TokenStream, written: &Type) -> Result<(), Error> {
             TokenTree::Ident(word) if word == "impl" => {
                 return Err(mistake::at(written, mistake::STREAM_WITHIN));
             }
+            TokenTree::Ident(word) if word == "Self" => return Err(mistake::at(word, mistake::SELF_TYPE)),
             _ => {}
         }
     }

@@ -54,3 +54,7 @@ pub(crate) const OTHER_IMPL: &str = "the other side must know the type: name it,
 pub(crate) const NO_ITEM: &str = "say what the items are: `impl Stream<Item = T>`";
 pub(crate) const TAKEN: &str =
     "the client has a function of this name, which makes it: give the method another one";
+pub(crate) const CLONE: &str = "the client is cloned by a function of this name: give the method another one";
+pub(crate) const THREADS: &str = "a call stays on its core, and its streams with it: leave this off";
+pub(crate) const SELF_TYPE: &str =
+    "`Self` is whoever implements the trait, whom the other side does not know: name the type";

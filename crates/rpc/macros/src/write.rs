@@ -1,7 +1,7 @@
 //! What is made of a trait: itself, a client that has its methods, a server that calls them.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
 
 use crate::interface::Interface;
@@ -33,6 +33,7 @@ struct Names {
     items: Ident,
     guard: Ident,
     shared: Ident,
+    called: Ident,
 }
 
 impl Names {
@@ -57,6 +58,7 @@ impl Names {
             items: local("items"),
             guard: local("guard"),
             shared: local("service"),
+            called: local("method"),
         }
     }
 }
@@ -71,7 +73,7 @@ fn mentions(tokens: TokenStream, name: &str) -> bool {
 
 fn client(interface: &Interface, names: &Names) -> TokenStream {
     let Interface { home, .. } = interface;
-    let (visibility, conditions) = (interface.visibility(), interface.conditions());
+    let (visibility, conditions, lints) = (interface.visibility(), interface.conditions(), interface.lints());
     let Names { client, service, format, .. } = names;
     let docs = format!(" Calls the methods of [`{}`] over any service of such calls.", interface.name());
     let methods = interface.methods.iter().map(|method| client_method(method, home, visibility, names));
@@ -104,6 +106,7 @@ fn client(interface: &Interface, names: &Names) -> TokenStream {
         }
 
         #(#conditions)*
+        #(#lints)*
         #[allow(dead_code, reason = "not every program uses all of it")]
         impl<#service, #format> #client<#service, #format>
         where
@@ -123,36 +126,38 @@ fn client_method(
     names: &Names,
 ) -> TokenStream {
     let Method { name, full_name, attributes, .. } = method;
-    let Names { service, format, request, response, .. } = names;
+    let Names { service, format, request, response, called, .. } = names;
+    let (here, home) = (place(name), located(home, name));
     let arguments = method.arguments.iter().map(|argument| {
         let (name, written) = (&argument.name, &argument.written);
         match (&argument.item, written) {
             // It is sent when its caller's future is gone: by a task.
             (Some(_), Type::ImplTrait(stream)) => {
                 let bounds = &stream.bounds;
-                quote!(#name: impl #bounds + 'static)
+                quote_spanned!(here=> #name: impl #bounds + 'static)
             }
-            _ => quote!(#name: #written),
+            _ => quote_spanned!(here=> #name: #written),
         }
     });
-    let values = tuple(method.values());
+    let values = tuple(method.values(), here);
     let with_items = method.stream().map(|stream| {
         let items = &stream.name;
-        quote!(.with_items::<#format, _>(#items))
+        quote_spanned!(here=> .with_items::<#format, _>(#items))
     });
     let (returns, answer) = match &method.returns {
-        Returns::Value(value) => {
-            (quote!(#value), quote!(#home::generated::result::<#format, _>(METHOD, &#response)))
-        }
+        Returns::Value(value) => (
+            quote_spanned!(here=> #value),
+            quote_spanned!(here=> #home::generated::result::<#format, _>(#called, &#response)),
+        ),
         Returns::Items(item) => (
-            quote!(#home::Streaming<#item, #format>),
-            quote!(#home::generated::items::<#format, _>(METHOD, #response)),
+            quote_spanned!(here=> #home::Streaming<#item, #format>),
+            quote_spanned!(here=> #home::generated::items::<#format, _>(#called, #response)),
         ),
         Returns::TryItems(types) => {
             let [item, error] = &**types;
             (
-                quote!(#home::generated::Result<#home::Streaming<#item, #format>, #error>),
-                quote!(#home::generated::try_items::<#format, _, _>(METHOD, #response)),
+                quote_spanned!(here=> #home::generated::Result<#home::Streaming<#item, #format>, #error>),
+                quote_spanned!(here=> #home::generated::try_items::<#format, _, _>(#called, #response)),
             )
         }
     };
@@ -160,12 +165,12 @@ fn client_method(
         let docs = format!(" Calls `{full_name}`.");
         quote!(#[doc = #docs])
     });
-    quote! {
+    quote_spanned! {here=>
         #docs
         #(#attributes)*
         #visibility async fn #name(&self, #(#arguments),*) -> #home::generated::Result<#returns, #service::Error> {
-            const METHOD: #home::Method = #home::Method::new(#full_name);
-            let #request = #home::generated::request::<#format, _>(METHOD, #values)?#with_items;
+            let #called = const { #home::Method::new(#full_name) };
+            let #request = #home::generated::request::<#format, _>(#called, #values)?#with_items;
             let #response = #home::Service::call(&self.service, #request).await?;
             #home::generated::Result::Ok(#answer?)
         }
@@ -175,15 +180,12 @@ fn client_method(
 fn server(interface: &Interface, names: &Names) -> TokenStream {
     let Interface { home, methods, .. } = interface;
     let (name, visibility, conditions) = (interface.name(), interface.visibility(), interface.conditions());
+    let lints = interface.lints();
     let Names { server, implementor, format, request, .. } = names;
     let docs = format!(" Has whoever implements [`{name}`] called: a service of such calls.");
     let list = methods.iter().map(|method| {
         let (conditions, full_name) = (method.conditions(), &method.full_name);
         quote!(#(#conditions)* #home::Method::new(#full_name))
-    });
-    let numbers = methods.iter().map(|method| {
-        let (conditions, full_name, constant) = (method.conditions(), &method.full_name, constant(method));
-        quote!(#(#conditions)* const #constant: u64 = #home::Method::new(#full_name).id();)
     });
     let arms = methods.iter().map(|method| server_arm(interface, method, names));
     quote! {
@@ -217,6 +219,8 @@ fn server(interface: &Interface, names: &Names) -> TokenStream {
         }
 
         #(#conditions)*
+        #(#lints)*
+        #[allow(deprecated, reason = "what is better not called any more is served all the same")]
         impl<#implementor, #format> #home::Service for #server<#implementor, #format>
         where
             #implementor: #name + 'static,
@@ -231,7 +235,6 @@ fn server(interface: &Interface, names: &Names) -> TokenStream {
                 &self,
                 mut #request: #home::Request,
             ) -> impl #home::generated::Future<Output = #home::generated::Result<#home::Response, #home::Error>> {
-                #(#numbers)*
                 async move {
                     match #request.method().id() {
                         #(#arms)*
@@ -249,41 +252,43 @@ fn server_arm(interface: &Interface, called: &Method, names: &Names) -> TokenStr
     let trait_name = interface.name();
     let Method { name, arguments, .. } = called;
     let Names { implementor, format, request, response, items, guard, shared, .. } = names;
-    let (conditions, constant) = (called.conditions(), constant(called));
-    let values = tuple(called.values());
+    let (here, home) = (place(name), located(home, name));
+    let (conditions, number) = (called.conditions(), called.number());
+    let values = tuple(called.values(), here);
     let take_items = called.stream().map(|stream| {
         let (items, item) = (&stream.name, &stream.item);
         // Bound first, so that an argument of this name is not in the way.
-        quote! {
+        quote_spanned! {here=>
             let (#items, #guard) = #request.take_items::<#format, #item>();
         }
     });
     let arguments: Vec<_> = arguments.iter().map(|argument| &argument.name).collect();
-    let call = |of: TokenStream| quote!(<#implementor as #trait_name>::#name(#of, #(#arguments),*));
+    let call =
+        |of: TokenStream| quote_spanned!(here=> <#implementor as #trait_name>::#name(#of, #(#arguments),*));
     let answer = match &called.returns {
         Returns::Value(_) => {
-            let call = call(quote!(&self.service));
+            let call = call(quote_spanned!(here=> &self.service));
             let call = match called.stream() {
-                Some(_) => quote!(#guard.wait(#call).await?),
-                None => quote!(#call.await),
+                Some(_) => quote_spanned!(here=> #guard.wait(#call).await?),
+                None => quote_spanned!(here=> #call.await),
             };
             // The method is asked for afterwards, so that nothing is kept of it meanwhile.
-            quote! {
+            quote_spanned! {here=>
                 let #response = #call;
                 #home::generated::response::<#format, _>(#request.method(), &#response)
             }
         }
         Returns::Items(_) | Returns::TryItems(..) => {
             let send = match called.returns {
-                Returns::TryItems(..) => quote!(try_send),
-                _ => quote!(send),
+                Returns::TryItems(..) => quote_spanned!(here=> try_send),
+                _ => quote_spanned!(here=> send),
             };
-            let call = call(quote!(&#shared));
+            let call = call(quote_spanned!(here=> &#shared));
             let guard = match called.stream() {
-                Some(_) => quote!(#home::generated::Some(#guard)),
-                None => quote!(#home::generated::None),
+                Some(_) => quote_spanned!(here=> #home::generated::Some(#guard)),
+                None => quote_spanned!(here=> #home::generated::None),
             };
-            quote! {
+            quote_spanned! {here=>
                 let #shared = #home::generated::Rc::clone(&self.service);
                 let call = move |#items: #home::generated::Sender<#format>| async move {
                     #items.#send(#call.await).await
@@ -292,9 +297,9 @@ fn server_arm(interface: &Interface, called: &Method, names: &Names) -> TokenStr
             }
         }
     };
-    quote! {
+    quote_spanned! {here=>
         #(#conditions)*
-        #constant => {
+        #number => {
             let #values = #home::generated::arguments::<#format, _>(&mut #request)?;
             #take_items
             #answer
@@ -302,14 +307,22 @@ fn server_arm(interface: &Interface, called: &Method, names: &Names) -> TokenStr
     }
 }
 
-/// The name in capitals.
-fn constant(method: &Method) -> Ident {
-    let name = method.name.to_string();
-    Ident::new(&name.trim_start_matches("r#").to_uppercase(), Span::mixed_site())
+/// Where the compiler says what is wrong with what is made of a method: at its name.
+fn place(name: &Ident) -> Span {
+    Span::call_site().located_at(name.span())
+}
+
+/// The same tokens at that place.
+fn located(tokens: &TokenStream, name: &Ident) -> TokenStream {
+    let located = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(name.span()));
+        token
+    };
+    tokens.clone().into_iter().map(located).collect()
 }
 
 /// A tuple of as many as there are.
-fn tuple<'a>(names: impl Iterator<Item = &'a Ident>) -> TokenStream {
-    let names = names.map(|name| quote!(#name,));
-    quote!((#(#names)*))
+fn tuple<'a>(names: impl Iterator<Item = &'a Ident>, here: Span) -> TokenStream {
+    let names = names.map(|name| quote_spanned!(here=> #name,));
+    quote_spanned!(here=> (#(#names)*))
 }

@@ -9,6 +9,7 @@ mod calls;
 mod streams;
 mod context;
 mod evolution;
+mod attribute;
 mod limits;
 mod endings;
 mod again;
