@@ -1,10 +1,11 @@
-//! Arguments, results and items as bytes: [`Payload`], [`item`].
+//! Arguments, results and items as bytes: [`Payload`], [`Pieces`].
 //!
 //! They are made and dropped by the ten thousand, within a turn or two, and most are short. A core keeps the buffers of those
 //! that are gone for those that come: so a call costs no allocation for its bytes.
 //!
 //! An item may wait for long in a body, whose chunks are shared bytes: short ones are cut off a piece of some kilobytes, one
-//! behind the other, and one that is kept for longer keeps its piece, which is a few dozen others at most.
+//! behind the other. One that is kept keeps its piece, so each stream has pieces of its own: what waits of it was made in a
+//! row, and so is little less than its pieces are, whatever others have made meanwhile.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -110,31 +111,40 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// An item of a stream, in bytes.
-pub(crate) fn item<F: Format, T: Serialize>(value: &T) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
-    Payload::encode::<F, _>(value).map(|payload| shared(&payload))
+/// What the short items of one stream are cut off.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    piece: BytesMut,
+    /// How long the last one was.
+    bytes: usize,
 }
 
-/// A copy of these bytes that can be shared.
-fn shared(bytes: &[u8]) -> Bytes {
-    if bytes.len() > SHORT_BYTES_MAX {
-        return Bytes::copy_from_slice(bytes);
+impl Pieces {
+    /// An item of the stream, in bytes.
+    pub(crate) fn item<F: Format, T: Serialize>(
+        &mut self,
+        value: &T,
+    ) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+        Payload::encode::<F, _>(value).map(|payload| self.shared(&payload))
     }
-    let cut = |piece: &RefCell<BytesMut>| {
-        let mut piece = piece.borrow_mut();
-        if piece.capacity() < bytes.len() {
-            piece.reserve(PIECE_BYTES);
+
+    /// A copy of these bytes that can be shared.
+    fn shared(&mut self, bytes: &[u8]) -> Bytes {
+        if bytes.len() > SHORT_BYTES_MAX {
+            return Bytes::copy_from_slice(bytes);
         }
-        piece.extend_from_slice(bytes);
-        piece.split().freeze()
-    };
-    // While its thread ends there is no piece any more.
-    PIECE.try_with(cut).unwrap_or_else(|_| Bytes::copy_from_slice(bytes))
+        if self.piece.capacity() < bytes.len() {
+            // Most streams are short, so the first is, too.
+            self.bytes = (self.bytes * 2).clamp(FIRST_BYTES, PIECE_BYTES);
+            self.piece.reserve(self.bytes.max(bytes.len()));
+        }
+        self.piece.extend_from_slice(bytes);
+        self.piece.split().freeze()
+    }
 }
 
 thread_local! {
     static SPARE: Spare = const { Spare { bufs: RefCell::new(Vec::new()), bytes: Cell::new(0) } };
-    static PIECE: RefCell<BytesMut> = RefCell::new(BytesMut::new());
 }
 
 /// The buffers that nobody uses.
@@ -182,8 +192,11 @@ const BUFFER_BYTES_MAX: usize = 4 * 1024;
 /// So much a core keeps: buffers for a burst of some hundred calls.
 const SPARE_BYTES_MAX: usize = 64 * 1024;
 
-/// As many bytes share a piece.
+/// As many bytes share a piece of a long stream.
 const PIECE_BYTES: usize = 4 * 1024;
+
+/// And as many that of a short one.
+const FIRST_BYTES: usize = 64;
 
 /// What is longer has a piece of its own: a few of them would fill one.
 const SHORT_BYTES_MAX: usize = 512;
@@ -200,27 +213,47 @@ mod tests {
         for _ in 0..3 {
             let copies: Vec<_> = lens.clone().map(|len| (len, Payload::copied(&bytes[..len]))).collect();
             assert!(copies.iter().all(|(len, copy)| **copy == bytes[..*len] && copy.clone() == *copy));
-            let copies: Vec<_> = lens.clone().map(|len| (len, shared(&bytes[..len]))).collect();
+            let mut pieces = Pieces::default();
+            let copies: Vec<_> = lens.clone().map(|len| (len, pieces.shared(&bytes[..len]))).collect();
             assert!(copies.iter().all(|(len, copy)| copy == &bytes[..*len]));
         }
         let text = "x".repeat(10_000);
         assert_eq!(Payload::encode::<MessagePack, _>(&text).unwrap()[3..], *text.as_bytes());
-        assert_eq!(item::<MessagePack, _>(&text).unwrap()[3..], *text.as_bytes());
+        assert_eq!(Pieces::default().item::<MessagePack, _>(&text).unwrap()[3..], *text.as_bytes());
     }
 
     #[test]
     fn short_ones_that_come_and_go_allocate_nothing() {
-        let come_and_go = || {
+        let mut pieces = Pieces::default();
+        let mut come_and_go = || {
             for _ in 0..1_000 {
                 let some: Vec<_> = [[7; 64], [8; 64]].iter().map(|bytes| Payload::copied(bytes)).collect();
                 let answer = Payload::encode::<MessagePack, _>(&"how are you");
-                drop((some, answer.unwrap(), item::<MessagePack, _>(&"fine").unwrap()));
+                drop((some, answer.unwrap(), pieces.item::<MessagePack, _>(&"fine").unwrap()));
             }
         };
         come_and_go();
-        let allocated = allocation_counter::measure(come_and_go);
+        let allocated = allocation_counter::measure(&mut come_and_go);
         // The list of the two is what there is.
         assert_eq!(allocated.count_total, 1_000, "{allocated:?}");
+    }
+
+    /// Whatever others make and drop between them: they were megabytes, a piece for each.
+    #[test]
+    fn the_items_of_a_stream_that_wait_keep_little_more_than_themselves() {
+        let mut waiting = Vec::with_capacity(1_000);
+        let allocated = allocation_counter::measure(|| {
+            let (mut one, mut other) = (Pieces::default(), Pieces::default());
+            for _ in 0..1_000 {
+                waiting.push(one.shared(b"short"));
+                (0..10).for_each(|_| drop(other.shared(&[b'x'; 400])));
+            }
+        });
+        let most = 1_000 * 5 + 4 * PIECE_BYTES as u64;
+        assert!(allocated.bytes_max < most, "{allocated:?}");
+        // A stream of one item has no use for a piece of that size.
+        let one = allocation_counter::measure(|| drop(Pieces::default().shared(b"short")));
+        assert!(one.bytes_max < 200, "{one:?}");
     }
 
     /// Whatever a burst has taken.

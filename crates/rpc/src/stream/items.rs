@@ -9,19 +9,21 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use crate::format::{Data, Format};
+use crate::short::Pieces;
 
 pin_project! {
     /// A stream of a caller's, encoded.
     pub(crate) struct Items<St, F> {
         #[pin]
         items: St,
+        pieces: Pieces,
         writes: PhantomData<fn(F)>,
     }
 }
 
 impl<St, F> Items<St, F> {
     pub(crate) fn new(items: St) -> Self {
-        Self { items, writes: PhantomData }
+        Self { items, pieces: Pieces::default(), writes: PhantomData }
     }
 }
 
@@ -30,6 +32,7 @@ impl<St: Stream<Item: Data>, F: Format> Stream for Items<St, F> {
     type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.project().items.poll_next(cx).map(|item| item.map(|item| crate::short::item::<F, _>(&item)))
+        let this = self.project();
+        this.items.poll_next(cx).map(|item| item.map(|item| this.pieces.item::<F, _>(&item)))
     }
 }

@@ -27,7 +27,7 @@ use crate::error::{Error, ErrorKind};
 use crate::format::{Data, Format};
 use crate::message::Response;
 use crate::method::Method;
-use crate::short::{self, Payload};
+use crate::short::{Payload, Pieces};
 
 /// Takes what a method returns that returns a stream.
 pub struct Sender<F> {
@@ -101,12 +101,12 @@ impl<F: Format> Sender<F> {
     }
 
     async fn pump<T: Data>(self, items: impl Stream<Item = T>) {
-        let mut items = pin!(items);
+        let (mut items, mut pieces) = (pin!(items), Pieces::default());
         let pump = poll_fn(|cx| {
             // While an item waits to be taken no other is made; the body that takes it polls again.
             if self.place.is_taken() {
                 let Some(item) = ready!(items.as_mut().poll_next(cx)) else { return Poll::Ready(()) };
-                self.place.item.set(Some(self.told(short::item::<F, _>(&item))));
+                self.place.item.set(Some(self.told(pieces.item::<F, _>(&item))));
             }
             Poll::Pending
         });
