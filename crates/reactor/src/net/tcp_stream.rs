@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::race::first_to_answer;
 use super::stream::{Stream, StreamSocket, impl_futures_io};
@@ -305,6 +306,21 @@ impl TcpStream {
     /// Whether, and how, a peer is probed from which nothing comes.
     pub fn keepalive(&self) -> io::Result<Option<Keepalive>> {
         self.stream.socket.options().keepalive()
+    }
+
+    /// `TCP_USER_TIMEOUT` (RFC 5482), in whole milliseconds: how long what was sent may stay unacknowledged, or find no room at
+    /// the peer, before the connection is given up. `None`, as it is by default: for as long as the system sends it again, a
+    /// quarter of an hour on Linux. Elsewhere it is [`Unsupported`](io::ErrorKind::Unsupported).
+    ///
+    /// It is what keepalive is not: that probes a peer to whom nothing is under way. Where both are set, this is also how long
+    /// probes may stay without an answer, whatever their number.
+    pub fn set_user_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.socket.options().set_user_timeout(timeout)
+    }
+
+    /// How long what was sent may stay unacknowledged, if that was set.
+    pub fn user_timeout(&self) -> io::Result<Option<Duration>> {
+        self.stream.socket.options().user_timeout()
     }
 
     /// `SO_RCVBUF`: how many bytes the kernel keeps that were not read yet. On Linux it is doubled, for the kernel's own

@@ -65,6 +65,15 @@ fn a_connection_that_stands_can_still_be_changed() {
             assert_eq!(stream.keepalive().unwrap(), Some(keepalive()));
             stream.set_keepalive(None).unwrap();
             assert_eq!(stream.keepalive().unwrap(), None);
+            if cfg!(target_os = "linux") {
+                assert_eq!(stream.user_timeout().unwrap(), None);
+                for (timeout, expect) in [(7_000_000, 7), (1, 1)] {
+                    stream.set_user_timeout(Some(Duration::from_nanos(timeout))).unwrap();
+                    assert_eq!(stream.user_timeout().unwrap(), Some(Duration::from_millis(expect)));
+                }
+                stream.set_user_timeout(None).unwrap();
+                assert_eq!(stream.user_timeout().unwrap(), None);
+            }
             stream.set_ttl(9).unwrap();
             assert_eq!(stream.ttl().unwrap(), 9);
             stream.set_recv_buffer_bytes(SMALL).unwrap();

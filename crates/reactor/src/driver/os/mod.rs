@@ -1,7 +1,7 @@
 //! The system's driver, on mio: the only place that names it, and the only one that reads the system's clocks.
 //!
-//! In reading order: the sockets are in `tcp`, `udp` and `unix`, with what can be set of them in `options`, and `transfer`
-//! moves the bytes of connections; any other thing that mio can poll is a [`Source`]; `signals` come by a pipe; the ends of
+//! In reading order: the sockets are in `tcp`, `udp` and `unix`, with what can be set of them in `options` (of which `user_timeout`
+//! is one system's), and `transfer` moves the bytes of connections; any other thing that mio can poll is a [`Source`]; `signals` come by a pipe; the ends of
 //! child processes are told by files of theirs, in `process`; a `pool` has threads for what blocks, `open_files` have a
 //! limit, `stderr` is where the operator is told by default, `threads` are those of the cores, with `pinning`, and a listener
 //! may be `shared` by them; `watching` is the watchdog's.
@@ -10,6 +10,11 @@ mod tcp;
 mod udp;
 mod unix;
 mod options;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod user_timeout;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[path = "user_timeout_elsewhere.rs"]
+mod user_timeout;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod transfer;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -2,10 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use socket2::{SockRef, Socket, TcpKeepalive};
 
-use super::TcpStream;
+use super::{TcpStream, user_timeout};
 use crate::driver::{ConnectOptions, Keepalive, ListenOptions, TcpOptions};
 
 /// Sets what has to be set before a socket listens; what is accepted inherits it, which saves calls per connection.
@@ -85,6 +86,14 @@ impl TcpOptions for TcpStream {
         }))
     }
 
+    fn set_user_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        user_timeout::set(&self.options(), timeout)
+    }
+
+    fn user_timeout(&self) -> io::Result<Option<Duration>> {
+        user_timeout::get(&self.options())
+    }
+
     fn set_recv_buffer_bytes(&self, bytes: usize) -> io::Result<()> {
         self.options().set_recv_buffer_size(bytes)
     }
@@ -110,6 +119,6 @@ impl TcpOptions for TcpStream {
     }
 
     fn set_zero_linger(&self) -> io::Result<()> {
-        self.options().set_linger(Some(std::time::Duration::ZERO))
+        self.options().set_linger(Some(Duration::ZERO))
     }
 }
