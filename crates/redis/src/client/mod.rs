@@ -90,8 +90,9 @@ use shared::Connector;
 /// There is no default time-out of calls. Put a `Timeout` around the client, or set a deadline in the
 /// [context](ekiden_reactor::context); calls that block are best made through a client without one. A server that owes
 /// answers on the shared connection and says nothing for [a minute](Config::silence_max) is taken for gone, and the connection
-/// for lost. A call that blocks is never given up so: should its server vanish, the system's probes notice within two
-/// minutes.
+/// for lost. A call that blocks is never given up so: should its server vanish, the system notices within two minutes, by its
+/// probes or since nobody acknowledges the call (but where a call was sent after it vanished, and the system is not Linux, after a
+/// quarter of an hour). A server that is there and takes nothing of what is sent for two minutes is taken for gone too.
 ///
 /// # When the connection is lost
 ///
