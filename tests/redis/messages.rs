@@ -229,7 +229,7 @@ fn a_key_that_others_change_is_told() {
 
 #[test]
 fn keys_with_a_prefix_are_told_whoever_reads_them() {
-    let server = server();
+    let mut server = server();
     run(async {
         let mut config = Config::default();
         let mut tracking = Tracking::default();
@@ -242,5 +242,16 @@ fn keys_with_a_prefix_are_told_whoever_reads_them() {
         other.call(Command::new("SET").arg("other:1").arg(1)).await.unwrap();
         other.call(Command::new("SET").arg("user:1").arg(1)).await.unwrap();
         assert_eq!(changes.next().await, Some(Invalidation::Key("user:1".into())));
+
+        // And when the server was away, though nobody calls.
+        server.kill();
+        assert_eq!(changes.next().await, Some(Invalidation::All));
+        server.restart();
+        let is_back = timeout(Duration::from_secs(30), changes.next()).await.expect("it is back");
+        assert_eq!(is_back, Some(Invalidation::All), "what was read meanwhile may have changed");
+        other.call(Command::new("SET").arg("user:2").arg(1)).await.unwrap();
+        assert_eq!(changes.next().await, Some(Invalidation::Key("user:2".into())));
+        drop(client);
+        assert_eq!(changes.next().await, None);
     });
 }

@@ -26,7 +26,8 @@ use crate::resp::Limits;
 pub struct Config {
     /// Whom to log in as. `None`: as the `default` user.
     pub username: Option<String>,
-    /// The password of that user. `None`: without logging in, as a server that nobody has closed expects.
+    /// The password of that user. `None`: with an empty one if there is a user, who may have none (`nopass`); else without logging
+    /// in, as a server that nobody has closed expects.
     pub password: Option<String>,
     /// Which data base is selected. 0, as everywhere.
     pub database: u32,
@@ -52,7 +53,8 @@ pub struct Config {
     /// that has vanished is noticed, which the system takes a quarter of an hour for. `None` where scripts or the like take
     /// longer, or ask them of a [`Dedicated`](super::Dedicated) connection: those, and commands that block, know no such limit.
     pub silence_max: Option<Duration>,
-    /// How large replies may be.
+    /// How large replies may be, in one piece and in depth. One beyond it ends the connection that it comes on, and all the calls
+    /// that wait there are lost with it.
     pub limits: Limits,
     /// Most connections that commands which block may have at the same time, each one; further calls are refused, not
     /// begun. 256: a worker has one or two, and a server takes 10,000 clients by default.
@@ -85,8 +87,9 @@ pub enum Protocol {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tracking {
-    /// Tell about all keys that begin with one of these, whoever has read them. None: about those that were read over the
-    /// shared connection.
+    /// Tell about all keys that begin with one of these, whoever has read them; while somebody listens, the shared connection
+    /// is then made, and made anew when it is lost, though nobody calls. None: about those that were read over the shared
+    /// connection, for which the next call makes one.
     pub prefixes: Vec<Bytes>,
     /// Do not tell about what was changed over the shared connection itself. `false`: it was changed by another task, maybe.
     pub no_loop: bool,
@@ -115,6 +118,13 @@ impl Default for Config {
             messages_max: 1024,
             invalidations_max: 16 * 1024,
         }
+    }
+}
+
+impl Config {
+    /// Whether keys are told about that were read over whatever connection.
+    pub(super) fn tells_whoever_reads(&self) -> bool {
+        self.tracking.as_ref().is_some_and(|tracking| !tracking.prefixes.is_empty())
     }
 }
 

@@ -10,7 +10,7 @@
 //! In reading order: [`Config`] has the knobs, and [`Address`] says where to; a `url` says both; `nature` knows what a command does to its connection;
 //! `codec` is what is spoken, over a `socket`, with `patience`, after a `greeting`; `shared` is the connection that all share, `dedicated`
 //! one that somebody has alone; `attempts` says when such are made, and `blocking` has those of commands that wait; `invalidations` are what the server says of keys
-//! that have changed.
+//! that have changed, for which `presence` keeps the client connected.
 
 mod address;
 mod config;
@@ -25,11 +25,13 @@ mod dedicated;
 mod attempts;
 mod blocking;
 mod invalidations;
+mod presence;
 
 use std::fmt;
 use std::rc::Rc;
 
 use ekiden_middleware::Reconnect;
+use ekiden_reactor::channel::Notify;
 use ekiden_service::{Service, Status};
 
 pub use address::Address;
@@ -46,6 +48,7 @@ use crate::value::Value;
 use blocking::Blocking;
 use invalidations::Readers;
 use nature::Nature;
+use presence::Presence;
 use shared::Connector;
 
 /// A Redis server, as a service: it takes commands, and answers values.
@@ -101,6 +104,10 @@ use shared::Connector;
 /// `Unknown`. Calls made later, those that block too, wait for the next connection, for
 /// [ten seconds](ekiden_middleware::ReconnectConfig::wait_timeout), and then fail with `No`. What no further attempt mends, such as a
 /// wrong password, is told at once.
+///
+/// An answer that is larger than [`Config::limits`] allows ends its connection, since nobody can say where the next begins: on
+/// the shared one that is the call of everybody who waits. What may be answered so, as a script of somebody else's, is
+/// better asked over a [`dedicated`](Self::dedicated) connection.
 #[derive(Clone)]
 pub struct Client {
     inner: Rc<Inner>,
@@ -112,6 +119,7 @@ struct Inner {
     shared: Reconnect<Connector>,
     blocking: Blocking,
     readers: Rc<Readers>,
+    presence: Presence,
 }
 
 impl Client {
@@ -133,10 +141,13 @@ impl Client {
     pub fn with_config(address: impl Into<Address>, config: Config) -> Self {
         let (address, config) = (Rc::new(address.into()), Rc::new(config));
         let readers = Rc::new(Readers::new(config.invalidations_max));
-        let connector = Connector::new(Rc::clone(&address), Rc::clone(&config), Rc::clone(&readers));
+        let lost = Notify::new();
+        let connector =
+            Connector::new(Rc::clone(&address), Rc::clone(&config), Rc::clone(&readers), lost.clone());
         let shared = Reconnect::with_config(connector, config.reconnect.clone());
         let blocking = Blocking::new(Rc::clone(&address), Rc::clone(&config));
-        Self { inner: Rc::new(Inner { address, config, shared, blocking, readers }) }
+        let presence = Presence::new(lost);
+        Self { inner: Rc::new(Inner { address, config, shared, blocking, readers, presence }) }
     }
 
     /// Connects now, unless it is connected: for a program that wants to know at its start whether there is a server.
@@ -192,9 +203,21 @@ impl Client {
 
     /// What the server says of keys that have changed, from now on; see [`Config::tracking`], without which it says nothing.
     ///
+    /// If it is to tell about keys [whoever reads them](Tracking::prefixes), it connects now, and anew when the connection is lost,
+    /// though nobody calls: until then it tells nothing, so wait for [`connect`](Self::connect) before what is read.
+    ///
     /// The stream ends when the last client is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If no reactor runs on this thread, and it has to connect.
     pub fn invalidations(&self) -> Invalidations {
-        Invalidations::new(&self.inner.readers)
+        let Inner { config, shared, readers, presence, .. } = &*self.inner;
+        let stream = Invalidations::new(readers);
+        if config.tells_whoever_reads() {
+            presence.begin(shared, readers, &config.reconnect);
+        }
+        stream
     }
 }
 

@@ -1,8 +1,10 @@
 //! The connection that all callers share: [`Connector`] makes it, and it is a [`Shared`].
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use ekiden_proto::pipeline;
+use ekiden_reactor::channel::Notify;
 use ekiden_reactor::{context, spawn_named};
 use ekiden_service::{Service, Status};
 
@@ -20,6 +22,9 @@ pub(super) struct Connector {
     address: Rc<Address>,
     config: Rc<Config>,
     readers: Rc<Readers>,
+    /// Tells that the connection is lost.
+    lost: Notify,
+    has_connected: Cell<bool>,
 }
 
 /// One connection, greeted, with a task of its own that moves its bytes.
@@ -28,8 +33,8 @@ pub(super) struct Shared {
 }
 
 impl Connector {
-    pub(super) fn new(address: Rc<Address>, config: Rc<Config>, readers: Rc<Readers>) -> Self {
-        Self { address, config, readers }
+    pub(super) fn new(address: Rc<Address>, config: Rc<Config>, readers: Rc<Readers>, lost: Notify) -> Self {
+        Self { address, config, readers, lost, has_connected: Cell::new(false) }
     }
 }
 
@@ -40,6 +45,10 @@ impl Service for Connector {
 
     async fn call(&self, (): ()) -> Result<Shared, Error> {
         let wire = greeting::connect(&self.address, &self.config, Purpose::Shared).await?;
+        if self.has_connected.replace(true) && self.config.tells_whoever_reads() {
+            // What was read meanwhile, over other connections, nobody told about.
+            self.readers.handle_lost();
+        }
         let (calls, connection) = pipeline::Client::with_transport(wire, self.config.pipeline.clone());
         let readers = Rc::downgrade(&self.readers);
         let connection = connection.on_frame(move |frame| match frame {
@@ -51,7 +60,7 @@ impl Service for Connector {
             }
             answer => Some(answer),
         });
-        let readers = Rc::downgrade(&self.readers);
+        let (readers, lost) = (Rc::downgrade(&self.readers), self.lost.clone());
         let life = async move {
             // Its end concerns the callers, and each of them is told.
             drop(connection.await);
@@ -59,6 +68,7 @@ impl Service for Connector {
                 // From here on nobody tells what changes.
                 readers.handle_lost();
             }
+            lost.notify_waiters();
         };
         context::Context::none().sync_scope(|| drop(spawn_named("redis client", life)));
         Ok(Shared { calls })

@@ -42,6 +42,11 @@ impl Readers {
         queue
     }
 
+    /// Whether there is a stream still.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.queues.borrow().iter().any(|queue| queue.strong_count() > 0)
+    }
+
     /// `["invalidate", [key, …]]`, or nil for all keys. Other pushes are for nobody.
     pub(crate) fn handle_push(&self, push: Vec<Value>) {
         let mut push = push.into_iter();
