@@ -119,6 +119,30 @@ fn a_wrong_password_is_told_at_once_to_every_call() {
 }
 
 #[test]
+fn a_user_without_a_password_is_who_calls() {
+    let server = server();
+    run(async {
+        let client = Client::new(server.addr());
+        client.call(Command::new("ACL SETUSER ada on nopass +@all")).await.unwrap();
+        for mut config in both_versions() {
+            config.username = Some("ada".into());
+            let ada = Client::with_config(server.addr(), config);
+            assert_eq!(told(&ada, Command::new("ACL WHOAMI")).await.unwrap(), "ada");
+        }
+    });
+}
+
+#[test]
+fn what_is_no_address_is_told_at_once() {
+    run(async {
+        for text in ["redis://localhost:6379", "localhost"] {
+            let error = Client::new(text).call(Command::new("PING")).await.unwrap_err();
+            assert_eq!((error.fault(), error.begun()), (Fault::Caller, Begun::No), "{text}: {error}");
+        }
+    });
+}
+
+#[test]
 fn a_burst_of_calls_is_served_before_there_is_a_connection_and_on_it() {
     let server = server();
     run(async {

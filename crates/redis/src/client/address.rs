@@ -20,10 +20,27 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// A text with a slash in it is a path.
+/// A text with a slash in it is a path. A URL is none, and no address either: nothing connects to it. It says more than where
+/// a server is, so give it to [`Config::from_url`](super::Config::from_url).
 impl From<&str> for Address {
     fn from(text: &str) -> Self {
-        if text.contains('/') { Self::Unix(text.into()) } else { Self::Tcp(text.to_owned()) }
+        let is_path = text.contains('/') && !text.contains("://");
+        if is_path { Self::Unix(text.into()) } else { Self::Tcp(text.to_owned()) }
+    }
+}
+
+impl Address {
+    /// What is wrong with it, as far as it can be seen.
+    pub(super) fn objection(&self) -> Option<&'static str> {
+        let Self::Tcp(text) = self else { return None };
+        if text.contains("://") {
+            return Some(
+                "a URL is no address: `Config::from_url` makes an address and a configuration of it",
+            );
+        }
+        let port =
+            text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        port.is_none().then_some("an address is a host and a port, as `localhost:6379`")
     }
 }
 
@@ -56,6 +73,28 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(addr) => f.write_str(addr),
             Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_address_is_seen() {
+        for text in ["localhost:6379", "10.0.0.7:1", "[::1]:6379", "/run/redis.sock", "./redis.sock"] {
+            assert_eq!(Address::from(text).objection(), None, "{text}");
+        }
+        for text in [
+            "redis://localhost:6379",
+            "redis+unix:///run/redis.sock",
+            "localhost",
+            "localhost:redis",
+            ":1",
+            "",
+        ] {
+            assert!(Address::from(text).objection().is_some(), "{text}");
         }
     }
 }

@@ -40,6 +40,9 @@ pub(crate) enum Purpose {
 
 /// Connects and greets.
 pub(crate) async fn connect(address: &Address, config: &Config, purpose: Purpose) -> Result<Wire, Error> {
+    if let Some(objection) = address.objection() {
+        return Err(Error::greeting("connecting", Error::misuse(objection)));
+    }
     let socket = Socket::connect(address).await.map_err(|error| Error::connect("connecting", error))?;
     let codec = Codec::new(config.limits);
     // Who has a connection alone may wait on it for as long as it likes.
@@ -66,7 +69,8 @@ where
         Protocol::Resp2 => Protocol::Resp2,
     };
     if spoken == Protocol::Resp2 {
-        if let Some(password) = &config.password {
+        if logs_in(config) {
+            let password = config.password.as_deref().unwrap_or_default();
             let login = Command::new("AUTH").arg(&config.username).arg(password);
             exchange(wire, login, "logging in").await?;
         }
@@ -86,11 +90,16 @@ where
         }
         exchange(wire, track(tracking), "asking to be told of changed keys").await?;
     }
-    let is_silent = config.password.is_none() && config.client_name.is_none() && config.database == 0;
+    let is_silent = !logs_in(config) && config.client_name.is_none() && config.database == 0;
     if config.protocol == Protocol::Resp2 && is_silent {
         ping(wire).await?;
     }
     Ok(())
+}
+
+/// Who has no password may be somebody all the same, to a server that asks that user for none.
+fn logs_in(config: &Config) -> bool {
+    config.username.is_some() || config.password.is_some()
 }
 
 /// Finds out whether the server takes the connection. If it does, it may still have something against the question.
@@ -120,9 +129,9 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let mut hello = Command::new("HELLO").arg(3);
-    if let Some(password) = &config.password {
+    if logs_in(config) {
         let username = config.username.as_deref().unwrap_or("default");
-        hello = hello.arg("AUTH").arg(username).arg(password);
+        hello = hello.arg("AUTH").arg(username).arg(config.password.as_deref().unwrap_or_default());
     }
     if let Some(name) = &config.client_name {
         hello = hello.arg("SETNAME").arg(name);
@@ -246,6 +255,15 @@ mod tests {
         let password = Config { password: Some("pw".into()), ..Config::default() };
         let told = "*5|$5|HELLO|$1|3|$4|AUTH|$7|default|$2|pw|";
         check(password, &["%0\r\n"], &[told], "greeted");
+    }
+
+    #[test]
+    fn a_user_without_a_password_is_somebody() {
+        let config = Config { username: Some("ada".into()), ..Config::default() };
+        let told = "*5|$5|HELLO|$1|3|$4|AUTH|$3|ada|$0||";
+        check(config.clone(), &["%0\r\n"], &[told], "greeted");
+        let second = Config { protocol: Protocol::Resp2, ..config };
+        check(second, &["+OK\r\n"], &["*3|$4|AUTH|$3|ada|$0||"], "greeted");
     }
 
     #[test]
