@@ -125,10 +125,15 @@ impl FromValue for f64 {
     }
 }
 
-/// A text, which must be UTF-8. Numbers are none: ask for them as such.
+/// Amid a transaction that was begun by hand every command is answered so.
+const QUEUED: &[u8] = b"QUEUED";
+const LATER: &str = "QUEUED, since it comes with that of EXEC";
+
+/// A text, which must be UTF-8. Numbers are none: ask for them as such. Nor is what stands for an answer that comes later.
 impl FromValue for String {
     fn from_value(value: Value) -> Result<Self, Error> {
         match value {
+            Value::Status(text) if text == QUEUED => Err(Error::unfit("a text", LATER)),
             Value::Bulk(text)
             | Value::Status(text)
             | Value::BigNumber(text)
@@ -140,10 +145,11 @@ impl FromValue for String {
     }
 }
 
-/// Bytes, whatever they are.
+/// Bytes, whatever they are. What stands for an answer that comes later is none.
 impl FromValue for Bytes {
     fn from_value(value: Value) -> Result<Self, Error> {
         match value {
+            Value::Status(text) if text == QUEUED => Err(Error::unfit("bytes", LATER)),
             Value::Bulk(bytes) | Value::Status(bytes) | Value::BigNumber(bytes) => Ok(bytes),
             Value::Verbatim { text, .. } => Ok(text),
             value => Err(Error::mismatch("bytes", &value)),
@@ -282,6 +288,10 @@ mod tests {
     fn texts_are_utf8_and_bytes_need_not_be() {
         check("ä", "ä".to_owned());
         check(Value::status("PONG"), "PONG".to_owned());
+        let queued = "the answer is QUEUED, since it comes with that of EXEC";
+        refuse::<Option<String>>(Value::status("QUEUED"), &format!("a text was wanted, and {queued}"));
+        refuse::<Bytes>(Value::status("QUEUED"), &format!("bytes was wanted, and {queued}"));
+        check("QUEUED", "QUEUED".to_owned());
         check(Value::Bulk(Bytes::from_static(b"\xff")), Bytes::from_static(b"\xff"));
         refuse::<String>(
             Value::Bulk(Bytes::from_static(b"\xff")),

@@ -22,7 +22,7 @@ fn the_server() {
 
 #[test]
 fn users() {
-    play(&[], Over::Shared, users_table);
+    play(&[], Over::Own, users_table);
 }
 
 #[test]
@@ -119,6 +119,9 @@ pub(super) fn users_table() -> Vec<Step> {
         fails(acl_save(), "not configured to use an ACL file"),
         is(acl_log_reset(), ()),
         is(acl_log(10), vec![]),
+        // Whoever tries to log in says who he is in any bytes.
+        fails(auth_user(b"\xff\xfe", "x"), "WRONGPASS"),
+        fits(acl_log(10), |log| log[0].username == b"\xff\xfe"[..] && log[0].object == b"AUTH"[..]),
         is(acl_deluser(["eve", "none"]), 1),
         is(acl_deluser("ada"), 1),
     ]

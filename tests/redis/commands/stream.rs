@@ -48,6 +48,7 @@ pub(super) fn table() -> Vec<Step> {
         }),
         is(xread([("s", id(3))]), vec![]),
         is(xread([("s", Position::End)]).block(soon), vec![]),
+        fits(xread([("s", id(2))]).block(Duration::MAX), |streams| ids(&streams[0].1) == [id(3)]),
         fits(xread([("s", id(2))]).block(Wait::Forever).count(1), |streams| ids(&streams[0].1) == [id(3)]),
         is(xdel("s", [id(2), id(9)]), 1),
         is(xdel("s", id(1)), 1),
@@ -147,6 +148,10 @@ pub(super) fn groups() -> Vec<Step> {
         fits(xinfo_stream_full("s").count(1), |info| info.groups.len() == 1),
         is(xack("s", "g", [id(3), id(9)]), 1),
         is(xgroup_setid("s", "g", Position::End).entriesread(3), ()),
+        // More than there ever were.
+        is(xgroup_setid("s", "g", Position::End).entriesread(1000), ()),
+        fits(xinfo_groups("s"), |groups| groups[0].lag.unwrap() < 0),
+        fits(xinfo_stream_full("s"), |info| info.groups[0].lag.unwrap() < 0),
         is(xgroup_setid("s", "g", id(1)), ()),
         is(xgroup_delconsumer("s", "g", "you"), 0),
         is(xgroup_destroy("s", "g"), true),

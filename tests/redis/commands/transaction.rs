@@ -13,7 +13,7 @@ fn transactions() {
 }
 
 pub(super) fn table() -> Vec<Step> {
-    let queued = || "QUEUED".to_owned();
+    let queued = || Value::status("QUEUED");
     vec![
         is(multi(), ()),
         is(set("k", 1).into_typed().becoming(), queued()),

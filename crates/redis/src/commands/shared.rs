@@ -8,7 +8,8 @@ use crate::{Command, ToArg, ToArgs};
 
 /// How long a blocking command waits. A `Duration` is one: `blpop("queue", Duration::from_secs(5))`.
 ///
-/// On the wire 0 means for ever, which has to be written out here: the shortest wait is a millisecond.
+/// On the wire 0 means for ever, which has to be written out here: the shortest wait is a millisecond, and the longest a
+/// hundred years.
 ///
 /// It is the server that waits: give the connection's owner no time-out that is shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +25,10 @@ impl Wait {
     pub(super) fn milliseconds(self) -> u64 {
         match self {
             Self::Forever => 0,
-            Self::For(time) => u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1),
+            Self::For(time) => {
+                let milliseconds = u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+                milliseconds.clamp(1, MILLISECONDS_MAX)
+            }
         }
     }
 
@@ -33,6 +37,9 @@ impl Wait {
         self.milliseconds() as f64 / 1000.0
     }
 }
+
+/// A hundred years: a server adds it to its clock, and calls it negative, or no integer, where that overflows.
+const MILLISECONDS_MAX: u64 = 100 * 365 * 24 * 3600 * 1000;
 
 impl From<Duration> for Wait {
     fn from(time: Duration) -> Self {
@@ -102,7 +109,7 @@ mod tests {
             (Duration::from_nanos(1).into(), 1),
             (Duration::from_millis(1500).into(), 1500),
             (Duration::from_micros(1500).into(), 2),
-            (Duration::MAX.into(), u64::MAX),
+            (Duration::MAX.into(), 3_153_600_000_000),
         ] {
             assert_eq!(wait.milliseconds(), milliseconds, "{wait:?}");
         }

@@ -18,7 +18,7 @@ commands! { transaction_methods;
     /// Redis 1.2.
     Transacts "EXEC" exec() -> Option<Vec<Value>>;
 
-    /// Begins a transaction: what follows is answered with `QUEUED` until [`exec`].
+    /// Begins a transaction: what follows is answered with `QUEUED` until [`exec`], which is `()` or a [`Value`] and no other answer.
     ///
     /// Redis 1.2.
     Transacts "MULTI" multi() -> ();

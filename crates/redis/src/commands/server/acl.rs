@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::commands::record::Record;
 use crate::commands::table::{commands, options, records};
 use crate::{Command, Error, FromValue, ToArg, ToArgs, Value};
@@ -98,10 +100,10 @@ records! {
         reason: String = "reason",
         /// From where: `toplevel`, `multi`, `lua` or `module`.
         context: String = "context",
-        /// The command, key, channel or user.
-        object: String = "object",
-        /// The user's name.
-        username: String = "username",
+        /// The command, key, channel or user: bytes, whatever they are.
+        object: Bytes = "object",
+        /// The user's name, as whoever tried to log in has given it.
+        username: Bytes = "username",
         /// How long ago, in seconds.
         age_seconds: f64 = "age-seconds",
         /// The connection, as [`client_list`](crate::commands::client_list) tells it.

@@ -61,8 +61,9 @@ records! {
         last_delivered_id: EntryId = "last-delivered-id",
         /// How many entries were, if the server knows. Redis 7.0.
         entries_read: Option<u64> = "entries-read",
-        /// How many entries are left, if the server knows. Redis 7.0.
-        lag: Option<u64> = "lag",
+        /// How many entries are left, if the server knows. Below 0 where the group was told to have read more than there were
+        /// ([`entriesread`](crate::commands::XgroupSetid::entriesread)). Redis 7.0.
+        lag: Option<i64> = "lag",
     }
 
     /// A stream, of [`xinfo_stream`].
@@ -119,8 +120,9 @@ records! {
         last_delivered_id: EntryId = "last-delivered-id",
         /// How many entries were, if the server knows. Redis 7.0.
         entries_read: Option<u64> = "entries-read",
-        /// How many entries are left, if the server knows. Redis 7.0.
-        lag: Option<u64> = "lag",
+        /// How many entries are left, if the server knows. Below 0 where the group was told to have read more than there were
+        /// ([`entriesread`](crate::commands::XgroupSetid::entriesread)). Redis 7.0.
+        lag: Option<i64> = "lag",
         /// How many entries are pending.
         pel_count: u64 = "pel-count",
         /// The first that are pending.
