@@ -8,9 +8,12 @@ use ekiden::http::{self, Body, Request, Response};
 use ekiden::net::TcpListener;
 use ekiden::proto::codec::Lines;
 use ekiden::proto::pipeline;
+use ekiden::redis::{self, Command, Value};
+use ekiden::rpc;
 use ekiden::{Begun, Failure, Service, Signal, service_fn, sleep, spawn};
 use ekiden_sim::{Sim, check};
 
+use crate::rpc::{ClerkClient, serve as serve_clerk};
 use crate::{Ledger, connect, millis};
 
 /// What a client's loop has seen of each request: whether it was answered, or whether it was begun.
@@ -99,29 +102,90 @@ fn a_pipelined_server_answers_what_it_has_begun() {
             pipeline::serve(listener, Lines::default(), service).await.map(drop)
         });
         drain_under_load(&sim, ledger, |number| async move {
-            let mut seen = Seen::new();
-            let Ok(stream) = connect("server:80").await else { return seen };
+            let Ok(stream) = connect("server:80").await else { return Seen::new() };
             let client = Rc::new(pipeline::Client::<String, String>::new(stream, Lines::default()));
-            for round in 0.. {
-                let calls: Vec<_> = (0..4)
-                    .map(|call| {
-                        let (client, line) = (client.clone(), format!("{number}.{round}.{call}"));
-                        spawn(async move {
-                            let answer = client.call(line.clone()).await;
-                            let outcome = answer.map(|answer| assert_eq!(answer, line));
-                            (line, outcome.map_err(|error| error.begun()))
-                        })
-                    })
-                    .collect();
-                let before = seen.len();
-                for call in calls {
-                    seen.push(call.await.unwrap());
-                }
-                if seen[before..].iter().any(|(_, outcome)| outcome.is_err()) {
-                    break;
-                }
-            }
-            seen
+            four_at_once(number, async move |line| {
+                let answer = client.call(line).await;
+                answer.map_err(|error| error.begun())
+            })
+            .await
         });
     });
+}
+
+/// A drain of a server of typed calls under load loses no accepted call.
+#[test]
+fn an_rpc_server_answers_what_it_has_begun() {
+    check(|sim| {
+        let ledger = Ledger::default();
+        let of_server = ledger.clone();
+        sim.host("server", async move || serve_clerk(of_server.clone()).await);
+        drain_under_load(&sim, ledger, |number| async move {
+            let Ok(client) = rpc::Client::connect("server:80").await else { return Seen::new() };
+            let clerk = Rc::new(ClerkClient::new(client));
+            four_at_once(number, async move |name| {
+                let answer = clerk.repeat(name).await;
+                answer.map_err(|error| error.begun())
+            })
+            .await
+        });
+    });
+}
+
+/// A drain of a server that speaks RESP under load loses no accepted command.
+#[test]
+fn a_server_of_redis_answers_what_it_has_begun() {
+    check(|sim| {
+        let ledger = Ledger::default();
+        let of_server = ledger.clone();
+        sim.host("server", async move || {
+            let listener = TcpListener::bind("0.0.0.0:6379").await?;
+            let ledger = of_server.clone();
+            let service = service_fn(async move |command: Command| {
+                let name =
+                    command.args().last().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+                ledger.begin(&name);
+                sleep(millis(3)).await;
+                ledger.end(&name);
+                Ok::<_, redis::Error>(Value::from(name))
+            });
+            redis::server::serve(listener, service).await.map(drop)
+        });
+        drain_under_load(&sim, ledger, |number| async move {
+            let client = redis::Client::new("server:6379");
+            four_at_once(number, async move |name| match client.call(Command::new("ECHO").arg(name)).await {
+                Ok(value) => Ok(String::from_utf8_lossy(value.as_bytes().unwrap_or_default()).into_owned()),
+                Err(error) => Err(error.begun()),
+            })
+            .await
+        });
+    });
+}
+
+/// Four calls at once, and four more when they are answered, until one fails; each is answered by its own name.
+async fn four_at_once<F>(number: u64, call: F) -> Seen
+where
+    F: AsyncFn(String) -> Result<String, Begun> + 'static,
+{
+    let (call, mut seen) = (Rc::new(call), Seen::new());
+    for round in 0.. {
+        let calls: Vec<_> = (0..4)
+            .map(|at| {
+                let (call, name) = (call.clone(), format!("{number}.{round}.{at}"));
+                spawn(async move {
+                    let answer = call(name.clone()).await;
+                    let outcome = answer.map(|answer| assert_eq!(answer, name));
+                    (name, outcome)
+                })
+            })
+            .collect();
+        let before = seen.len();
+        for call in calls {
+            seen.push(call.await.unwrap());
+        }
+        if seen[before..].iter().any(|(_, outcome)| outcome.is_err()) {
+            break;
+        }
+    }
+    seen
 }

@@ -3,12 +3,13 @@
 //! They run as their users run them, each on a host of its own; the network between them is slow, cut and reset as the seed
 //! has it. `EKIDEN_SEEDS=20000 cargo test -p ekiden-tests --test simulated` looks further.
 //!
-//! In reading order: `http`, `rpc`, `redis`, and `counting` with the `kv` example; then what holds for any protocol: `draining`,
-//! `pipelines`, `timeouts`, `limits`, and `multiplexed` in the protocol of `numbered`; `weather` has faults that a profile draws.
-//! `programs` are more examples.
+//! In reading order: `http`, `hyper_peers` with hyper at either end, `rpc`, `redis`, and `counting` with the `kv` example; then
+//! what holds for any protocol: `draining`, `reconnecting`, `pipelines`, `timeouts`, `limits`, and `multiplexed` in the protocol of
+//! `numbered`; `weather` has faults that a profile draws. `programs` are more examples.
 #![forbid(unsafe_code)]
 
 mod http;
+mod hyper_peers;
 mod rpc;
 mod redis;
 mod counting;
@@ -32,6 +33,7 @@ mod lines;
 #[expect(dead_code, unreachable_pub, reason = "as above")]
 mod rpc_example;
 mod draining;
+mod reconnecting;
 mod pipelines;
 mod timeouts;
 mod limits;
