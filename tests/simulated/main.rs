@@ -5,7 +5,8 @@
 //!
 //! In reading order: `http`, `hyper_peers` with hyper at either end, `rpc`, `redis`, and `counting` with the `kv` example; then
 //! what holds for any protocol: `draining`, `reconnecting`, `pipelines`, `timeouts`, `limits`, and `multiplexed` in the protocol of
-//! `numbered`; `weather` has faults that a profile draws. `programs` are more examples.
+//! `numbered`; `weather` has faults that a profile draws. `programs` are more examples. `leaks` is about the simulation itself,
+//! with crates of others in it.
 #![forbid(unsafe_code)]
 
 mod http;
@@ -40,6 +41,7 @@ mod limits;
 mod multiplexed;
 mod numbered;
 mod weather;
+mod leaks;
 
 use std::io;
 use std::time::Duration;

@@ -74,7 +74,7 @@
 //! - A task that never comes back from its poll holds the whole world, as there is one thread. One that goes on and on
 //!   without waiting is found ([`Config::busy_turns_max`]).
 //! - What a program asks of the system and not of the reactor is not of the seed: `std`'s clocks, threads and `HashMap`s, the
-//!   file system. [`check()`] finds it by running a seed twice, if it shows.
+//!   file system. [`check()`] finds it by running a seed twice, if it shows; [`leaks`] lists who does so, and what helps.
 //!
 //! # The parts
 //!
@@ -102,6 +102,7 @@ mod journal;
 mod failure;
 mod quiet;
 pub mod guide;
+pub mod leaks;
 
 pub use check::{check, check_with};
 pub use clocks::Skew;

@@ -11,6 +11,7 @@ mod traffic;
 mod hosts;
 mod time;
 mod clocks;
+mod absent;
 mod discipline;
 mod faults;
 mod oracles;
