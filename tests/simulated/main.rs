@@ -5,8 +5,8 @@
 //!
 //! In reading order: `http`, `hyper_peers` with hyper at either end, `rpc`, `redis`, and `counting` with the `kv` example; then
 //! what holds for any protocol: `draining`, `reconnecting`, `pipelines`, `timeouts`, `limits`, and `multiplexed` in the protocol of
-//! `numbered`; `weather` has faults that a profile draws. `programs` are more examples. `leaks` is about the simulation itself,
-//! with crates of others in it.
+//! `numbered`; `weather` has faults that a profile draws. `programs` are more examples. `leaks` and `same` are about the
+//! simulation itself, with crates of others in it. README.md says which bugs were planted, and which scenario has found each.
 #![forbid(unsafe_code)]
 
 mod http;
@@ -42,6 +42,7 @@ mod multiplexed;
 mod numbered;
 mod weather;
 mod leaks;
+mod same;
 
 use std::io;
 use std::time::Duration;

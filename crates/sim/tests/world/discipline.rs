@@ -55,21 +55,6 @@ fn a_seed_gives_the_same_run_and_another_seed_another() {
 }
 
 #[test]
-fn a_seed_is_the_same_run_in_every_process() {
-    let sim = Sim::new(7);
-    busy_day(&sim);
-    if std::env::var_os("ANOTHER_PROCESS").is_some() {
-        return println!("hash {:016x}", sim.hash());
-    }
-    let mut other = Command::new(std::env::current_exe().unwrap());
-    let this_test = "discipline::a_seed_is_the_same_run_in_every_process";
-    other.args([this_test, "--exact", "--nocapture"]).env_clear().env("ANOTHER_PROCESS", "yes");
-    let output = other.output().unwrap();
-    let says = String::from_utf8_lossy(&output.stdout);
-    assert!(says.contains(&format!("hash {:016x}", sim.hash())), "{:016x}, {says}", sim.hash());
-}
-
-#[test]
 fn the_greatest_seed_can_be_asked_for_as_well() {
     if std::env::var_os("ANOTHER_PROCESS").is_some() {
         return check(|sim| sim.run(async |sim| println!("seed {}", sim.seed())));

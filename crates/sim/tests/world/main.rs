@@ -13,6 +13,7 @@ mod time;
 mod clocks;
 mod absent;
 mod discipline;
+mod same;
 mod faults;
 mod oracles;
 
