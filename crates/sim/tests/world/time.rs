@@ -1,8 +1,10 @@
 //! The world's clock, its chance, and work that blocks.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use ekiden_reactor::net::lookup_host;
+use ekiden_reactor::net::{TcpStream, lookup_host};
 use ekiden_reactor::{Instant, blocking, entropy, sleep, spawn, wall_clock};
 use ekiden_sim::{Config, Sim, check};
 
@@ -88,7 +90,7 @@ fn a_cluster_runs_much_faster_than_its_clock() {
             for round in 0..120u64 {
                 sleep(Duration::from_secs(1)).await;
                 let other = (host + 1 + round % 9) % 10;
-                let stream = ekiden_reactor::net::TcpStream::connect((&*format!("host{other}"), 7)).await?;
+                let stream = TcpStream::connect((&*format!("host{other}"), 7)).await?;
                 stream.write_all(&[7]).await?;
                 assert_eq!(stream.read(&mut [0; 2]).await?, 1);
             }
@@ -97,4 +99,28 @@ fn a_cluster_runs_much_faster_than_its_clock() {
         });
     }
     sim.run(async |_sim| sleep(Duration::from_secs(180)).await);
+}
+
+#[test]
+fn a_thousand_hosts_exchange_requests() {
+    let sim = Sim::new(1);
+    let answered = Rc::new(Cell::new(0));
+    for host in 0..1000 {
+        let (sim_of_host, answered) = (sim.clone(), answered.clone());
+        sim.host(&format!("host{host}"), async move || {
+            drop(spawn(super::echo()));
+            for _ in 0..3 {
+                sleep(Duration::from_millis(sim_of_host.draw(10..=1000))).await;
+                let other = sim_of_host.draw(0..=999);
+                let stream = TcpStream::connect((&*format!("host{other}"), 7)).await?;
+                stream.write_all(&[7]).await?;
+                assert_eq!(stream.read(&mut [0; 2]).await?, 1);
+                answered.set(answered.get() + 1);
+            }
+            // Others may still ask.
+            std::future::pending::<std::io::Result<()>>().await
+        });
+    }
+    sim.run(async |_sim| sleep(Duration::from_secs(5)).await);
+    assert_eq!(answered.get(), 3000);
 }
