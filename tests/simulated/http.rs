@@ -30,7 +30,7 @@ fn each_request_is_answered_by_its_own_answer() {
     check(requests_get_their_own_answers);
 }
 
-fn requests_get_their_own_answers(sim: Sim) {
+pub(crate) fn requests_get_their_own_answers(sim: Sim) {
     sim.host("server", serve);
     sim.run(async |sim| {
         sleep(millis(1)).await;
