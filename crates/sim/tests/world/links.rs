@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden_reactor::driver::{ConnectOptions, Keepalive};
-use ekiden_reactor::net::{TcpStream, UdpSocket};
-use ekiden_reactor::{sleep, spawn, timeout};
+use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket};
+use ekiden_reactor::{Latch, sleep, spawn, timeout};
 use ekiden_sim::{Config, check, check_with};
 
 use super::echo;
@@ -284,4 +284,41 @@ fn connections_are_reset_after_so_many_bytes_and_not_one_more() {
     });
     // All of it is heard at times.
     assert_eq!(read.borrow().last(), Some(&100));
+}
+
+/// Whoever speaks to an end that is gone is told so, also if he was not heard or did not hear it at first.
+#[test]
+fn one_that_speaks_to_who_has_gone_is_reset_once_it_can_be_told() {
+    for is_cut_before in [true, false] {
+        check(|sim| {
+            let (world, told) = (sim.clone(), Latch::new());
+            let is_told = told.clone();
+            sim.host("server", async move || {
+                let listener = TcpListener::bind("0.0.0.0:7").await?;
+                let (stream, _peer) = listener.accept().await?;
+                sleep(Duration::from_secs(1)).await;
+                stream.write_all(b"are you there?").await?;
+                // By then it was answered.
+                sleep(Duration::from_millis(150)).await;
+                world.partition_one_way("main", "server");
+                sleep(Duration::from_secs(1)).await;
+                world.heal("main", "server");
+                stream.hangup().await;
+                told.open();
+                io::Result::Ok(())
+            });
+            sim.run(async move |sim| {
+                let latency = Duration::from_millis(100);
+                sim.latency("main", "server", latency..=latency);
+                sleep(Duration::from_millis(1)).await;
+                let stream = TcpStream::connect("server:7").await.unwrap();
+                sleep(Duration::from_millis(500)).await;
+                if is_cut_before {
+                    sim.partition_one_way("main", "server");
+                }
+                drop(stream);
+                timeout(MINUTE, is_told.wait()).await.expect("it waits for ever");
+            });
+        });
+    }
 }

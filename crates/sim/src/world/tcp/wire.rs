@@ -127,15 +127,23 @@ impl World {
             Segment::Data(bytes) => self.cut_short(sender, receiver, bytes),
             _ => false,
         };
+        // What nobody will ever read is answered by a reset.
+        let is_answered =
+            self.tcp.get(to).is_some_and(|end| end.is_closed) && matches!(segment, Segment::Data(_));
         self.handle_segment(to, segment);
         if is_last {
             return self.reset_between(sender, receiver);
         }
-        if !is_reset && self.links.is_cut(receiver, sender) {
-            if let Some(end) = self.tcp.get_mut(from) {
-                end.line.is_unacknowledged = true;
-            }
-            self.be_in_trouble(from);
+        if is_answered || !is_reset && self.links.is_cut(receiver, sender) {
+            self.be_unacknowledged(from);
+        }
+    }
+
+    /// Something has arrived, and was not acknowledged: either that was lost, or a reset is on its way, which may be.
+    fn be_unacknowledged(&mut self, id: EndId) {
+        if let Some(end) = self.tcp.get_mut(id).filter(|end| !end.is_gone()) {
+            end.line.is_unacknowledged = true;
+            self.be_in_trouble(id);
         }
     }
 
@@ -152,6 +160,7 @@ impl World {
         let time = self.travel(receiver, sender, Segment::Reset.bytes_on_wire());
         let reset = Arrival { from, to: from, hosts: (receiver, sender), number: 0, segment: Segment::Reset };
         self.happen_in(time, Happening::Arrives(reset));
+        self.be_unacknowledged(from);
     }
 
     fn handle_segment(&mut self, id: EndId, segment: Segment) {
