@@ -346,7 +346,9 @@ async fn serve_hyper(listener: TcpListener, peer: Peer, ledger: Ledger) -> io::R
             let _connection = Noted::new(&ledger, "connection");
             let echo = hyper::service::service_fn(move |request: Request<Incoming>| {
                 let ledger = ledger.clone();
-                async move { echo(request.map(Body::wrap), &ledger).await }
+                // For a body that does not come hyper waits for ever.
+                let answer = async move { timeout(SILENCE, echo(request.map(Body::wrap), &ledger)).await };
+                async { answer.await.map_err(io::Error::from)?.map_err(io::Error::other) }
             });
             let io = Io::new(stream);
             // hyper's `Date` is the system's wall clock's.
