@@ -148,6 +148,8 @@ const HTTP: &str = "a server takes this for HTTP, and hangs up";
 const WITHOUT_FUNCTION: &[(&str, Nature)] = &[
     ("ASKING", Nature::Changes(OWN)),
     ("BRPOPLPUSH", Nature::Blocks),
+    ("CLIENT CAPA", Nature::Changes(OWN)),
+    ("CLIENT IMPORT-SOURCE", Nature::Changes(OWN)),
     ("CLIENT NO-TOUCH", Nature::Changes(OWN)),
     ("CLIENT REPLY", Nature::Breaks(NO_ANSWER)),
     ("CLUSTER SYNCSLOTS", Nature::Breaks(NO_ANSWER)),
@@ -234,6 +236,7 @@ mod tests {
             "CLIENT TRACKING ON",
             "ASKING",
             "CLIENT NO-TOUCH ON",
+            "CLIENT CAPA redirect",
             "quit",
             "RESET",
         ] {

@@ -103,10 +103,13 @@ fn line(kind: u8, text: &[u8], buf: &mut BytesMut) {
 
 /// No more of an error than a line may have, and no half of a character.
 fn cut(text: &[u8]) -> &[u8] {
-    let end = (0..=LINE_BYTES_MAX.min(text.len()))
-        .rev()
-        .find(|end| text.get(*end).is_none_or(|byte| byte & 0xc0 != 0x80));
-    &text[..end.unwrap_or_default()]
+    if text.len() <= LINE_BYTES_MAX {
+        return text;
+    }
+    // A character has four bytes at most, of which only the first is not of this form.
+    let begins = |at: &usize| text[*at] & 0xc0 != 0x80;
+    let end = (LINE_BYTES_MAX - 3..=LINE_BYTES_MAX).rev().find(begins).unwrap_or(LINE_BYTES_MAX);
+    &text[..end]
 }
 
 fn is_number(digits: &[u8]) -> bool {
@@ -163,6 +166,11 @@ mod tests {
                 assert_eq!(error, Value::error(text.slice(..LINE_BYTES_MAX)));
             }
         }
+        // What is no text is cut all the same.
+        let Value::Error(error) = again(&Value::error(vec![0x80; LINE_BYTES_MAX + 9]), Version::Resp2) else {
+            panic!("an error stays one")
+        };
+        assert_eq!(error.line().len(), LINE_BYTES_MAX);
         // A character of two bytes would be cut in half.
         let error = Value::error("x".to_owned() + &"\u{e4}".repeat(LINE_BYTES_MAX));
         let Value::Error(error) = again(&error, Version::Resp3) else { panic!("an error stays one") };

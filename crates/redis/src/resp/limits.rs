@@ -3,7 +3,8 @@
 /// How large a reply, or a request, may be.
 ///
 /// What is beyond ends the connection, with an error that says which limit it was: what follows cannot be told from what
-/// is passed over. All are checked before anything is allocated.
+/// is passed over. All are checked before anything is allocated. A server answers with the error first; a peer that goes on
+/// to send more than eight megabytes is cut off, and may not come to read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
