@@ -106,6 +106,16 @@ impl<F: Future> Running<F> {
     }
 }
 
+/// Calls that are dropped as their connection ends may panic, like any: and two of them at once would end the process.
+impl<F> Drop for Running<F> {
+    fn drop(&mut self) {
+        let others = self.others.take().into_iter().flat_map(|others| *others);
+        for mut call in self.first.take().into_iter().chain(others) {
+            drop(Panic::catch(|| call.slot.set(None)));
+        }
+    }
+}
+
 fn ended<F: Future>(slot: &mut Slot<F>, cx: &mut Context<'_>) -> Option<Result<F::Output, Panic>> {
     match Panic::catch(|| poll(slot, cx)) {
         Ok(Poll::Pending) => None,

@@ -314,6 +314,33 @@ fn a_call_that_panics_when_it_is_dropped_is_answered_too() {
     assert_eq!(told, ["error: http: a service panicked (1 so far): in a drop"]);
 }
 
+/// Two that panic at once would end the process.
+#[test]
+fn calls_that_panic_when_their_connection_ends_harm_nobody() {
+    by_hand(async |_| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let addr = listener.local_addr().expect("an address");
+        let calls = Rc::new(Cell::new(0));
+        let begun = calls.clone();
+        let service = service_fn(async move |_: Request<Body>| {
+            begun.set(begun.get() + 1);
+            let _bomb = Bomb;
+            std::future::pending::<Result<Response<Body>, Error>>().await
+        });
+        let mut config = Config::default();
+        config.in_flight_max = 2;
+        let server = config.serve(listener, service);
+        let client = connect(addr).await;
+        ask(&client, "/").await;
+        ask(&client, "/").await;
+        while calls.get() < 2 {
+            yield_now().await;
+        }
+        server.drain(Duration::ZERO).await;
+        assert_eq!(server.connections(), 0);
+    });
+}
+
 /// A server on which every request is an upgrade, and what was upgraded.
 async fn serve_upgrades() -> (Server, SocketAddr, Rc<RefCell<Vec<Upgraded>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
