@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::io::{Write, stdout};
 use std::time::Duration;
@@ -27,10 +28,10 @@ use serde::{Deserialize, Serialize};
 pub trait Library {
     /// Looks a book up.
     async fn find(&self, title: String) -> Result<Book, NotFound>;
-    /// What was looked for so far.
+    /// What was looked for so far, or the last hundred of it.
     async fn searches(&self) -> impl Stream<Item = String>;
-    /// Takes new books, and says how many pages they have.
-    async fn import(&self, books: impl Stream<Item = Book>) -> u32;
+    /// Takes new books, while there is room, and says how many pages they have.
+    async fn import(&self, books: impl Stream<Item = Book>) -> u64;
 }
 
 /// What is on the shelves.
@@ -49,25 +50,37 @@ pub struct NotFound;
 /// What only the server knows.
 #[derive(Default)]
 struct Shelves {
-    books: RefCell<Vec<Book>>,
-    searches: RefCell<Vec<String>>,
+    books: RefCell<BTreeMap<String, Book>>,
+    searches: RefCell<VecDeque<String>>,
 }
+
+// Whoever calls has these grow, so they have an end.
+const BOOKS_MAX: usize = 10_000;
+const SEARCHES_MAX: usize = 100;
 
 impl Library for Shelves {
     async fn find(&self, title: String) -> Result<Book, NotFound> {
-        self.searches.borrow_mut().push(title.clone());
-        self.books.borrow().iter().find(|book| book.title == title).cloned().ok_or(NotFound)
+        let mut searches = self.searches.borrow_mut();
+        searches.push_back(title.clone());
+        if searches.len() > SEARCHES_MAX {
+            searches.pop_front();
+        }
+        self.books.borrow().get(&title).cloned().ok_or(NotFound)
     }
 
     async fn searches(&self) -> impl Stream<Item = String> {
         stream::iter(self.searches.borrow().clone())
     }
 
-    async fn import(&self, books: impl Stream<Item = Book>) -> u32 {
-        let shelve = async |pages, book: Book| {
-            let pages = pages + book.pages;
-            self.books.borrow_mut().push(book);
-            pages
+    async fn import(&self, books: impl Stream<Item = Book>) -> u64 {
+        let shelve = async |pages: u64, book: Book| {
+            let mut books = self.books.borrow_mut();
+            if books.len() >= BOOKS_MAX && !books.contains_key(&book.title) {
+                return pages;
+            }
+            let more = u64::from(book.pages);
+            books.insert(book.title.clone(), book);
+            pages.saturating_add(more)
         };
         books.fold(0, shelve).await
     }
@@ -90,7 +103,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Serves a library, until somebody asks the program to end.
 pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn Error>> {
-    // Middlewares fit around it: here no call takes longer, whatever its caller says.
+    // Middlewares fit around it: here no call takes longer, its streams included, whatever its caller says.
     let library = LibraryServer::new(Shelves::default()).timeout(Duration::from_secs(10));
     rpc::serve(listener, library).await?;
     Ok(())
