@@ -89,8 +89,11 @@ pub enum Frame<T> {
     Drain,
 }
 
-/// What a chunk costs of its body's credit besides its length, in bytes: about what it costs to hold it. So that a million
-/// empty chunks are not free.
+/// What a chunk costs of its body's credit besides its length, in bytes: so that a million empty chunks are not free. It is
+/// about what a frame has around them, and so what they cost the wire.
+///
+/// To hold a short one costs more: a handle of 32 bytes, in a list that has room for up to twice as many, and what an
+/// allocation takes. The smallest take up to four times their credit, so a window of 64 KiB up to 256 KiB.
 pub const CHUNK_COST: u32 = 16;
 
 /// What a chunk costs.

@@ -102,7 +102,8 @@ where
         };
         let status = match (error.kind(), error.begun()) {
             (ErrorKind::UnknownMethod, _) => Status::UnknownMethod,
-            (ErrorKind::BadArguments, _) => Status::BadArguments,
+            // Of a gateway what it cannot send on has not been refused: who sends it again fares no better.
+            (ErrorKind::BadArguments | ErrorKind::Unsendable, _) => Status::BadArguments,
             (ErrorKind::BadItem, _) => Status::BadItem,
             (ErrorKind::BadResult, _) => Status::BadResult,
             (ErrorKind::Expired, Begun::No) => Status::Late,

@@ -2,12 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use ekiden_proto::multiplex::CHUNK_COST;
 use ekiden_reactor::net::TcpListener;
 use ekiden_reactor::{Latch, run, spawn};
 use ekiden_rpc::client::Connector;
 use ekiden_rpc::server::Config;
 use ekiden_rpc::{Client, ErrorKind, HelloError, client};
-use ekiden_service::{Begun, Failure, Fault};
+use ekiden_service::{Begun, Failure, Fault, Service, service_fn};
 use futures_util::stream;
 
 use crate::library::{Blob, LibraryClient, Served};
@@ -164,6 +165,53 @@ fn a_body_beyond_its_credit_ends_the_connection() {
         served.seen.go_on.set(true);
         served.seen.changed.notify_waiters();
         assert!(raw.is_ended().await);
+    });
+}
+
+/// As the documentation of `CHUNK_COST` has it.
+#[test]
+fn a_window_of_the_smallest_chunks_takes_up_to_four_times_its_credit() {
+    const WINDOW_BYTES: u32 = 65_536;
+    let most = |window_bytes: u32| {
+        let allocated = allocation_counter::measure(|| {
+            run(async {
+                let served = Served::start().await;
+                let raw = Raw::greet(served.addr).await;
+                raw.send_frame(1, 1, &request("Library.swallow", 1, b"\x91\x00")).await;
+                served.until(|stats| stats.begun() == 1).await;
+                for _ in 0..window_bytes / (1 + CHUNK_COST) {
+                    raw.send_frame(3, 1, b"\xc0").await;
+                }
+                raw.send_frame(8, 0, b"in order").await;
+                assert_eq!(raw.read_frame().await, (9, 0, b"in order".to_vec()));
+            });
+        });
+        allocated.bytes_max
+    };
+    most(0); // What is made once.
+    let held = most(WINDOW_BYTES) - most(0);
+    assert!((1..4 * u64::from(WINDOW_BYTES)).contains(&held), "it holds {held} bytes");
+}
+
+/// A client of a gateway, and no peer of it, has asked for too much.
+#[test]
+fn what_a_gateway_cannot_send_on_is_its_callers_fault() {
+    run(async {
+        let mut config = Config::default();
+        config.frame_bytes_max = 1024;
+        let backend = Served::with(config).await;
+        let behind = Client::connect(backend.addr).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let gateway = service_fn(async move |request| behind.call(request).await);
+        let _gateway = ekiden_rpc::serve(listener, gateway);
+        let library = LibraryClient::new(Client::connect(addr).await.unwrap());
+        assert_eq!(library.count().await.unwrap(), 3);
+        let error = library.find("x".repeat(1100)).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.begun(), error.fault()),
+            (ErrorKind::BadArguments, Begun::No, Fault::Caller)
+        );
     });
 }
 
