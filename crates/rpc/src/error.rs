@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ekiden_proto::multiplex;
+use ekiden_proto::multiplex::{self, Reset};
 use ekiden_service::{Begun, Expired, Failure, Fault, Refused};
 
 use crate::method::Method;
@@ -203,6 +203,7 @@ impl From<multiplex::Error> for Error {
             (true, ..) => ErrorKind::Lost,
             (_, true, ..) => ErrorKind::Expired,
             _ if error.is_body() => ErrorKind::UnsendableItem,
+            _ if error.reset() == Some(Reset::Unreadable) => ErrorKind::BadItem,
             (_, _, Begun::No, Fault::Caller) => ErrorKind::Unsendable,
             (_, _, Begun::No, _) => ErrorKind::Refused,
             _ => ErrorKind::Failed,

@@ -76,8 +76,9 @@
 //! # What goes along
 //!
 //! The [context](ekiden_reactor::context) of the caller does: at the server there is a deadline as much later as the
-//! caller's is, and the call is dropped when it has passed, unless it has answered with a stream by then, which goes on; and
-//! the caller's trace. A caller that drops its call has the
+//! caller's is, and the call is dropped when it has passed; and the caller's trace. A call that returns a stream lasts until the
+//! end of that: as in gRPC, the reader hears [`Expired`](ErrorKind::Expired) when the time is over, and a stream that is to go
+//! on is asked for without a deadline, by a client that has no `Timeout` around it, of a server that has none either. A caller that drops its call has the
 //! server drop it as well ([`multiplex::Stats::cancelled`](ekiden_proto::multiplex::Stats::cancelled) counts them).
 //!
 //! # Old and new peers

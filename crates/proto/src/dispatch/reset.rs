@@ -5,6 +5,8 @@ use std::fmt;
 
 use ekiden_service::{Begun, Failure, Fault};
 
+use super::error::Error as CallError;
+
 /// Why a call of a multiplexed protocol has no answer, or not the rest of one, as its server says it on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reset {
@@ -16,6 +18,8 @@ pub enum Reset {
     Failed,
     /// It was begun, and dropped because its caller said so.
     Cancelled,
+    /// It was begun, and ended by its own body, of which the server cannot make anything.
+    Unreadable,
 }
 
 impl Reset {
@@ -28,12 +32,22 @@ impl Reset {
             _ => Self::Failed,
         }
     }
+
+    /// What the error is told as that ends the body of a reply. It was begun, whatever it says; and who gave it up was not
+    /// the caller.
+    pub(crate) fn of_body(error: &(dyn Error + 'static)) -> Self {
+        let of_peer = || error.downcast_ref::<CallError>()?.reset();
+        match error.downcast_ref().copied().or_else(of_peer) {
+            Some(reset @ (Self::Expired | Self::Unreadable)) => reset,
+            _ => Self::Failed,
+        }
+    }
 }
 
 impl Failure for Reset {
     fn fault(&self) -> Fault {
         match self {
-            Self::Cancelled => Fault::Caller,
+            Self::Cancelled | Self::Unreadable => Fault::Caller,
             Self::Refused | Self::Expired | Self::Failed => Fault::Service,
         }
     }
@@ -41,7 +55,7 @@ impl Failure for Reset {
     fn begun(&self) -> Begun {
         match self {
             Self::Refused => Begun::No,
-            Self::Expired | Self::Failed | Self::Cancelled => Begun::Yes,
+            Self::Expired | Self::Failed | Self::Cancelled | Self::Unreadable => Begun::Yes,
         }
     }
 
@@ -57,8 +71,24 @@ impl fmt::Display for Reset {
             Self::Expired => "its time ran out at the peer",
             Self::Failed => "the peer began it and failed",
             Self::Cancelled => "it was cancelled",
+            Self::Unreadable => "the peer began it and cannot read its body",
         })
     }
 }
 
 impl Error for Reset {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A body may be that of a reply that came from elsewhere: what ended it there has ended it here.
+    #[test]
+    fn what_ends_the_body_of_a_reply_is_told_as_what_it_is() {
+        let all = [Reset::Refused, Reset::Expired, Reset::Failed, Reset::Cancelled, Reset::Unreadable];
+        let told = all.map(|reset| Reset::of_body(&reset));
+        assert_eq!(told, [Reset::Failed, Reset::Expired, Reset::Failed, Reset::Failed, Reset::Unreadable]);
+        assert_eq!(all.map(|reset| Reset::of_body(&CallError::broken_off(reset))), told);
+        assert_eq!(Reset::of_body(&fmt::Error), Reset::Failed);
+    }
+}

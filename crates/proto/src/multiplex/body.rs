@@ -1,7 +1,7 @@
 //! What follows the head of a message in pieces: [`Body`].
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -13,12 +13,13 @@ use pin_project_lite::pin_project;
 
 use super::inlet::Inlet;
 use crate::dispatch::error::{BoxError, Error};
+use crate::dispatch::reset::Reset;
 
 /// The chunks of a message: none, those of a stream of yours, or those that come from the peer.
 ///
 /// One that is sent is polled by a task of its own at the client, by the connection's at the server, as far as the peer has
-/// room for it. One that comes holds at most its window (`window_bytes` of the configuration) and one chunk; a reader that
-/// stops stops its writer, and nobody else.
+/// room for it. One that comes holds at most its window (`window_bytes` of the configuration) and one chunk, where each counts
+/// its length and [`CHUNK_COST`](super::CHUNK_COST); a reader that stops stops its writer, and nobody else.
 ///
 /// Dropping the body of a reply before its end gives up the call. Dropping that of a request does not: the service may
 /// answer without reading all of it.
@@ -31,7 +32,7 @@ pub struct Body(Kind);
 enum Kind {
     #[default]
     Empty,
-    Made(Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>>>>),
+    Made(Pin<Box<dyn Chunks>>),
     Coming(Coming),
 }
 
@@ -48,13 +49,25 @@ impl Body {
     /// is ends the body as an error of the stream does.
     ///
     /// An error ends it: of a request's body it gives up the call, of a reply's it is told to the operator, and the peer
-    /// learns that the rest does not come.
+    /// learns that the rest does not come. One that is [`Reset::Expired`](super::Reset) or `Unreadable` of a reply's is told to
+    /// the peer as such, and not to the operator, since it is no failure of ours.
     pub fn new<St, E>(chunks: St) -> Self
     where
         St: Stream<Item = Result<Bytes, E>> + 'static,
         E: Into<BoxError>,
     {
-        Self(Kind::Made(Box::pin(Boxed { chunks })))
+        Self::until(chunks, pending::<BoxError>())
+    }
+
+    /// The same until `end` is ready, whose error then ends it as one of the stream does, also while the peer has no room for
+    /// any chunk: for a body that has a time limit.
+    pub fn until<St, E, End>(chunks: St, end: End) -> Self
+    where
+        St: Stream<Item = Result<Bytes, E>> + 'static,
+        E: Into<BoxError>,
+        End: Future<Output: Into<BoxError>> + 'static,
+    {
+        Self(Kind::Made(Box::pin(Until { chunks, end })))
     }
 
     pub(crate) fn coming(inlet: Rc<Inlet>) -> Self {
@@ -96,6 +109,14 @@ impl Body {
             Kind::Coming(coming) => coming.0.poll_next(cx).map_err(BoxError::from),
         }
     }
+
+    /// Why the rest does not come, where that is known without asking for it.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
+        match &mut self.0 {
+            Kind::Made(chunks) => chunks.as_mut().poll_end(cx),
+            Kind::Empty | Kind::Coming(_) => Poll::Pending,
+        }
+    }
 }
 
 impl Stream for Body {
@@ -105,7 +126,11 @@ impl Stream for Body {
         let polled = match &mut self.0 {
             Kind::Empty => return Poll::Ready(None),
             Kind::Made(chunks) => {
-                chunks.as_mut().poll_next(cx).map_err(|error| Error::body(error, Begun::Unknown))
+                chunks.as_mut().poll_next(cx).map_err(|error| match Reset::of_body(&*error) {
+                    Reset::Failed => Error::body(error, Begun::Unknown),
+                    // As a peer would hear it.
+                    reset => Error::broken_off(reset),
+                })
             }
             Kind::Coming(coming) => return coming.0.poll_next(cx),
         };
@@ -132,22 +157,44 @@ impl Drop for Coming {
     }
 }
 
+/// A stream of chunks that may end before it does.
+trait Chunks: Stream<Item = Result<Bytes, BoxError>> {
+    fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<BoxError>;
+}
+
 pin_project! {
-    /// A stream whose errors are in a box.
-    struct Boxed<St> {
+    /// A stream until a moment, with its errors in a box.
+    struct Until<St, End> {
         #[pin]
         chunks: St,
+        #[pin]
+        end: End,
     }
 }
 
-impl<St, E> Stream for Boxed<St>
+impl<St, E, End> Stream for Until<St, End>
 where
     St: Stream<Item = Result<Bytes, E>>,
     E: Into<BoxError>,
+    End: Future<Output: Into<BoxError>>,
 {
     type Item = Result<Bytes, BoxError>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Poll::Ready(error) = self.as_mut().poll_end(cx) {
+            return Poll::Ready(Some(Err(error)));
+        }
         self.project().chunks.poll_next(cx).map_err(Into::into)
+    }
+}
+
+impl<St, E, End> Chunks for Until<St, End>
+where
+    St: Stream<Item = Result<Bytes, E>>,
+    E: Into<BoxError>,
+    End: Future<Output: Into<BoxError>>,
+{
+    fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<BoxError> {
+        self.project().end.poll(cx).map(Into::into)
     }
 }

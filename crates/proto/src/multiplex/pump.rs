@@ -40,6 +40,13 @@ impl Future for Pump {
             if has_more && room.is_pending() {
                 this.outlet.wake_connection();
             }
+            if room.is_pending()
+                && let Poll::Ready(error) = body.poll_end(cx)
+            {
+                this.outlet.fail(error);
+                this.outlet.wake_connection();
+                break;
+            }
             if let Err(Closed) = ready!(room) {
                 break;
             }

@@ -529,8 +529,11 @@ where
             }
         };
         if let Some(error) = failure {
-            self.tell_failure("the body of a reply cannot be made", &*error);
-            self.reset(id, Reset::Failed, seat);
+            let reason = Reset::of_body(&*error);
+            if reason == Reset::Failed {
+                self.tell_failure("the body of a reply cannot be made", &*error);
+            }
+            self.reset(id, reason, seat);
         }
         Ok(())
     }

@@ -18,11 +18,12 @@ impl Text {
     }
 }
 
-const RESETS: [(&str, Reset); 4] = [
+const RESETS: [(&str, Reset); 5] = [
     ("refused", Reset::Refused),
     ("expired", Reset::Expired),
     ("failed", Reset::Failed),
     ("cancelled", Reset::Cancelled),
+    ("unreadable", Reset::Unreadable),
 ];
 
 impl Decoder for Text {

@@ -19,7 +19,8 @@ const HEAD_BYTES: usize = 10;
 /// No chunk of these tests is longer.
 const CHUNK_BYTES_MAX: usize = 4096;
 
-const RESETS: [Reset; 4] = [Reset::Refused, Reset::Expired, Reset::Failed, Reset::Cancelled];
+const RESETS: [Reset; 5] =
+    [Reset::Refused, Reset::Expired, Reset::Failed, Reset::Cancelled, Reset::Unreadable];
 
 impl Decoder for Binary {
     type Item = Numbered;

@@ -1,7 +1,7 @@
 //! The arguments of a method: an array in their order, to which a method can add.
 //!
-//! A server that finds fewer than it takes has the missing ones read as if they were `null`: an `Option` is `None`, and
-//! anything else is an error. Those that are more than it takes it passes over. So a method can gain an optional argument,
+//! A server that finds fewer than it takes has the missing ones read as serde reads a missing field: an `Option` is `None`, and
+//! anything else is an error, a type around an `Option` too. Those that are more than it takes it passes over. So a method can gain an optional argument,
 //! at its end, while old peers are about.
 
 use std::fmt;
@@ -147,6 +147,16 @@ mod tests {
         assert_eq!(decode::<(u32, Option<u32>, Option<()>)>(b"\x91\x07"), Ok((7, None, None)));
         assert_eq!(decode::<(u32, u32)>(b"\x91\x07"), Err("an argument is missing".to_owned()));
         assert_eq!(decode::<(Vec<u8>,)>(b"\x90"), Err("an argument is missing".to_owned()));
+        // As of a field, of which serde sees no more.
+        #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        struct Edition(Option<u32>);
+        #[derive(Debug, serde::Deserialize)]
+        struct Book {
+            edition: Edition,
+        }
+        assert_eq!(decode::<(Edition,)>(b"\x90"), Err("an argument is missing".to_owned()));
+        let error = MessagePack::decode::<Book>(b"\x80").map(|book| book.edition).unwrap_err();
+        assert_eq!(error.to_string(), "missing field `edition`");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::method::Method;
 
 /// The items of a stream that is an argument, as the method reads them.
 ///
-/// The caller's stream is polled only as fast as they are read here. A method may answer before the end; then the caller is
+/// The caller's stream is polled ahead of who reads here, as far as a [`Streaming`](super::Streaming) is. A method may answer before the end; then the caller is
 /// told to stop. If an item cannot be read, or the caller is gone, there is no next item, and the call ends.
 pub struct Incoming<T, F = MessagePack> {
     items: Body,

@@ -6,7 +6,7 @@
 //!     Streaming  ◄───────────── chunks ◄── Producer ◄── Sender   ◄── method
 //! ```
 //!
-//! What a reader does not take its writer does not make: a stream is polled only while the other side has room.
+//! A stream is polled only while the other side has room: it is some way ahead of its reader, and stops when that stops.
 //!
 //! In reading order: [`Streaming`] is what a client reads, `items` what it sends; `incoming` is what a server reads,
 //! `outgoing` what it sends.

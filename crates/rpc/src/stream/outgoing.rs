@@ -18,8 +18,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use ekiden_proto::multiplex::Body;
-use ekiden_reactor::context;
+use ekiden_proto::multiplex::{Body, Reset};
+use ekiden_reactor::{context, sleep_until};
 use futures_core::Stream;
 
 use super::incoming::{Broken, Guard};
@@ -33,7 +33,7 @@ use crate::short::{Payload, Pieces};
 pub struct Sender<F> {
     place: Rc<Place>,
     method: Method,
-    /// The call's, without its deadline: a stream goes on when its head was in time.
+    /// The call's.
     context: context::Context,
     writes: PhantomData<fn(F)>,
 }
@@ -65,12 +65,20 @@ where
     C: Future<Output = ()> + 'static,
 {
     let place = Rc::<Place>::default();
-    let context = context::Context::current().without_deadline();
+    let context = context::Context::current();
     let sender = Sender { place: place.clone(), method, context, writes: PhantomData };
     let broken = guard.map(|guard| guard.broken());
     let mut producer = Producer { place, call: Some(Box::pin(call(sender))), broken };
     let result = poll_fn(|cx| producer.poll_head(cx)).await?;
-    let items = if producer.is_over() { Body::empty() } else { Body::new(producer) };
+    let items = match context::deadline() {
+        _ if producer.is_over() => Body::empty(),
+        // The time of a call is that of all of it. Whoever gave it that waits for no item that comes later.
+        Some(deadline) => Body::until(producer, async move {
+            sleep_until(deadline).await;
+            Reset::Expired
+        }),
+        None => Body::new(producer),
+    };
     Ok(Response { result, items })
 }
 
@@ -170,9 +178,19 @@ impl<C: Future<Output = ()>> Producer<C> {
 }
 
 impl<C: Future<Output = ()>> Stream for Producer<C> {
-    type Item = Result<Bytes, Error>;
+    type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_item(cx).map_err(|error| match error.kind() {
+            // An item of the caller's, which is told what it was, and the operator is not.
+            ErrorKind::BadItem => Reset::Unreadable.into(),
+            _ => error.into(),
+        })
+    }
+}
+
+impl<C: Future<Output = ()>> Producer<C> {
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         // One may be left of the poll that gave the head.
         if let Some(item) = self.place.item.take() {
             return Poll::Ready(Some(item));

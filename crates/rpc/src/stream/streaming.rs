@@ -18,8 +18,16 @@ use crate::method::Method;
 /// An item is a `Result`, since the rest may not come: the connection is lost, or the server fails. The end is an end only
 /// if it is `None` without an error before: then the server's stream has ended. After an error there is only `None`.
 ///
-/// The server makes items only as fast as they are read here. Dropping it before its end gives up the call, and the server
-/// drops its stream.
+/// The server makes items ahead of who reads them, as far as there is room: one window
+/// ([`window_bytes`](ekiden_proto::multiplex::ClientConfig::window_bytes), 64 KiB) and 16 KiB that wait at the server, where each
+/// item counts its bytes and 16 more. That is one or two of some size, and thousands of the shortest, which are lost when it
+/// is dropped. Who reads no more has the server make no more. For items that are made one by one as they are asked for, let
+/// each be a call.
+///
+/// If the call has a [deadline](ekiden_reactor::context::deadline), that is the stream's, too: when it has passed the server
+/// ends it by an [`Expired`](ErrorKind::Expired), and drops its stream.
+///
+/// Dropping it before its end gives up the call, and the server drops its stream.
 ///
 /// It is a [`Stream`], and [`next`](Self::next) is there for who has no other use for `StreamExt`.
 pub struct Streaming<T, F = MessagePack> {

@@ -168,6 +168,7 @@ fn reset(reason: u8) -> Result<Reset, WireError> {
         EXPIRED => Reset::Expired,
         FAILED => Reset::Failed,
         CANCELLED => Reset::Cancelled,
+        UNREADABLE => Reset::Unreadable,
         _ => return Err(WireError::Reason { reason }),
     })
 }
@@ -247,6 +248,7 @@ impl<In, Out: Head> Codec<In, Out> {
                     Reset::Expired => EXPIRED,
                     Reset::Failed => FAILED,
                     Reset::Cancelled => CANCELLED,
+                    Reset::Unreadable => UNREADABLE,
                 });
             }
             Frame::Ping { token } => {
@@ -324,3 +326,4 @@ const REFUSED: u8 = 1;
 const EXPIRED: u8 = 2;
 const FAILED: u8 = 3;
 const CANCELLED: u8 = 4;
+const UNREADABLE: u8 = 5;

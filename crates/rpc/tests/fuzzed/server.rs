@@ -86,7 +86,7 @@ fn read(said: &[u8], checksums: Checksums) -> usize {
             (3, _) => assert!(streams.contains(&id), "a chunk of no body"),
             (4, []) => assert!(streams.remove(&id), "an end of no body"),
             (5, [_, _, _, _]) => {}
-            (7, [1..=4]) => drop(streams.remove(&id)),
+            (7, [1..=5]) => drop(streams.remove(&id)),
             (8 | 9, [_, _, _, _, _, _, _, _]) => assert_eq!(id, 0),
             (10, []) => assert_eq!(id, 0),
             _ => panic!("kind {kind}: {}", payload.escape_ascii()),

@@ -8,8 +8,9 @@ use ekiden_reactor::net::TcpListener;
 use ekiden_reactor::{Config, Instant, Reactor, run, spawn};
 use ekiden_rpc::{Client, ErrorKind};
 use ekiden_service::{Begun, Failure};
+use futures_util::stream::{self, StreamExt};
 
-use crate::library::{LibraryClient, Served, begin};
+use crate::library::{LibraryClient, LibraryServer, Served, Shelves, begin};
 use crate::raw::{Raw, request};
 
 #[test]
@@ -92,6 +93,40 @@ fn the_server_drops_a_call_whose_time_is_over() {
         raw.send_frame(1, 7, &short).await;
         assert_eq!(raw.read_frame().await, (7, 7, vec![2]));
         assert_eq!((served.seen.waiting.get(), served.seen.dropped.get()), (1, 1));
+    });
+}
+
+/// A call lasts until the end of its stream, and so does its time: whoever reads it, and whether it reads.
+#[test]
+fn a_stream_ends_when_the_time_of_its_call_is_over() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let served = Served::start().await;
+        let local = LibraryServer::new(Shelves::default());
+        // Before the first ping.
+        let soon = || Context::current().with_deadline(Instant::now() + Duration::from_secs(10));
+        let mut remote = soon().scope(served.client().await.upper(stream::pending())).await.unwrap();
+        let mut local = soon().scope(LibraryClient::new(local).upper(stream::pending())).await.unwrap();
+        // A peer that has stopped reading, and one whose stream has ended by then.
+        let raw = Raw::greet(served.addr).await;
+        let mut blobs = request("Library.blobs", 0b10, &10_000_u32.to_le_bytes());
+        blobs.extend(b"\x91\xcd\x75\x30"); // of 30,000 bytes
+        raw.send_frame(1, 7, &blobs).await;
+        for kind in [2, 3, 3, 3] {
+            assert_eq!(raw.read_frame().await.0, kind);
+        }
+        let numbers = soon().scope(served.client().await.numbers(3)).await.unwrap();
+
+        clock.pass(Duration::from_secs(9)).await;
+        begin(&mut Box::pin(remote.next())).await;
+        clock.pass(Duration::from_secs(1)).await;
+        for stream in [&mut remote, &mut local] {
+            let error = stream.next().await.unwrap().unwrap_err();
+            assert_eq!((error.kind(), error.begun()), (ErrorKind::Expired, Begun::Yes), "{error:?}");
+            assert!(stream.next().await.is_none());
+        }
+        assert_eq!(raw.read_frame().await, (7, 7, vec![2]));
+        assert_eq!(numbers.map(Result::unwrap).collect::<Vec<_>>().await, [0, 1, 2]);
     });
 }
 

@@ -6,8 +6,7 @@ use std::rc::Rc;
 
 use ekiden_reactor::run;
 use ekiden_rpc::{Client, ErrorKind};
-use ekiden_service::Begun;
-use ekiden_service::Failure;
+use ekiden_service::{Begun, Failure, Fault};
 use futures_util::stream::{self, StreamExt};
 
 use crate::library::{Blob, Book, LibraryClient, LibraryServer, NotFound, Served, Shelves, Summary, begin};
@@ -163,6 +162,30 @@ fn an_item_that_cannot_be_read_ends_the_call() {
         let error = wrong.import(stream::iter([7])).await.unwrap_err();
         assert_eq!((error.kind(), error.begun()), (ErrorKind::BadItem, Begun::Yes));
         assert_eq!(library.count().await.unwrap(), 3);
+    });
+}
+
+#[test]
+fn an_item_that_cannot_be_read_ends_a_stream_that_is_made_of_it() {
+    #[ekiden_rpc::rpc(crate = ekiden_rpc)]
+    trait Library {
+        async fn upper(&self, words: impl stream::Stream<Item = u32>) -> impl stream::Stream<Item = String>;
+    }
+    run(async {
+        let served = Served::start().await;
+        let remote = Client::connect(served.addr).await.unwrap();
+        let local = super::library::LibraryServer::new(Shelves::default());
+        let (to_remote, words) = ekiden_reactor::channel::mpsc::channel::<u32>(1);
+        let remote = LibraryClient::new(remote).upper(words).await.unwrap();
+        let (to_local, words) = ekiden_reactor::channel::mpsc::channel::<u32>(1);
+        let local = LibraryClient::new(local).upper(words).await.unwrap();
+        // Both have answered by now, as far as they can without an item.
+        for (words, mut upper) in [(to_remote, remote), (to_local, local)] {
+            words.send(7).await.unwrap();
+            let error = upper.next().await.unwrap().unwrap_err();
+            assert_eq!((error.kind(), error.begun()), (ErrorKind::BadItem, Begun::Yes), "{error:?}");
+            assert_eq!(error.fault(), Fault::Caller);
+        }
     });
 }
 
