@@ -42,7 +42,8 @@ impl Sim {
     /// as there are. What is on its way already comes as it would have.
     ///
     /// All that goes one way is sent one after the other. See
-    /// [`Config::bytes_per_second`] for what counts, and [`Config::queue_bytes_max`] for what is lost.
+    /// [`Config::bytes_per_second`](crate::Config::bytes_per_second) for what counts, and
+    /// [`Config::queue_bytes_max`](crate::Config::queue_bytes_max) for what is lost.
     ///
     /// # Panics
     ///
@@ -84,7 +85,7 @@ impl Sim {
     /// [cut](Self::partition) or [healed](Self::heal); each time is drawn from the range.
     ///
     /// As something always happens where a link flaps, a world in which all wait for ever is found by its
-    /// [time](Config::time_max) only.
+    /// [time](crate::Config::time_max) only.
     ///
     /// # Panics
     ///
