@@ -103,7 +103,8 @@ use shared::Connector;
 /// [`begun`](ekiden_service::Failure::begun) whether the server can have begun it: `No`, and it can be sent again, or
 /// `Unknown`. Calls made later, those that block too, wait for the next connection, for
 /// [ten seconds](ekiden_middleware::ReconnectConfig::wait_timeout), and then fail with `No`. What no further attempt mends, such as a
-/// wrong password, is told at once.
+/// wrong password, is told at once; and so, until the next attempt is due, to those who call meanwhile (after ten seconds at the
+/// most), unless they block: these wait for it.
 ///
 /// An answer that is larger than [`Config::limits`] allows ends its connection, since nobody can say where the next begins: on
 /// the shared one that is the call of everybody who waits. What may be answered so, as a script of somebody else's, is
