@@ -83,9 +83,10 @@
 //! What decides is pure and is played by hand in its tests: `calls` of the client's requests, `streams` of the server's.
 //!
 //! In reading order: [`Frame`] is what is said, [`Message`] and [`Body`] what services see of it. Between the two, `queue`
-//! is what waits to be sent, `inlet` a body that comes, `outlet` one that goes, and `pump` what fills that. `calls`,
-//! [`client`](Client) and [`connection`](Connection) are the client's; `streams`, `session` and `server` the server's;
-//! `keepalive` is both ends'. `config` has their knobs, and [`Stats`] how calls end.
+//! is what waits to be sent, `inlet` a body that comes, `outlet` one that goes, and `pump` what fills that;
+//! `keepalive` sees whether the peer is there. `client` has its `calls` and what drives its `connection`, `server` its
+//! `streams`, which are the open calls, and the `session` of each connection. `config` has the knobs of both, and
+//! [`Stats`] how calls end.
 
 mod frame;
 mod message;
@@ -94,13 +95,9 @@ pub(crate) mod queue;
 pub(crate) mod inlet;
 mod outlet;
 mod pump;
-mod calls;
-mod client;
-mod connection;
-mod streams;
-mod session;
-mod server;
 mod keepalive;
+mod client;
+mod server;
 mod config;
 mod stats;
 #[cfg(test)]
@@ -111,9 +108,8 @@ mod tests;
 pub use crate::dispatch::error::{ConnectionError, Error};
 pub use crate::dispatch::reset::Reset;
 pub use body::Body;
-pub use client::Client;
+pub use client::{Client, Connection};
 pub use config::{ClientConfig, ServerConfig};
-pub use connection::Connection;
 pub use frame::{CHUNK_COST, Frame};
 pub use message::Message;
 pub use server::{serve, serve_connection, serve_on_cores};

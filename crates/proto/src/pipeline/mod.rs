@@ -15,25 +15,19 @@
 //! Messages are one frame each; or, of a protocol whose codec speaks in [`Frame`]s, a head and a body that streams
 //! ([`Client::streamed`], [`ServerConfig::serve_streamed`]).
 //!
-//! In reading order: `config` has the knobs of both ends; `shape` is what messages are made of, and `streamed` those with bodies; `calls`, [`client`](Client) and [`connection`](Connection) are
-//! the client's; [`order`](Order), `session` and `server` the server's. What it shares with multiplexed dispatch, errors
-//! among it, is in `dispatch`.
+//! In reading order: `config` has the knobs of both ends; `shape` is what messages are made of, and `streamed` those with
+//! bodies; `client` has its `calls` and what drives its `connection`, `server` the [`Order`] of its replies and the
+//! `session` of each connection. What it shares with multiplexed dispatch, errors among it, is in `dispatch`.
 
 mod config;
 mod shape;
 mod streamed;
-mod calls;
 mod client;
-mod connection;
-mod order;
-mod session;
 mod server;
 
 pub use crate::dispatch::error::{ConnectionError, Error};
 pub use crate::multiplex::{Body, Message};
-pub use client::Client;
+pub use client::{Client, Connection, StreamedConnection};
 pub use config::{ClientConfig, ServerConfig};
-pub use connection::{Connection, StreamedConnection};
-pub use order::{Order, Ticket};
-pub use server::{ServeError, serve, serve_connection, serve_on_cores};
+pub use server::{Order, ServeError, Ticket, serve, serve_connection, serve_on_cores};
 pub use streamed::Frame;

@@ -8,7 +8,11 @@
 //!   Body ──► Pump ──► Outlet ──► chunks ──────────────────┘
 //! ```
 //!
-//! Everything that callers ask in one turn of the loop leaves by one write.
+//! Everything that callers ask in one turn of the loop leaves by one write. `calls` decides what becomes of each, `connection`
+//! moves it.
+
+mod calls;
+mod connection;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -21,16 +25,17 @@ use ekiden_reactor::{context, spawn_named};
 use ekiden_service::{Expired, Service, Status};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::calls::{Call, Calls, Limits};
-use super::config::ClientConfig;
-use super::connection::Connection;
-use super::frame::Frame;
-use super::message::Message;
-use super::pump::Pump;
-use super::queue::Queue;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Error};
+use crate::multiplex::config::ClientConfig;
+use crate::multiplex::frame::Frame;
+use crate::multiplex::message::Message;
+use crate::multiplex::pump::Pump;
+use crate::multiplex::queue::Queue;
 use crate::transport::Transport;
+use calls::{Call, Calls, Limits};
+
+pub use connection::Connection;
 
 /// A service at the other end of one multiplexed connection.
 ///
@@ -62,7 +67,7 @@ impl<Req, Resp> Client<Req, Resp> {
 
 /// What a client and its connection share.
 pub(super) struct Shared<Req, Resp> {
-    pub(super) calls: RefCell<Calls<Req, Resp>>,
+    calls: RefCell<Calls<Req, Resp>>,
     pub(super) queue: Rc<Queue>,
     /// Whether there is no client any more.
     pub(super) is_orphan: Cell<bool>,

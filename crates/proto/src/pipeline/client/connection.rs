@@ -14,14 +14,14 @@ use ekiden_service::Begun;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::calls::{Calls, Delivery};
-use super::config::ClientConfig;
-use super::shape::{Shape, Whole};
-use super::streamed::{Frame, Streamed};
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::bell::Bell;
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::pace::Pace;
 use crate::multiplex::Message;
+use crate::pipeline::config::ClientConfig;
+use crate::pipeline::shape::{Shape, Whole};
+use crate::pipeline::streamed::{Frame, Streamed};
 use crate::transport::{Parts, Transport};
 
 /// What drives the connection of a [`Client`](super::Client): a future that must be polled for its calls to proceed.

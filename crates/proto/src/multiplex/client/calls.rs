@@ -21,13 +21,13 @@ use std::task::Waker;
 use bytes::Bytes;
 use ekiden_service::{Begun, Refused};
 
-use super::body::Body;
-use super::inlet::{Inlet, Whose};
-use super::message::Message;
-use super::outlet::Outlet;
-use super::queue::{Control, Queue};
 use crate::dispatch::error::{BoxError, ConnectionError, Error};
 use crate::dispatch::reset::Reset;
+use crate::multiplex::body::Body;
+use crate::multiplex::inlet::{Inlet, Whose};
+use crate::multiplex::message::Message;
+use crate::multiplex::outlet::Outlet;
+use crate::multiplex::queue::{Control, Queue};
 use crate::slots::{self, Slots};
 
 /// All calls of one connection.

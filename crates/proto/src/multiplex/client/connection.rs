@@ -13,16 +13,16 @@ use std::task::{Context, Poll, Waker, ready};
 use ekiden_service::Begun;
 use futures_io::{AsyncRead, AsyncWrite};
 
+use super::Shared;
 use super::calls::Told;
-use super::client::Shared;
-use super::config::ClientConfig;
-use super::frame::Frame;
-use super::keepalive::{Beat, Keepalive, Signs};
-use super::outlet::{Next, Outlet};
-use super::queue::Control;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::pace::Pace;
+use crate::multiplex::config::ClientConfig;
+use crate::multiplex::frame::Frame;
+use crate::multiplex::keepalive::{Beat, Keepalive, Signs};
+use crate::multiplex::outlet::{Next, Outlet};
+use crate::multiplex::queue::Control;
 use crate::transport::{Parts, Transport};
 
 /// What drives the connection of a [`Client`](super::Client): a future that must be polled for its calls to proceed.

@@ -17,11 +17,11 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
-use super::inlet::{Inlet, Whose};
-use super::outlet::Outlet;
-use super::queue::{Control, Queue};
 use crate::dispatch::error::Error;
 use crate::dispatch::reset::Reset;
+use crate::multiplex::inlet::{Inlet, Whose};
+use crate::multiplex::outlet::Outlet;
+use crate::multiplex::queue::{Control, Queue};
 
 /// The open calls, by their ids. `C` names the future that runs for one.
 pub(super) struct Streams<C> {

@@ -12,15 +12,15 @@ use ekiden_reactor::task::poll_proceed;
 use ekiden_service::{Begun, Service};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::config::ServerConfig;
+use super::ServeError;
 use super::order::{Order, Ticket};
-use super::server::ServeError;
-use super::shape::Shape;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::pace::REQUEST_COST;
 use crate::dispatch::patience::{Patience, Wait};
 use crate::dispatch::running::{Outcome, Running};
+use crate::pipeline::config::ServerConfig;
+use crate::pipeline::shape::Shape;
 use crate::server::close_gently;
 use crate::transport::{Parts, ReadError, Transport};
 

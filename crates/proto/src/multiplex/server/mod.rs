@@ -8,7 +8,11 @@
 //! ```
 //!
 //! All requests that one read brought are begun, and all replies that are ready leave by one write. This file says how
-//! a connection begins and how it is closed; what happens between is the [`Session`]'s.
+//! a connection begins and how it is closed; what happens between is the [`Session`]'s,
+//! and `streams` decides which calls are open and how each ends.
+
+mod streams;
+mod session;
 
 use std::fmt;
 use std::future::Future;
@@ -19,13 +23,13 @@ use ekiden_reactor::net::Spread;
 use ekiden_service::{Failure, Service};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::config::ServerConfig;
-use super::frame::Frame;
-use super::message::Message;
-use super::session::Session;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, ConnectionError};
+use crate::multiplex::config::ServerConfig;
+use crate::multiplex::frame::Frame;
+use crate::multiplex::message::Message;
 use crate::server::{Drain, Listener, Seat, Server};
+use session::Session;
 
 /// Serves a listener with the [default configuration](ServerConfig), in the language of `codec`.
 ///

@@ -6,7 +6,11 @@
 //!   Client ◄─ resp ──└───────┘◄── handle_answer ─└────────────┘
 //! ```
 //!
-//! Everything that callers ask in one turn of the loop leaves by one write.
+//! Everything that callers ask in one turn of the loop leaves by one write. `calls` decides what becomes of each, `connection`
+//! moves it.
+
+mod calls;
+mod connection;
 
 use std::fmt;
 use std::future::Future;
@@ -18,14 +22,16 @@ use ekiden_reactor::{context, spawn_named};
 use ekiden_service::{Expired, Service, Status};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::calls::Call;
-use super::config::ClientConfig;
-use super::connection::{Connection, Shared, StreamedConnection};
-use super::streamed::Frame;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Error};
 use crate::multiplex::Message;
+use crate::pipeline::config::ClientConfig;
+use crate::pipeline::streamed::Frame;
 use crate::transport::Transport;
+use calls::Call;
+use connection::Shared;
+
+pub use connection::{Connection, StreamedConnection};
 
 /// A service at the other end of one pipelined connection.
 ///

@@ -8,7 +8,11 @@
 //! ```
 //!
 //! All requests that one read brought are begun, and all replies that are ready leave by one write. This file says how
-//! a connection begins and how it is closed; what happens between is the [`Session`]'s.
+//! a connection begins and how it is closed; what happens between is the [`Session`]'s,
+//! and `order` decides which reply is the next.
+
+mod order;
+mod session;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -22,15 +26,17 @@ use ekiden_reactor::notice::{Causes, Level};
 use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::config::ServerConfig;
-use super::session::Session;
-use super::shape::{Shape, Whole};
-use super::streamed::{Frame, Streamed};
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, ConnectionError};
 use crate::multiplex::Message;
+use crate::pipeline::config::ServerConfig;
+use crate::pipeline::shape::{Shape, Whole};
+use crate::pipeline::streamed::{Frame, Streamed};
 use crate::server::{Drain, Listener, Seat, Server};
 use crate::transport::Parts;
+use session::Session;
+
+pub use order::{Order, Ticket};
 
 /// Serves a listener with the [default configuration](ServerConfig), in the language of `codec`.
 ///
