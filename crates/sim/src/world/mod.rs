@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use ekiden_reactor::Signal;
-use ekiden_reactor::driver::{Event as News, Job, LookupDone};
+use ekiden_reactor::driver::{Event as News, Job, LookupDone, Token};
 
 use crate::chance::Chance;
 use crate::clocks::DRIFT_PPM_MAX;
@@ -220,6 +220,12 @@ impl World {
             self.host(id).news.push(news);
             self.wake(id);
         }
+    }
+
+    /// A program lets a socket go, and is not to hear of it any more: the next that it opens may be told under the same token.
+    pub(crate) fn silence(&mut self, id: HostId, token: Option<Token>) {
+        let is_of = |news: &News| matches!(news, News::Ready(of, _) if Some(*of) == token);
+        self.host(id).news.retain(|news| !is_of(news));
     }
 
     /// What a program is to hear, in any order.

@@ -140,6 +140,7 @@ impl World {
 
     pub(crate) fn close_udp(&mut self, id: EndId) {
         if let Some(socket) = self.udp.0.remove(&id) {
+            self.silence(socket.host, Some(socket.token));
             self.tell(socket.host, What::Closes(id));
         }
     }

@@ -238,3 +238,34 @@ fn what_the_world_does_not_have_is_an_error_that_says_so() {
         });
     });
 }
+
+/// The next socket may be told under the same token.
+#[test]
+fn what_was_to_be_told_of_a_socket_is_not_told_of_the_next() {
+    check(|sim| {
+        sim.host("server", async || {
+            let listener = TcpListener::bind("0.0.0.0:7").await?;
+            let (first, _) = listener.accept().await?;
+            assert_eq!(first.read(&mut [0]).await?, 0);
+            let (other, _) = listener.accept().await?;
+            assert_eq!(other.read(&mut [0]).await?, 1);
+            sleep(Duration::from_secs(1)).await; // until the third waits
+            // It is over in both directions, which its program would be told of.
+            first.shutdown(Shutdown::Write)?;
+            drop(first);
+            let (third, _) = listener.accept().await?;
+            assert!(timeout(Duration::from_secs(1), third.hangup()).await.is_err(), "nobody has hung up");
+            std::future::pending::<io::Result<()>>().await
+        });
+        sim.run(async |_sim| {
+            sleep(Duration::from_millis(1)).await;
+            let first = TcpStream::connect("server:7").await.unwrap();
+            first.shutdown(Shutdown::Write).unwrap();
+            let other = TcpStream::connect("server:7").await.unwrap();
+            other.write_all(&[1]).await.unwrap();
+            let third = TcpStream::connect("server:7").await.unwrap();
+            sleep(Duration::from_secs(5)).await;
+            drop((first, other, third));
+        });
+    });
+}

@@ -134,10 +134,10 @@ impl World {
     pub(crate) fn close(&mut self, id: EndId) {
         let Some(end) = self.tcp.get_mut(id) else { return };
         end.is_closed = true;
-        end.token = None;
-        let host = end.host;
+        let (host, token) = (end.host, end.token.take());
         let has_unread = !end.received.is_empty() || end.resets_when_closed;
         let (stands, other) = (end.stands, end.other);
+        self.silence(host, token);
         self.tell(host, What::Closes(id));
         match stands {
             Stands::Yes if has_unread => self.abort(id),

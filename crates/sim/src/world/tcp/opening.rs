@@ -82,7 +82,9 @@ impl World {
         let Some(listener) = self.tcp.listeners.get_mut(&id) else { return };
         listener.holders -= 1;
         listener.tokens.retain(|known| Some(*known) != token);
-        if listener.holders == 0 {
+        let (host, is_left) = (listener.host, listener.holders == 0);
+        self.silence(host, token);
+        if is_left {
             self.close_listener(id);
         }
     }

@@ -148,6 +148,7 @@ impl World {
 
     pub(crate) fn close_unix_datagrams(&mut self, id: EndId) {
         let Some(socket) = self.unix.datagrams.remove(&id) else { return };
+        self.silence(socket.host, socket.token);
         self.tell(socket.host, What::Closes(id));
         if let Some(name) = socket.name {
             self.release_name(socket.host, name, Bound::Datagrams(id));

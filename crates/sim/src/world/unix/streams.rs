@@ -135,7 +135,9 @@ impl World {
         let Some(listener) = self.unix.listeners.get_mut(&id) else { return };
         listener.holders -= 1;
         listener.tokens.retain(|known| Some(*known) != token);
-        if listener.holders > 0 {
+        let (host, is_held) = (listener.host, listener.holders > 0);
+        self.silence(host, token);
+        if is_held {
             return;
         }
         let Some(Listener { host, name, queue, .. }) = self.unix.listeners.remove(&id) else { return };
@@ -223,6 +225,7 @@ impl World {
     /// An end goes. What it had not read, or that nobody accepted it, makes it a reset.
     pub(crate) fn close_unix_stream(&mut self, id: EndId, left: Left) {
         let Some(stream) = self.unix.streams.remove(&id) else { return };
+        self.silence(stream.host, stream.token);
         self.tell(stream.host, What::Closes(id));
         let Some(other) = stream.other else { return };
         if let Some(end) = self.unix.streams.get_mut(&other) {
