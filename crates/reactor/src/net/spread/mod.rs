@@ -35,6 +35,7 @@ use std::task::{Context, Poll};
 use super::{Incoming, Setbacks};
 use crate::about::About;
 use crate::core;
+use crate::driver::os::watching;
 use crate::interest::Way;
 use crate::pauses::Pause;
 use crate::registration::Registration;
@@ -158,7 +159,13 @@ impl<L: Spread> Share<L> {
         registration.assume_ready(Way::Read);
         let door = match shared.places.accepts(self.seat) {
             true => Some(Door::open(shared, self.seat, token)?),
-            false => None,
+            false => {
+                // From now on somebody may take over; the thread that sees to it may have nothing else to look at for long.
+                if registration.core().inbox.watch.is_real() {
+                    watching::look_now();
+                }
+                None
+            }
         };
         let shared = self.shared.take().expect("it is taken only here and by drop, which comes later");
         Ok(SpreadListener {
