@@ -97,9 +97,7 @@ const TARGETS: &[Target] = &[
         case: "unary_64_64",
         measure: Of("ekiden", Instructions),
         at_most: 2_000.0,
-        why: "by eight of two thousand: reading an argument of 64 bytes and writing its result take some 700 of them, 150 of \
-              which see to it that it is UTF-8; 70 more than before see to it that a panic in a drop ends its call alone, and \
-              that nothing follows a value",
+        why: "",
     },
     Target {
         what: "the same: CPU against tarpc's",
