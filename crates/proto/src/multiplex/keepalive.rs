@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ekiden_reactor::{Instant, Sleep, sleep_until};
 
+use crate::transport::Transport;
+
 /// Watches a peer while something is expected of it. It sends nothing and closes nothing; it says when to.
 ///
 /// A sign of life sets no timer: the timer that is set looks when it fires how long ago the last one was. While nothing
@@ -60,6 +62,11 @@ impl Keepalive {
         self.interval.is_some()
     }
 
+    /// How long a sign may take to come.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// The token of the next ping.
     pub(super) fn next_token(&mut self) -> u64 {
         self.pings += 1;
@@ -109,6 +116,10 @@ impl Keepalive {
 }
 
 impl Signs {
+    pub(super) fn of<Io, Codec>(transport: &Transport<Io, Codec>, frames: u64) -> Self {
+        Self { frames, undecoded: transport.undecoded_bytes(), taken: transport.taken_bytes() }
+    }
+
     fn is_more_than(self, earlier: Self) -> bool {
         let has_taken = matches!((self.taken, earlier.taken), (Some(now), Some(then)) if now != then);
         (self.frames, self.undecoded) != (earlier.frames, earlier.undecoded) || has_taken

@@ -238,11 +238,8 @@ where
 
     /// Asks a silent peer that owes an answer whether it is there, and gives it up.
     fn poll_keepalive(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        let signs = Signs {
-            frames: self.heard,
-            undecoded: self.transport.as_ref().map_or(0, Transport::undecoded_bytes),
-            taken: self.transport.as_ref().and_then(Transport::taken_bytes),
-        };
+        let Some(transport) = &self.transport else { return Poll::Pending };
+        let signs = Signs::of(transport, self.heard);
         let is_expected = self.shared.calls.borrow().has_open();
         match ready!(self.keepalive.poll(cx, signs, is_expected)) {
             Beat::GiveUp => Poll::Ready(Err(Cause::Silent.into())),

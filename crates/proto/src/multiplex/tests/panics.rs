@@ -64,13 +64,13 @@ fn with_bad(polled: bool, long: bool) {
     });
 }
 
-/// a panic of a stream concerns its call alone, also if it panics again when it is dropped.
+/// A panic of a stream concerns its call alone, also if it panics again when it is dropped.
 #[test]
 fn a_stream_that_panics_in_poll_and_in_drop_harms_no_other() {
     with_bad(true, false);
 }
 
-/// a stream that panics when it is dropped, because one of its items is too long to be sent.
+/// A stream that panics when it is dropped, because one of its items is too long to be sent.
 #[test]
 fn a_stream_that_panics_in_drop_after_a_long_item_harms_no_other() {
     with_bad(false, true);
@@ -125,7 +125,7 @@ impl std::fmt::Display for Rude {
 
 impl std::error::Error for Rude {}
 
-/// the words of an error are the application's code, too: an error of a body whose `Display` panics.
+/// The words of an error are the application's code, too: an error of a body whose `Display` panics.
 #[test]
 fn an_error_whose_words_panic_concerns_its_call_alone() {
     ekiden_reactor::run(async {

@@ -18,7 +18,7 @@ use crate::multiplex::{Body, Client, ClientConfig, Message, ServerConfig};
 use crate::server::Drain;
 use crate::wire::Wire;
 
-/// a peer that takes bytes all the time, and answers each ping as soon as it gets it, is alive.
+/// A peer that takes bytes all the time, and answers each ping as soon as it gets it, is alive.
 #[test]
 fn a_client_that_takes_its_replies_slowly_is_not_given_up_as_silent() {
     let (hand, clock) = Hand::new().unwrap();
@@ -70,7 +70,7 @@ fn a_client_that_takes_its_replies_slowly_is_not_given_up_as_silent() {
     });
 }
 
-/// the same of a client that sends one long request over a slow line: the server takes it all the time.
+/// The same of a client that sends one long request over a slow line: the server takes it all the time.
 #[test]
 fn a_server_that_takes_a_long_request_slowly_is_not_given_up_as_silent() {
     let (hand, clock) = Hand::new().unwrap();
@@ -90,6 +90,19 @@ fn a_server_that_takes_a_long_request_slowly_is_not_given_up_as_silent() {
         }
         drop(call);
     });
+}
+
+/// What comes over a slow line, until a line is whole.
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    fn take(&mut self, wire: &Wire) -> Vec<String> {
+        self.0.extend(wire.take_bytes());
+        let end = self.0.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = String::from_utf8(self.0.drain(..end).collect()).unwrap();
+        whole.lines().map(str::to_owned).collect()
+    }
 }
 
 /// Of two ends that both have much to say the one that reads must not wait for the other to read first.
@@ -120,7 +133,7 @@ fn a_client_with_much_to_say_still_hears() {
     });
 }
 
-/// while short replies keep a slow line busy, a stream gets a share of it.
+/// While short replies keep a slow line busy, a stream gets a share of it.
 #[test]
 fn replies_do_not_starve_a_stream() {
     ekiden_reactor::run(async {
@@ -139,17 +152,12 @@ fn replies_do_not_starve_a_stream() {
         wire.send("open 0 stream\n");
         (1..=8).for_each(|id| wire.send(format!("open {id} a\n")));
         settle().await;
-        let (mut unary, mut line) = (0, Vec::new());
+        let (mut unary, mut lines) = (0, Lines::default());
         for _ in 0..5000 {
             wire.set_room(10);
             yield_now().await;
             yield_now().await;
-            for byte in wire.take_bytes() {
-                if byte != b'\n' {
-                    line.push(byte);
-                    continue;
-                }
-                let text = String::from_utf8(std::mem::take(&mut line)).unwrap();
+            for text in lines.take(&wire) {
                 if let Some(rest) = text.strip_prefix("reply ") {
                     unary += 1;
                     let id: u32 = rest.split(' ').next().unwrap().parse().unwrap();
@@ -165,7 +173,7 @@ fn replies_do_not_starve_a_stream() {
     });
 }
 
-/// while requests keep a slow line busy, an upload gets a share of it.
+/// While requests keep a slow line busy, an upload gets a share of it.
 #[test]
 fn requests_do_not_starve_an_upload() {
     ekiden_reactor::run(async {
@@ -190,17 +198,12 @@ fn requests_do_not_starve_an_upload() {
         }
         settle().await;
         congested.open();
-        let (mut unary, mut line) = (0, Vec::new());
+        let (mut unary, mut lines) = (0, Lines::default());
         for _ in 0..5000 {
             wire.set_room(10);
             yield_now().await;
             yield_now().await;
-            for byte in wire.take_bytes() {
-                if byte != b'\n' {
-                    line.push(byte);
-                    continue;
-                }
-                let text = String::from_utf8(std::mem::take(&mut line)).unwrap();
+            for text in lines.take(&wire) {
                 if let Some(rest) = text.strip_prefix("open ") {
                     unary += 1;
                     let id: u32 = rest.split(' ').next().unwrap().parse().unwrap();
@@ -250,7 +253,7 @@ fn a_stream_that_is_always_ready_takes_its_share_of_a_turn() {
     });
 }
 
-/// the last client is gone, and the connection ends, whatever the peer takes.
+/// The last client is gone, and the connection ends, whatever the peer takes.
 #[test]
 fn a_connection_whose_clients_are_gone_ends() {
     let (hand, clock) = Hand::new().unwrap();
@@ -323,7 +326,7 @@ impl futures_io::AsyncWrite for Unclosable {
     }
 }
 
-/// whoever has ended its direction is waited for without a limit when the connection is closed; in the other case
+/// Whoever has ended its direction is waited for without a limit when the connection is closed; in the other case
 /// (`close_gently`) two seconds is the most.
 #[test]
 fn a_close_that_does_not_come_to_its_end_is_given_up() {

@@ -32,7 +32,7 @@ fn a_reply_that_cannot_be_sent_has_failed() {
     });
 }
 
-/// the body fails before a byte of the request has left: nothing was begun, nor need it be.
+/// The body fails before a byte of the request has left: nothing was begun, nor need it be.
 #[test]
 fn a_body_that_fails_while_its_call_waits_takes_the_call_back() {
     ekiden_reactor::run(async {
@@ -57,7 +57,7 @@ fn a_body_that_fails_while_its_call_waits_takes_the_call_back() {
     });
 }
 
-/// the peer has answered the head of its reply, so it has begun.
+/// The peer has answered the head of its reply, so it has begun.
 #[test]
 fn a_body_that_fails_after_the_reply_began_was_begun() {
     ekiden_reactor::run(async {
@@ -83,8 +83,8 @@ fn a_body_that_fails_after_the_reply_began_was_begun() {
     });
 }
 
-/// a connection that is closed because it was idle says nothing before (`drain`), and does not refuse what crosses its
-/// end on the way: that caller hears "unknown" of a call that was certainly not begun.
+/// A connection that is closed because it was idle says nothing before (`drain`), and does not refuse what crosses its
+/// End on the way: that caller hears "unknown" of a call that was certainly not begun.
 #[test]
 fn an_idle_connection_says_that_it_closes() {
     let (hand, clock) = Hand::new().unwrap();
@@ -103,8 +103,8 @@ fn an_idle_connection_says_that_it_closes() {
     });
 }
 
-/// each of these lines is written since a peer has chosen so (it says that it takes only short frames, or sends items
-/// that are none), and there is no limit to them.
+/// Each of these lines is written since a peer has chosen so (it says that it takes only short frames, or sends items
+/// That are none), and there is no limit to them.
 #[test]
 fn a_peer_does_not_write_the_operators_log() {
     let told = Rc::new(Cell::new(0));
@@ -139,7 +139,7 @@ fn a_peer_does_not_write_the_operators_log() {
     assert!(told.get() < 10, "{} warnings", told.get());
 }
 
-/// no place to wait is no reason to refuse what could be sent at once.
+/// No place to wait is no reason to refuse what could be sent at once.
 #[test]
 fn without_a_queue_a_call_that_has_a_place_is_not_refused() {
     ekiden_reactor::run(async {

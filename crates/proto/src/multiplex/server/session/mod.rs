@@ -54,7 +54,6 @@ pub(super) struct Session<Io, Codec, Head> {
     failure: Option<ConnectionError>,
     patience: Patience,
     keepalive: Keepalive,
-    ping_timeout: Duration,
     /// The end of a connection that drains, once nothing is owed.
     farewell: Option<Box<Farewell>>,
     stats: Stats,
@@ -120,7 +119,6 @@ impl<Io, Codec, Head> Session<Io, Codec, Head> {
             patience: Patience::new(config.write_timeout, config.frame_timeout, config.idle_timeout),
             keepalive: Keepalive::new(config.ping_interval, config.ping_timeout),
             farewell: None,
-            ping_timeout: config.ping_timeout,
             stats: config.stats.clone(),
             heard: 0,
             opened: 0,
@@ -226,7 +224,7 @@ where
                 // To send it.
                 cx.waker().wake_by_ref();
             }
-            let patience = if asks { self.ping_timeout } else { DRAIN_GRACE };
+            let patience = if asks { self.keepalive.timeout() } else { DRAIN_GRACE };
             Box::new(Farewell { token, has_read: !asks, until: sleep(patience) })
         });
         Pin::new(&mut farewell.until).poll(cx)
@@ -446,11 +444,7 @@ where
 
     /// Asks a silent peer whose call is open whether it is there. Ready when it is given up.
     fn poll_keepalive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let signs = Signs {
-            frames: self.heard,
-            undecoded: self.transport.undecoded_bytes(),
-            taken: self.transport.taken_bytes(),
-        };
+        let signs = Signs::of(&self.transport, self.heard);
         match ready!(self.keepalive.poll(cx, signs, self.streams.len() > 0)) {
             Beat::GiveUp if self.intake != Intake::Ended => return Poll::Ready(()),
             // It says no more, so it does not answer; if it were gone the network would have said so.
