@@ -1,5 +1,5 @@
-//! For tests: [`Wire`], a byte stream with both ends in the test's hand, [`Holding`], a decoder that holds, and
-//! [`decode_in_pieces`], which feeds one what was cut anywhere.
+//! For tests: [`Wire`], a byte stream with both ends in the test's hand, [`Unclosable`], one that never closes,
+//! [`Holding`], a decoder that holds, and [`decode_in_pieces`], which feeds one what was cut anywhere.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -208,4 +208,27 @@ pub(crate) fn decode_in_pieces<D: Decoder>(
         }
     }
     (frames, None)
+}
+
+/// A wire whose close never comes to its end: TLS, whose last word the peer does not take.
+pub(crate) struct Unclosable(pub(crate) Wire);
+
+impl AsyncRead for Unclosable {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Unclosable {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
 }

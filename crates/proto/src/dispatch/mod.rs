@@ -2,11 +2,13 @@
 //!
 //! In reading order: `error` is what a caller learns when it has no answer, and `reset` what the peer says of that;
 //! `running` keeps the calls that a server runs for one connection; `patience` says for how long a server waits for its
-//! peer, and `pace` how much is done in one poll; `bell` wakes a connection when there is something to send.
+//! peer, and `peer` what it expects of that, and how it closes; `pace` is how much is done in one poll, and `bell` wakes a
+//! connection when there is something to send.
 
 pub(crate) mod error;
 pub(crate) mod reset;
 pub(crate) mod running;
 pub(crate) mod patience;
+pub(crate) mod peer;
 pub(crate) mod pace;
 pub(crate) mod bell;

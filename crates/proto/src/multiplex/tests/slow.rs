@@ -2,9 +2,8 @@
 
 use std::cell::Cell;
 use std::future::pending;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use super::settle;
 use crate::multiplex::text::Text;
 use crate::multiplex::{Body, Client, ClientConfig, Message, ServerConfig};
 use crate::server::Drain;
-use crate::wire::Wire;
+use crate::wire::{Unclosable, Wire};
 
 /// A peer that takes bytes all the time, and answers each ping as soon as it gets it, is alive.
 #[test]
@@ -295,39 +294,6 @@ fn a_connection_whose_clients_are_gone_ends_without_pings() {
     });
 }
 
-/// A wire whose close never comes to its end: TLS, whose last word the peer does not take.
-struct Unclosable(Wire);
-
-impl futures_io::AsyncRead for Unclosable {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl futures_io::AsyncWrite for Unclosable {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Pending
-    }
-}
-
-/// Whoever has ended its direction is waited for without a limit when the connection is closed; in the other case
-/// (`close_gently`) two seconds is the most.
 #[test]
 fn a_close_that_does_not_come_to_its_end_is_given_up() {
     let (hand, clock) = Hand::new().unwrap();

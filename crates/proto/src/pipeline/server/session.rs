@@ -18,10 +18,10 @@ use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::pace::REQUEST_COST;
 use crate::dispatch::patience::{Patience, Wait};
+use crate::dispatch::peer::Peer;
 use crate::dispatch::running::{Outcome, Running};
 use crate::pipeline::config::ServerConfig;
 use crate::pipeline::shape::Shape;
-use crate::server::close_gently;
 use crate::transport::{Parts, ReadError, Transport};
 
 /// One connection: what was asked, what is owed, and whether more may be asked.
@@ -54,17 +54,6 @@ enum Intake {
     Draining,
     /// None.
     Ended,
-}
-
-/// What is to be expected of the peer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Peer {
-    /// It may send more.
-    Sends,
-    /// It has ended its direction.
-    Ended,
-    /// Nothing.
-    Lost,
 }
 
 /// Why no further request is taken for now.
@@ -110,13 +99,9 @@ where
     {
         let mut handler = Handler { call: |req| service.call(req), running: Running::new() };
         let ended = poll_fn(|cx| self.poll(cx, &mut handler, drain)).await;
-        match self.peer {
-            Peer::Sends if ended.is_ok() && self.transport.is_held() => {}
-            // In a box, since an idle connection needs no room for it.
-            Peer::Sends => Box::pin(close_gently(self.transport.io_mut())).await,
-            // To the peer it makes no difference any more, so it cannot be an error.
-            Peer::Ended => drop(poll_fn(|cx| self.transport.poll_close(cx)).await),
-            Peer::Lost => {}
+        // What is held goes on with another protocol.
+        if !(self.peer == Peer::Sends && ended.is_ok() && self.transport.is_held()) {
+            Box::pin(self.peer.close(&mut self.transport)).await;
         }
         ended
     }
@@ -354,12 +339,13 @@ mod tests {
     use crate::pipeline::serve_connection;
     use crate::pipeline::shape::Whole;
     use crate::server::{Drain, Panic};
-    use crate::wire::{Holding, Wire, by_hand};
+    use crate::wire::{Holding, Unclosable, Wire, by_hand};
     use ekiden_reactor::driver::hand::Hand;
     use ekiden_reactor::{Config, Latch, Reactor, spawn, yield_now};
     use ekiden_service::service_fn;
     use std::cell::RefCell;
     use std::collections::BTreeMap;
+    use std::convert::Infallible;
     use std::error::Error;
     use std::pin::pin;
     use std::rc::Rc;
@@ -445,6 +431,30 @@ mod tests {
             }
         }
         log.join(", ")
+    }
+
+    #[test]
+    fn a_close_that_does_not_come_to_its_end_is_given_up() {
+        let (hand, clock) = Hand::new().unwrap();
+        let config = Config::default();
+        Reactor::with_driver(config, hand).run(async {
+            let wire = Wire::new();
+            let service = service_fn(async |line: String| Ok::<_, Infallible>(line));
+            let io = Unclosable(wire.clone());
+            let serving = spawn(serve_connection(io, Lines::default(), service));
+            wire.end();
+            for milliseconds in [1999, 1] {
+                assert!(!serving.is_finished());
+                for _ in 0..5 {
+                    yield_now().await;
+                }
+                clock.pass(Duration::from_millis(milliseconds)).await;
+            }
+            for _ in 0..5 {
+                yield_now().await;
+            }
+            assert!(serving.is_finished(), "it is waited for after two seconds");
+        });
     }
 
     #[test]

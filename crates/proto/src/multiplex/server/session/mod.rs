@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use ekiden_reactor::task::poll_proceed;
-use ekiden_reactor::{Sleep, sleep, timeout};
+use ekiden_reactor::{Sleep, sleep};
 use ekiden_service::{Begun, Failure, Service};
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -25,6 +25,7 @@ use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::pace::REQUEST_COST;
 use crate::dispatch::patience::{Patience, Wait};
+use crate::dispatch::peer::Peer;
 use crate::dispatch::running::{self, Running};
 use crate::multiplex::body::Body;
 use crate::multiplex::config::ServerConfig;
@@ -34,7 +35,7 @@ use crate::multiplex::message::Message;
 use crate::multiplex::pump::Pump;
 use crate::multiplex::queue::{Control, Queue};
 use crate::multiplex::stats::Stats;
-use crate::server::{Panic, Seat, close_gently};
+use crate::server::{Panic, Seat};
 use crate::transport::{ReadError, Transport};
 
 /// One connection: what is open, what waits to be sent, and whether more is heard.
@@ -90,17 +91,6 @@ enum Intake {
     Ended,
 }
 
-/// What is to be expected of the peer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Peer {
-    /// It may send more.
-    Sends,
-    /// It has ended its direction.
-    Ended,
-    /// Nothing.
-    Lost,
-}
-
 impl<Io, Codec, Head> Session<Io, Codec, Head> {
     pub(super) fn new(io: Io, codec: Codec, config: &ServerConfig) -> Self {
         let mut transport = Transport::new(io, codec);
@@ -144,16 +134,7 @@ where
     {
         let mut handler = Handler { call: |req| service.call(req), running: Running::new(), seat };
         let ended = poll_fn(|cx| self.poll(cx, &mut handler, drain)).await;
-        match self.peer {
-            // In a box, since an idle connection needs no room for it.
-            Peer::Sends => Box::pin(close_gently(self.transport.io_mut())).await,
-            // To the peer it makes no difference any more, so it cannot be an error.
-            Peer::Ended => {
-                let close = poll_fn(|cx| self.transport.poll_close(cx));
-                drop(Box::pin(timeout(CLOSE_TIMEOUT, close)).await);
-            }
-            Peer::Lost => {}
-        }
+        Box::pin(self.peer.close(&mut self.transport)).await;
         ended
     }
 
@@ -475,9 +456,6 @@ fn tell_panic(panic: &Panic, seat: &Seat) {
 /// So long a peer that has read everything may take to close the connection of a server that drains. One second: many
 /// round trips, and no shutdown waits long for a peer that does not listen.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
-
-/// So long a peer that says no more may take for the end of the stream beneath, such as TLS's.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// So many replies that wait for room, in the order in which they are said: one may be as long as a frame of the protocol.
 const HEADS_MAX: usize = 64;
