@@ -43,6 +43,8 @@ mod numbered;
 mod weather;
 mod leaks;
 mod same;
+#[path = "../../crates/sim/tests/world/processes.rs"]
+mod processes;
 
 use std::io;
 use std::time::Duration;

@@ -14,6 +14,7 @@ mod clocks;
 mod absent;
 mod discipline;
 mod same;
+mod processes;
 mod faults;
 mod oracles;
 

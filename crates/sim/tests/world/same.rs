@@ -2,41 +2,19 @@
 //!
 //! `./test` holds the hashes of a debug build against those of a release.
 
-use std::env;
 use std::io;
-use std::process::Command;
 use std::time::Duration;
 
 use ekiden_reactor::net::{TcpStream, UdpSocket};
 use ekiden_reactor::{blocking, entropy, sleep, spawn, timeout, wall_clock};
 use ekiden_sim::{Config, Sim};
 
-use super::echo;
+use super::{echo, processes};
 
 #[test]
 fn a_seed_is_the_same_run_in_every_process() {
-    let hashes: String = (0..20).map(|seed| format!("hash {:016x}\n", hash(seed))).collect();
-    if env::var_os(ANOTHER).is_some() {
-        return print!("{hashes}");
-    }
-    // Its memory is elsewhere in any case.
-    for is_bare in [true, false] {
-        let mut other = Command::new(env::current_exe().unwrap());
-        other.args(["same::a_seed_is_the_same_run_in_every_process", "--exact", "--nocapture"]);
-        other.current_dir("/");
-        if is_bare {
-            other.env_clear();
-        } else {
-            other.args(["--test-threads", "1"]).env("TZ", "Pacific/Auckland").env("LANG", "de_DE.UTF-8");
-        }
-        let output = other.env(ANOTHER, "yes").output().unwrap();
-        let says = String::from_utf8_lossy(&output.stdout);
-        assert!(says.contains(&hashes), "here\n{hashes}and elsewhere\n{says}");
-    }
+    processes::check(0..20, hash);
 }
-
-/// Said to a process of this test by another, or by `./test`.
-const ANOTHER: &str = "ANOTHER_PROCESS";
 
 fn hash(seed: u64) -> u64 {
     let mut config = Config::default();
