@@ -1,5 +1,6 @@
 //! Servers that are asked to end while they are under load.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
@@ -80,6 +81,46 @@ fn an_http_server_answers_what_it_has_begun() {
                 }
             }
             seen
+        });
+    });
+}
+
+thread_local! {
+    /// Of the world that this thread plays: a server of several cores makes each core's service there.
+    static LEDGER: RefCell<Ledger> = RefCell::default();
+}
+
+/// A drain of an HTTP server on three cores loses no accepted request, on whichever of them it was begun.
+#[test]
+fn an_http_server_on_three_cores_answers_what_it_has_begun() {
+    check(|sim| {
+        let ledger = Ledger::default();
+        LEDGER.set(ledger.clone());
+        sim.host("server", async || {
+            let listener = TcpListener::bind("0.0.0.0:80").await?;
+            let service = || {
+                let ledger = LEDGER.with_borrow(Ledger::clone);
+                service_fn(async move |req: Request<Body>| {
+                    let name = req.uri().path().trim_start_matches('/');
+                    ledger.begin(name);
+                    sleep(millis(3)).await;
+                    ledger.end(name);
+                    Ok::<_, http::Error>(Response::new(Body::from(name.to_owned())))
+                })
+            };
+            http::serve_on_cores(listener, service)?.await.map(drop)
+        });
+        sim.set_cores("server", 3);
+        drain_under_load(&sim, ledger, |number| async move {
+            let Ok(client) = http::client::Client::connect("server:80").await else { return Seen::new() };
+            let client = Rc::new(client);
+            four_at_once(number, async move |name| {
+                let request = Request::get(format!("/{name}")).body(Body::empty()).unwrap();
+                let answer = client.call(request).await.map_err(|error| error.begun())?;
+                let body = answer.into_body().collect(100).await.map_err(|error| error.begun())?;
+                Ok(String::from_utf8(body.to_vec()).unwrap())
+            })
+            .await
         });
     });
 }

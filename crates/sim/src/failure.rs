@@ -69,9 +69,12 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The tasks of a host, a line each.
-pub(crate) fn table(tasks: &[TaskInfo]) -> String {
-    let (mut text, vain) = (String::new(), in_vain(tasks));
+/// The tasks of a core, a line each.
+pub(crate) fn table(tasks: &[TaskInfo], core: u16) -> String {
+    let (mut text, vain) = (String::new(), in_vain(tasks, core));
+    if core > 0 {
+        let _ = writeln!(text, "    on core {core}");
+    }
     for task in tasks {
         let state = match task.state {
             TaskState::Running => "running",

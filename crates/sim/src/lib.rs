@@ -51,8 +51,8 @@
 //!
 //! # What there is
 //!
-//! Hosts with names and addresses, that [crash, are started again, pause, are slow](Sim#hosts) and get signals. TCP between them and
-//! within one: handshakes, backlogs that fill, bytes in order, ends of one direction, resets, windows that fill, lost
+//! Hosts with names and addresses, that [crash, are started again, pause, are slow](Sim#hosts) and get signals; each has [as many
+//! cores](Sim::set_cores) as it is given, whose turns come in a drawn order. TCP between hosts and within one: handshakes, backlogs that fill, bytes in order, ends of one direction, resets, windows that fill, lost
 //! segments that are sent again and given up at last, keepalive, refusals. UDP, whose datagrams are lost, come twice, and overtake each
 //! other; nobody is told when they are heard by none. [Links](Sim#links) that are slow, always or now and then, have a
 //! bandwidth, come and go, or are cut one way or both.
@@ -69,7 +69,7 @@
 //!
 //! # What there is not
 //!
-//! - Child processes, standard streams, other cores, IPv6, sizes of buffers but the
+//! - Child processes, standard streams, IPv6, sizes of buffers but the
 //!   configuration's, a port for several sockets, broadcast, multicast: to ask for one is an error that names it, and never something else.
 //! - A task that never comes back from its poll holds the whole world, as there is one thread. One that goes on and on
 //!   without waiting is found ([`Config::busy_turns_max`]).

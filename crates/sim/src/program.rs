@@ -41,10 +41,21 @@ pub(crate) type Begin = Rc<dyn Fn() -> Main>;
 /// A host's program.
 pub(crate) struct Program {
     pub(crate) begin: Begin,
-    /// While it runs.
-    pub(crate) turns: Option<Turns<Main>>,
+    /// Those of its cores that have begun, by their numbers, but for one that takes a turn. It runs as long as it has the first.
+    pub(crate) cores: BTreeMap<u16, RunningCore>,
+}
+
+/// A core that has begun.
+pub(crate) struct RunningCore {
+    pub(crate) turns: Turns<Main>,
     /// How often each of its tasks had been polled when it began to look as if it got nowhere.
     pub(crate) polls: BTreeMap<u32, u32>,
+}
+
+impl RunningCore {
+    pub(crate) fn new(turns: Turns<Main>) -> Self {
+        Self { turns, polls: BTreeMap::new() }
+    }
 }
 
 /// What calls an asynchronous function each time that its program begins.

@@ -5,20 +5,22 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use ekiden_reactor::inspect::{self, TaskInfo};
+use ekiden_reactor::inspect::{self, CoreStats, TaskInfo};
 use ekiden_reactor::notice::{Level, Notice};
-use ekiden_reactor::{Handle, Reactor, Turned};
+use ekiden_reactor::{Handle, Runtime, Turned};
 
 use crate::driver::HostDriver;
 use crate::failure::{Failure, busiest, line, message, table};
 use crate::journal::{Digest, HostId, What};
 use crate::oracle::Watched;
-use crate::program::{MAIN, begins_once};
+use crate::program::{MAIN, Main, RunningCore, begins_once};
 use crate::sim::{Order, Sim};
-use crate::world::{Again, Next, Outside};
+use crate::world::{Again, Next, Outside, Seat};
 
 impl Sim {
     /// Runs the world until `main` is ready: the scenario's own program, on a host that is called `main`.
@@ -89,7 +91,7 @@ impl Sim {
             }
             let next = self.0.world.lock().next();
             match next {
-                Next::Turn(host) => self.take_turn(host)?,
+                Next::Turn(seat) => self.take_turn(seat)?,
                 Next::Outside(outside) => self.do_outside(outside)?,
                 Next::Never => return Err(self.fail_for_ever()),
                 Next::TooLate => return Err(self.fail("it has not ended in time (`Config::time_max`)")),
@@ -97,14 +99,14 @@ impl Sim {
             let unparked = self.0.unparked.take();
             if !unparked.is_empty() {
                 let mut world = self.0.world.lock();
-                unparked.into_iter().for_each(|host| world.wake(host));
+                unparked.into_iter().for_each(|seat| world.wake(seat));
             }
         }
     }
 
     /// Nothing can happen any more, and the scenario's own program still waits.
     fn fail_for_ever(&self) -> Failure {
-        let tasks = self.find(MAIN).map(|id| self.tasks_of(id)).unwrap_or_default();
+        let tasks = self.find(MAIN).map(|id| self.tasks_of(id).concat()).unwrap_or_default();
         let waits = tasks.first().map(|main| format!(", `{MAIN}` {}", line(main))).unwrap_or_default();
         self.fail(&format!("all wait, and nothing can happen any more{waits}"))
     }
@@ -123,30 +125,71 @@ impl Sim {
     fn start(&self, host: HostId) {
         let world = &self.0.world;
         world.lock().begin(host);
-        let driver = HostDriver::new(world.clone(), host, self.0.unparked.clone());
-        let mut config = ekiden_reactor::Config::default();
+        let seat = Seat::first_of(host);
+        let driver = HostDriver::new(world.clone(), seat, self.0.unparked.clone());
+        let mut runtime = Runtime::default();
         let told = world.clone();
-        config.on_notice = Rc::new(move |notice| handle_notice(&told, host, notice));
+        runtime.config = Arc::new(move |_core| {
+            let (mut config, told) = (ekiden_reactor::Config::default(), told.clone());
+            config.on_notice = Rc::new(move |notice| handle_notice(&told, host, notice));
+            config
+        });
         let begin = self.0.programs.borrow()[host.index()].begin.clone();
-        let turns = Reactor::with_driver(config, driver).start(begin());
-        self.0.programs.borrow_mut()[host.index()].turns = Some(turns);
+        let turns = runtime.reactor(driver).start(begin());
+        self.put_back(seat, RunningCore::new(turns));
+    }
+
+    /// Cores that programs have asked for begin.
+    fn start_cores(&self) {
+        let new_cores = std::mem::take(&mut self.0.world.lock().new_cores);
+        for (seat, core) in new_cores {
+            let driver = HostDriver::new(self.0.world.clone(), seat, self.0.unparked.clone());
+            let (reactor, ended) = core.into_reactor(driver);
+            let turns = reactor.start(Box::pin(async {
+                ended.await;
+                Ok(())
+            }) as Main);
+            self.put_back(seat, RunningCore::new(turns));
+            self.0.world.lock().wake(seat);
+        }
+    }
+
+    fn take_out(&self, seat: Seat) -> Option<RunningCore> {
+        self.0.programs.borrow_mut()[seat.host.index()].cores.remove(&seat.core)
+    }
+
+    fn put_back(&self, seat: Seat, core: RunningCore) {
+        self.0.programs.borrow_mut()[seat.host.index()].cores.insert(seat.core, core);
     }
 
     fn crash_now(&self, host: HostId) -> Result<(), Failure> {
-        let turns = self.0.programs.borrow_mut()[host.index()].turns.take();
-        if turns.is_some() {
+        let is_up = self.0.world.lock().host(host).is_up;
+        if is_up {
             // Before its sockets are dropped, which would close them in good order.
             self.0.world.lock().crash(host);
         }
-        catch_unwind(AssertUnwindSafe(|| drop(turns))).map_err(|payload| self.failed_by(host, &*payload))
+        self.drop_cores(host)
     }
 
-    fn take_turn(&self, host: HostId) -> Result<(), Failure> {
-        let world = &self.0.world;
-        let Some(mut turns) = self.0.programs.borrow_mut()[host.index()].turns.take() else { return Ok(()) };
+    /// Ends the cores of a program that are left, in their order: the first has told the others of its end by then, and
+    /// their tasks die with it.
+    fn drop_cores(&self, host: HostId) -> Result<(), Failure> {
+        let cores = std::mem::take(&mut self.0.programs.borrow_mut()[host.index()].cores);
+        let mut dropped = Ok(());
+        for core in cores.into_values() {
+            dropped = dropped.and(catch_unwind(AssertUnwindSafe(|| drop(core))));
+        }
+        dropped.map_err(|payload| self.failed_by(host, &*payload))
+    }
+
+    fn take_turn(&self, seat: Seat) -> Result<(), Failure> {
+        let (world, host) = (&self.0.world, seat.host);
+        let Some(mut core) = self.take_out(seat) else { return Ok(()) };
+        let turns = &mut core.turns;
         let spurious = {
             let mut world = world.lock();
             let times = world.config.spurious_one_in;
+            world.running = Some(seat);
             world.chance.one_in(times).then(|| world.chance.index(SPURIOUS_AMONG))
         };
         if let Some(index) = spurious {
@@ -162,9 +205,13 @@ impl Sim {
         let stats = turns.within(|| Handle::current().stats());
         let again = match turned {
             Ok(Turned::Done(result)) => {
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop(turns)));
+                world.lock().running = None;
+                self.start_cores();
+                let dropped = catch_unwind(AssertUnwindSafe(|| drop(core)));
+                let others_dropped = self.drop_cores(host);
                 world.lock().end(host);
                 dropped.map_err(|payload| self.failed_by(host, &*payload))?;
+                others_dropped?;
                 return result
                     .map_err(|error| self.fail(&self.of(host, &format!("ended by an error: {error}"))));
             }
@@ -172,46 +219,61 @@ impl Sim {
             Ok(Turned::Idle(until)) => Ok(Again::At(until.map(|until| until.as_nanos()))),
             Err(payload) => Err(payload),
         };
-        self.0.programs.borrow_mut()[host.index()].turns = Some(turns);
+        self.put_back(seat, core);
+        world.lock().running = None;
+        self.start_cores();
         let again = again.map_err(|payload| self.failed_by(host, &*payload))?;
         if stats.panics > 0 {
             return Err(self.fail(&self.of(host, "has a task that panicked, and nobody received that")));
         }
-        if let Some(wrong) = self.wrong_after_turn(host, &stats) {
+        if let Some(wrong) = self.wrong_after_turn(host) {
             return Err(self.fail(&wrong));
         }
         let (turns_busy, turns_max) = {
             let mut world = world.lock();
-            world.end_turn(host, again);
-            (world.host(host).turns_busy, world.config.busy_turns_max)
+            (world.end_turn(seat, again), world.config.busy_turns_max)
         };
-        self.look_for_progress(host, turns_busy, turns_max)
+        self.look_for_progress(seat, turns_busy, turns_max)
     }
 
-    /// A host that is busy for very long gets nowhere. Who it is that runs is seen in the last of its turns.
-    fn look_for_progress(&self, host: HostId, turns_busy: u32, turns_max: u32) -> Result<(), Failure> {
-        if turns_busy > 0 && turns_busy == turns_max.saturating_sub(LOOKED_AT_TURNS) {
-            let polls = self.tasks_of(host).iter().map(|task| (task.id, task.polls)).collect();
-            self.0.programs.borrow_mut()[host.index()].polls = polls;
-        }
-        if turns_busy <= turns_max {
-            return Ok(());
-        }
-        let tasks = self.tasks_of(host);
-        let busiest = busiest(&self.0.programs.borrow()[host.index()].polls, &tasks);
+    /// A core that is busy for very long gets nowhere. Who it is that runs is seen in the last of its turns.
+    fn look_for_progress(&self, seat: Seat, turns_busy: u32, turns_max: u32) -> Result<(), Failure> {
+        let busiest = {
+            let mut programs = self.0.programs.borrow_mut();
+            let Some(core) = programs[seat.host.index()].cores.get_mut(&seat.core) else { return Ok(()) };
+            if turns_busy > 0 && turns_busy == turns_max.saturating_sub(LOOKED_AT_TURNS) {
+                let tasks = core.turns.within(inspect::tasks);
+                core.polls = tasks.iter().map(|task| (task.id, task.polls)).collect();
+            }
+            if turns_busy <= turns_max {
+                return Ok(());
+            }
+            busiest(&core.polls, &core.turns.within(inspect::tasks))
+        };
         let what = "is busy without end, and gets nowhere (`Config::busy_turns_max`)";
-        Err(self.fail(&self.of(host, &format!("{what}: {busiest}"))))
+        Err(self.fail(&self.of(seat.host, &format!("{what}: {busiest}"))))
     }
 
-    /// The tasks of a host's program.
-    pub(crate) fn tasks_of(&self, host: HostId) -> Vec<TaskInfo> {
+    /// What a host's program has, on all of its cores.
+    pub(crate) fn stats_of(&self, host: HostId) -> Vec<CoreStats> {
         let programs = self.0.programs.borrow();
-        match &programs[host.index()].turns {
-            Some(turns) => turns.within(inspect::tasks),
-            // It is out for its turn, in which this is asked.
-            None if self.0.world.lock().host(host).is_up => inspect::tasks(),
-            None => Vec::new(),
-        }
+        let cores = programs[host.index()].cores.values();
+        cores.map(|core| core.turns.within(|| Handle::current().stats())).collect()
+    }
+
+    /// The tasks of a host's program, of each of its cores.
+    pub(crate) fn tasks_of(&self, host: HostId) -> Vec<Vec<TaskInfo>> {
+        let programs = self.0.programs.borrow();
+        let cores = &programs[host.index()].cores;
+        // One is out for its turn, in which this is asked.
+        let running = self.0.world.lock().running.filter(|seat| seat.host == host);
+        let known = cores.keys().copied().chain(running.map(|seat| seat.core)).collect::<BTreeSet<_>>();
+        known
+            .into_iter()
+            .map(|core| {
+                cores.get(&core).map_or_else(inspect::tasks, |core| core.turns.within(inspect::tasks))
+            })
+            .collect()
     }
 
     fn do_outside(&self, outside: Outside) -> Result<(), Failure> {
@@ -237,8 +299,12 @@ impl Sim {
         let programs = self.0.programs.borrow();
         let tables: Vec<String> = programs
             .iter()
-            .map(|program| program.turns.as_ref().map(|turns| turns.within(|| table(&inspect::tasks()))))
-            .map(Option::unwrap_or_default)
+            .map(|program| {
+                let cores = program.cores.iter();
+                cores
+                    .map(|(core, running)| running.turns.within(|| table(&inspect::tasks(), *core)))
+                    .collect()
+            })
             .collect();
         Failure::new(self.0.seed, what, &self.0.world.lock(), &tables, &self.scheduled())
     }

@@ -120,7 +120,7 @@ impl Sim {
         let number = world.hosts.len() as u32;
         let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 1)) + number);
         world.hosts.push(Host::new(name, ip));
-        self.0.programs.borrow_mut().push(Program { begin, turns: None, polls: BTreeMap::new() });
+        self.0.programs.borrow_mut().push(Program { begin, cores: BTreeMap::new() });
         world.draw_clock(HostId(number));
         HostId(number)
     }
@@ -202,6 +202,39 @@ impl Sim {
     pub fn crash(&self, host: &str) {
         let id = self.id(host);
         self.0.orders.borrow_mut().push_back(Order::Crash(id));
+    }
+
+    /// How many cores a host's program has from its next start on; one, if nothing is said. All of a runtime's cores are on
+    /// the world's one thread: their turns are drawn from the seed like those of hosts, and take time at once.
+    ///
+    /// The program is given what a [`Runtime`](ekiden_reactor::Runtime) gives it: [`spawn_on`](ekiden_reactor::spawn_on), channels
+    /// between cores, listeners that are spread. A host that is added before the world runs starts later than this is said.
+    ///
+    /// ```
+    /// use ekiden_reactor::{CoreId, on_every_core};
+    /// use ekiden_sim::Sim;
+    ///
+    /// let sim = Sim::new(7);
+    /// sim.host("office", async || {
+    ///     for (at, core) in on_every_core(async || CoreId::current().index()).into_iter().enumerate() {
+    ///         assert_eq!(core.await.unwrap(), at);
+    ///     }
+    /// });
+    /// sim.set_cores("office", 4);
+    /// sim.run(async |sim| {
+    ///     ekiden_reactor::sleep(std::time::Duration::from_secs(1)).await;
+    ///     assert!(!sim.is_up("office")); // it has returned
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of that name, or if it is zero.
+    #[track_caller]
+    pub fn set_cores(&self, host: &str, cores: u16) {
+        assert!(cores > 0, "a program has a core at least");
+        let id = self.id(host);
+        self.0.world.lock().host(id).cores_max = cores;
     }
 
     /// Starts a host's program again, which is ended before if it runs.

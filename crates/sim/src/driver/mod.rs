@@ -15,47 +15,48 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use ekiden_reactor::driver::{
-    ConnectOptions, Driver, Event, Job, ListenOptions, LookupDone, Overloaded, Park, TcpListener, TcpStream,
-    Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
+    ConnectOptions, Driver, Event, Job, JoinCore, ListenOptions, LookupDone, Overloaded, Park, TcpListener,
+    TcpStream, Token, UdpOptions, UdpSocket, UnixDatagram, UnixListener, UnixStream, Unpark,
 };
-use ekiden_reactor::{Instant, Signal};
+use ekiden_reactor::{CoreSeat, Instant, Signal};
 
 use crate::config::nanos;
 use crate::journal::{Digest, HostId, What};
-use crate::world::{Happening, Shared, World};
+use crate::world::{Happening, Seat, Shared, World};
 
 /// The driver of a host's program, from its beginning to its end.
 pub(crate) struct HostDriver {
     world: Shared,
     host: HostId,
+    seat: Seat,
     life: u32,
     unparked: Unparked,
 }
 
-/// The hosts whose reactors somebody else has left a letter.
+/// The cores whose reactors somebody else has left a letter.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Unparked(Arc<Mutex<BTreeSet<HostId>>>);
+pub(crate) struct Unparked(Arc<Mutex<BTreeSet<Seat>>>);
 
 impl Unparked {
-    pub(crate) fn take(&self) -> BTreeSet<HostId> {
+    pub(crate) fn take(&self) -> BTreeSet<Seat> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-struct Unparker(HostId, Unparked);
+struct Unparker(Seat, Unparked);
 
 impl Unpark for Unparker {
     fn unpark(&self) {
-        let Unparked(hosts) = &self.1;
-        hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(self.0);
+        let Unparked(seats) = &self.1;
+        seats.lock().unwrap_or_else(PoisonError::into_inner).insert(self.0);
     }
 }
 
 impl HostDriver {
-    /// Of the program that has just begun on that host.
-    pub(crate) fn new(world: Shared, host: HostId, unparked: Unparked) -> Self {
-        let life = world.lock().host(host).life();
-        Self { world, host, life, unparked }
+    /// Of a core of the program that has just begun on that host.
+    pub(crate) fn new(world: Shared, seat: Seat, unparked: Unparked) -> Self {
+        let life = world.lock().host(seat.host).life();
+        Self { world, host: seat.host, seat, life, unparked }
     }
 
     fn happen(&self, world: &mut World, time: (u64, u64), happening: Happening) {
@@ -85,13 +86,13 @@ impl Driver for HostDriver {
     }
 
     fn park(&self, _park: Park, happened: &mut dyn FnMut(Event)) -> io::Result<()> {
-        let news = self.world.lock().take_news(self.host);
+        let news = self.world.lock().take_news(self.seat);
         news.into_iter().for_each(happened);
         Ok(())
     }
 
     fn unparker(&self) -> Arc<dyn Unpark> {
-        Arc::new(Unparker(self.host, self.unparked.clone()))
+        Arc::new(Unparker(self.seat, self.unparked.clone()))
     }
 
     fn tcp_listen(&self, addr: SocketAddr, options: &ListenOptions, token: Token) -> io::Result<TcpListener> {
@@ -99,7 +100,7 @@ impl Driver for HostDriver {
         let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
         refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
         refuse(addr.is_ipv6(), "IPv6")?;
-        tcp::listen(&self.world, self.host, addr, options, token)
+        tcp::listen(&self.world, self.host, addr, options, self.seat.global(token))
     }
 
     fn tcp_connect(&self, addr: SocketAddr, token: Token) -> io::Result<TcpStream> {
@@ -116,7 +117,7 @@ impl Driver for HostDriver {
         let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
         refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
         refuse(addr.is_ipv6(), "IPv6")?;
-        Ok(tcp::connect(&self.world, self.host, addr, options.keepalive.clone(), token))
+        Ok(tcp::connect(&self.world, self.host, addr, options.keepalive.clone(), self.seat.global(token)))
     }
 
     fn udp_bind(&self, addr: SocketAddr, options: &UdpOptions, token: Token) -> io::Result<UdpSocket> {
@@ -124,11 +125,11 @@ impl Driver for HostDriver {
         let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
         refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
         refuse(addr.is_ipv6(), "IPv6")?;
-        udp::bind(&self.world, self.host, addr, token)
+        udp::bind(&self.world, self.host, addr, self.seat.global(token))
     }
 
     fn unix_listen(&self, addr: &UnixAddr, token: Token) -> io::Result<UnixListener> {
-        unix::listen(&self.world, self.host, addr, token)
+        unix::listen(&self.world, self.host, addr, self.seat.global(token))
     }
 
     fn unix_connect(&self, addr: &UnixAddr) -> io::Result<UnixStream> {
@@ -170,17 +171,36 @@ impl Driver for HostDriver {
     }
 
     fn watch_signals(&self) -> io::Result<()> {
-        self.world.lock().host(self.host).watch_shutdown();
+        self.world.lock().host(self.host).watch_shutdown(self.seat.core);
         Ok(())
     }
 
     fn watch_signal(&self, signal: Signal) -> io::Result<()> {
-        self.world.lock().host(self.host).watched.insert(signal);
+        self.world.lock().host(self.host).watched.insert((signal, self.seat.core));
         Ok(())
     }
 
     fn unwatch_signal(&self, signal: Signal) {
-        self.world.lock().host(self.host).watched.remove(&signal);
+        self.world.lock().host(self.host).watched.remove(&(signal, self.seat.core));
+    }
+
+    fn cores(&self) -> usize {
+        self.world.lock().host(self.host).cores().into()
+    }
+
+    /// It begins when this turn has ended, on the thread that all cores of the world are on, so there is nothing to wait for
+    /// when it is told to end: whoever takes its turns ends it.
+    fn start_core(&self, seat: CoreSeat) -> io::Result<JoinCore> {
+        let at = Seat { host: self.host, core: seat.id().index() as u16 };
+        if at.core >= self.world.lock().host(self.host).cores() {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "this host has no such core (`Sim::set_cores`)",
+            ));
+        }
+        let core = seat.take(Arc::new(Unparker(at, self.unparked.clone())));
+        self.world.lock().new_cores.push((at, core));
+        Ok(Box::new(|| {}))
     }
 }
 

@@ -61,6 +61,7 @@ impl OtherTcpListener for Listener {
     }
 
     fn register(&mut self, token: Token) -> io::Result<()> {
+        let token = self.world.lock().token_here(token);
         self.token = Some(token);
         self.world.lock().take_up_listener(self.id, token);
         Ok(())
@@ -81,6 +82,7 @@ struct Stream {
 
 impl OtherTcpStream for Stream {
     fn register(&mut self, token: Token) -> io::Result<()> {
+        let token = self.world.lock().token_here(token);
         self.world.lock().take_up(self.id, token);
         Ok(())
     }

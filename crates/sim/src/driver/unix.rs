@@ -77,6 +77,7 @@ impl OtherUnixListener for Listener {
     }
 
     fn register(&mut self, token: Token) -> io::Result<()> {
+        let token = self.world.lock().token_here(token);
         self.token = Some(token);
         self.world.lock().take_up_unix_listener(self.id, token);
         Ok(())
@@ -97,6 +98,7 @@ struct Stream {
 
 impl OtherUnixStream for Stream {
     fn register(&mut self, token: Token) -> io::Result<()> {
+        let token = self.world.lock().token_here(token);
         self.world.lock().take_up_unix(self.id, token);
         Ok(())
     }
@@ -140,6 +142,7 @@ struct Socket {
 
 impl OtherUnixDatagram for Socket {
     fn register(&mut self, token: Token) -> io::Result<()> {
+        let token = self.world.lock().token_here(token);
         self.world.lock().take_up_unix_datagrams(self.id, token);
         Ok(())
     }

@@ -36,12 +36,13 @@ impl Default for Bounds {
 
 impl Bounds {
     /// What is beyond them.
-    fn exceeded(&self, stats: &CoreStats, unread_bytes: impl Fn() -> u64) -> Option<String> {
+    fn exceeded(&self, cores: &[CoreStats], unread_bytes: impl Fn() -> u64) -> Option<String> {
+        let on_all = |count: fn(&CoreStats) -> u64| cores.iter().map(count).sum();
         let unread_bytes = if self.unread_bytes_max == u64::MAX { 0 } else { unread_bytes() };
         [
-            ("tasks", stats.tasks, self.tasks_max),
-            ("connections", stats.connections, self.connections_max),
-            ("timers", stats.timers, self.timers_max),
+            ("tasks", on_all(|core| core.tasks), self.tasks_max),
+            ("connections", on_all(|core| core.connections), self.connections_max),
+            ("timers", on_all(|core| core.timers), self.timers_max),
             ("bytes that were not read", unread_bytes, self.unread_bytes_max),
         ]
         .into_iter()
@@ -124,13 +125,16 @@ impl Sim {
         self.0.watched.borrow_mut().always.push((what.to_owned(), Box::new(holds)));
     }
 
-    /// What is wrong after a turn of a host that had these counters.
-    pub(crate) fn wrong_after_turn(&self, id: HostId, stats: &CoreStats) -> Option<String> {
+    /// What is wrong after a turn of a host.
+    pub(crate) fn wrong_after_turn(&self, id: HostId) -> Option<String> {
         let watched = self.0.watched.borrow();
-        let mut bounds = watched.bounds.iter().filter(|(of, _)| *of == id);
-        let unread_bytes = || self.0.world.lock().unread_bytes(id);
-        if let Some(exceeded) = bounds.find_map(|(_, bounds)| bounds.exceeded(stats, unread_bytes)) {
-            return Some(self.of(id, &exceeded));
+        let mut bounds = watched.bounds.iter().filter(|(of, _)| *of == id).peekable();
+        if bounds.peek().is_some() {
+            let cores = self.stats_of(id);
+            let unread_bytes = || self.0.world.lock().unread_bytes(id);
+            if let Some(exceeded) = bounds.find_map(|(_, bounds)| bounds.exceeded(&cores, unread_bytes)) {
+                return Some(self.of(id, &exceeded));
+            }
         }
         let broken = watched.always.iter().find(|(_, holds)| !holds());
         broken.map(|(what, _)| format!("it does not hold any more that {what}"))

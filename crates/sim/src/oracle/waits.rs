@@ -56,7 +56,7 @@ impl Sim {
     #[track_caller]
     pub fn tasks(&self, host: &str) -> Vec<TaskInfo> {
         let id = self.id(host);
-        self.tasks_of(id)
+        self.tasks_of(id).concat()
     }
 
     /// Looks whether some task, on any host, waits for what can no longer happen: for something that nobody is left to do.
@@ -95,24 +95,25 @@ impl Sim {
         let names: Vec<String> = self.0.world.lock().hosts.iter().map(|host| host.name.clone()).collect();
         let mut wrong = Vec::new();
         for (name, id) in names.iter().zip(0..) {
-            let tasks = self.tasks_of(HostId(id));
-            let vain = in_vain(&tasks);
-            let waiting = tasks.iter().filter(|task| vain.contains(&task.id));
-            wrong.extend(waiting.map(|task| format!("a task of `{name}` waits in vain: {}", line(task))));
+            for (tasks, core) in self.tasks_of(HostId(id)).iter().zip(0..) {
+                let vain = in_vain(tasks, core);
+                let waiting = tasks.iter().filter(|task| vain.contains(&task.id));
+                wrong.extend(waiting.map(|task| format!("a task of `{name}` waits in vain: {}", line(task))));
+            }
         }
         assert_none(&wrong);
     }
 }
 
-/// Which of a reactor's tasks wait in vain, by their numbers.
-pub(crate) fn in_vain(tasks: &[TaskInfo]) -> BTreeSet<u32> {
+/// Which of a core's tasks wait in vain, by their numbers. Beyond the first core the first future waits for the runtime's end.
+pub(crate) fn in_vain(tasks: &[TaskInfo], core: u16) -> BTreeSet<u32> {
     // Nobody can go on at first; then those who need nobody, and those who need one of them, until there are no more.
     let mut able = BTreeSet::new();
     loop {
         let more = tasks.iter().filter(|task| !able.contains(&task.id) && can_go_on(task, &able, tasks));
         let more: Vec<u32> = more.map(|task| task.id).collect();
         if more.is_empty() {
-            let stays = |task: &TaskInfo| task.id == FIRST && task.state == TaskState::Stuck;
+            let stays = |task: &TaskInfo| task.id == FIRST && (core > 0 || task.state == TaskState::Stuck);
             let left = tasks.iter().filter(|task| !able.contains(&task.id) && !stays(task));
             return left.map(|task| task.id).collect();
         }

@@ -1,12 +1,12 @@
-//! What a host's machine knows: its program's open ports, what it has to tell it, and when its next turn is.
+//! What a host's machine knows: its program's open ports, its cores, and which signals its program asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ekiden_reactor::Signal;
-use ekiden_reactor::driver::Event as News;
 
 use super::clock::Clock;
+use super::seat::Pace;
 use super::tcp::ListenerId;
 
 /// A host, without its program.
@@ -21,19 +21,18 @@ pub(crate) struct Host {
     life: u32,
     /// Its machine's: they go on when its program does not.
     pub(crate) clock: Clock,
-    /// When its next turn is, and a drawn number for several at the same time.
-    pub(crate) due: Option<(u64, u64)>,
-    /// Until when its last turn takes.
-    pub(crate) busy_until: u64,
+    /// How many cores its program has from its next beginning on.
+    pub(crate) cores_max: u16,
+    /// The cores of its program, those that have not begun included.
+    cores: Vec<Pace>,
     /// How many times as long a turn of it takes.
     pub(crate) slowness: u64,
-    /// How many turns it has taken since it last had nothing to do.
-    pub(crate) turns_busy: u32,
-    pub(crate) news: Vec<News>,
     pub(crate) listeners: BTreeMap<u16, ListenerId>,
     port: u16,
-    watches_shutdown: bool,
-    pub(crate) watched: BTreeSet<Signal>,
+    /// The core that watches for what asks the program to end.
+    watches_shutdown: Option<u16>,
+    /// Which core asked for which signal.
+    pub(crate) watched: BTreeSet<(Signal, u16)>,
 }
 
 impl Host {
@@ -45,14 +44,12 @@ impl Host {
             is_paused: false,
             life: 0,
             clock: Clock::new(),
-            due: None,
-            busy_until: 0,
+            cores_max: 1,
+            cores: vec![Pace::default()],
             slowness: 1,
-            turns_busy: 0,
-            news: Vec::new(),
             listeners: BTreeMap::new(),
             port: FIRST_PORT,
-            watches_shutdown: false,
+            watches_shutdown: None,
             watched: BTreeSet::new(),
         }
     }
@@ -60,14 +57,24 @@ impl Host {
     pub(crate) fn begin(&mut self) {
         self.is_up = true;
         self.life += 1;
-        self.turns_busy = 0;
+        self.cores.truncate(1);
+        self.cores.resize_with(self.cores_max.into(), Pace::default);
+        self.core(0).turns_busy = 0;
     }
 
     pub(crate) fn end(&mut self) {
         self.is_up = false;
-        self.news.clear();
-        self.watches_shutdown = false;
+        self.cores.iter_mut().for_each(|core| core.news.clear());
+        self.watches_shutdown = None;
         self.watched.clear();
+    }
+
+    pub(crate) fn core(&mut self, core: u16) -> &mut Pace {
+        &mut self.cores[usize::from(core)]
+    }
+
+    pub(crate) fn cores(&self) -> u16 {
+        self.cores.len() as u16
     }
 
     /// Whether it takes turns.
@@ -100,13 +107,16 @@ impl Host {
         }
     }
 
-    pub(crate) fn watch_shutdown(&mut self) {
-        self.watches_shutdown = true;
+    pub(crate) fn watch_shutdown(&mut self, core: u16) {
+        self.watches_shutdown = Some(core);
     }
 
-    pub(crate) fn watches(&self, signal: Signal) -> bool {
+    /// The cores that are told of a signal.
+    pub(crate) fn watchers(&self, signal: Signal) -> Vec<u16> {
+        let asked: Vec<_> =
+            self.watched.iter().filter(|(of, _)| *of == signal).map(|(_, core)| *core).collect();
         let ends = matches!(signal, Signal::Interrupt | Signal::Terminate);
-        self.watched.contains(&signal) || self.watches_shutdown && ends
+        if asked.is_empty() && ends { self.watches_shutdown.into_iter().collect() } else { asked }
     }
 }
 

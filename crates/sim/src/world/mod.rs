@@ -7,12 +7,13 @@
 //! ```
 //!
 //! Drivers tell it what programs do; the loop of the [`Sim`](crate::Sim) asks it what is next, and by that time passes. In
-//! reading order: `queue` is what will happen, `host` what a machine knows, `clock` what it
+//! reading order: `queue` is what will happen, `host` what a machine knows, `seat` what each of its cores, `clock` what it
 //! shows, `links` who hears whom, `traffic` how long that
 //! takes, `tcp` the connections, `udp` the datagrams, `unix` what stays within a host.
 
 mod queue;
 mod host;
+mod seat;
 mod clock;
 mod links;
 mod traffic;
@@ -23,8 +24,8 @@ pub(crate) mod unix;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
-use ekiden_reactor::Signal;
-use ekiden_reactor::driver::{Event as News, Job, LookupDone, Token};
+use ekiden_reactor::driver::{Event as News, Job, LookupDone, Readiness, Token};
+use ekiden_reactor::{NewCore, Signal};
 
 use crate::chance::Chance;
 use crate::clocks::DRIFT_PPM_MAX;
@@ -34,6 +35,7 @@ use crate::journal::{Event, HostId, Journal, What};
 pub(crate) use host::Host;
 pub(crate) use links::Links;
 pub(crate) use queue::{Happening, Queue};
+pub(crate) use seat::Seat;
 pub(crate) use traffic::Long;
 
 use tcp::Connections;
@@ -47,8 +49,12 @@ pub(crate) struct World {
     pub(crate) journal: Journal,
     pub(crate) queue: Queue,
     pub(crate) hosts: Vec<Host>,
-    /// The next turns of those that run: when, a drawn number for those at the same time, whose.
-    turns: BTreeSet<(u64, u64, HostId)>,
+    /// The next turns of the cores of hosts that run: when, a drawn number for those at the same time, whose.
+    turns: BTreeSet<(u64, u64, Seat)>,
+    /// Whose turn it is.
+    pub(crate) running: Option<Seat>,
+    /// Cores that programs asked for in this turn.
+    pub(crate) new_cores: Vec<(Seat, NewCore)>,
     pub(crate) links: Links,
     traffic: traffic::Traffic,
     pub(crate) tcp: Connections,
@@ -60,8 +66,8 @@ pub(crate) struct World {
 
 /// What is next.
 pub(crate) enum Next {
-    /// A host takes a turn.
-    Turn(HostId),
+    /// A core takes a turn.
+    Turn(Seat),
     /// A job or an answer, to be run where nothing of the world is held.
     Outside(Outside),
     /// Nothing, for ever.
@@ -89,6 +95,8 @@ impl World {
             queue: Queue::default(),
             hosts: Vec::new(),
             turns: BTreeSet::new(),
+            running: None,
+            new_cores: Vec::new(),
             links: Links::default(),
             traffic: traffic::Traffic::default(),
             tcp: Connections::default(),
@@ -121,11 +129,11 @@ impl World {
                 return Next::TooLate;
             }
             self.now = self.now.max(at);
-            if let Some((due, host)) = turn
+            if let Some((due, seat)) = turn
                 && happening.is_none_or(|happens| due < happens)
             {
-                self.schedule(host, None);
-                return Next::Turn(host);
+                self.schedule(seat, None);
+                return Next::Turn(seat);
             }
             if let Some(happening) = self.queue.pop()
                 && let Some(outside) = self.happen(happening)
@@ -163,74 +171,91 @@ impl World {
     }
 
     /// Whose turn is next, and when. Of two at once the one that was drawn to be first is.
-    fn next_turn(&self) -> Option<(u64, HostId)> {
-        self.turns.first().map(|(at, _, id)| (*at, *id))
+    fn next_turn(&self) -> Option<(u64, Seat)> {
+        self.turns.first().map(|(at, _, seat)| (*at, *seat))
     }
 
-    /// When a host takes its next turn, with a drawn number, if it runs then.
-    fn schedule(&mut self, id: HostId, due: Option<(u64, u64)>) {
-        let host = &mut self.hosts[id.index()];
-        if let Some((at, tie)) = host.due {
-            self.turns.remove(&(at, tie, id));
+    /// When a core takes its next turn, with a drawn number, if its host runs then.
+    fn schedule(&mut self, seat: Seat, due: Option<(u64, u64)>) {
+        let host = &mut self.hosts[seat.host.index()];
+        if let Some((at, tie)) = std::mem::replace(&mut host.core(seat.core).due, due) {
+            self.turns.remove(&(at, tie, seat));
         }
-        host.due = due;
         if let Some((at, tie)) = due.filter(|_| host.runs()) {
-            self.turns.insert((at, tie, id));
+            self.turns.insert((at, tie, seat));
         }
     }
 
-    /// A host has reason for a turn, as soon as it can.
-    pub(crate) fn wake(&mut self, id: HostId) {
+    /// A core has reason for a turn, as soon as it can.
+    pub(crate) fn wake(&mut self, seat: Seat) {
         let at = self.now;
-        self.wake_at(id, at);
+        self.wake_at(seat, at);
     }
 
-    fn wake_at(&mut self, id: HostId, at: u64) {
+    fn wake_at(&mut self, seat: Seat, at: u64) {
         let tie = self.chance.next();
-        let host = self.host(id);
-        let at = at.max(host.busy_until);
-        if host.due.is_none_or(|(due, _)| at < due) {
-            self.schedule(id, Some((at, tie)));
+        let core = self.host(seat.host).core(seat.core);
+        let at = at.max(core.busy_until);
+        if core.due.is_none_or(|(due, _)| at < due) {
+            self.schedule(seat, Some((at, tie)));
         }
     }
 
-    /// A host has had a turn: it was busy for a moment, and has to do again at once, or then, or not.
-    pub(crate) fn end_turn(&mut self, id: HostId, again: Again) {
+    /// A core has had a turn: it was busy for a moment, and has to do again at once, or then, or not. How often it was busy
+    /// without a pause.
+    pub(crate) fn end_turn(&mut self, seat: Seat, again: Again) -> u32 {
         let cost = self.chance.within(nanos(&self.config.turn));
         let now = self.now;
-        let host = self.host(id);
-        host.busy_until = now.saturating_add(cost.saturating_mul(host.slowness));
-        host.turns_busy = if let Again::At(_) = again { 0 } else { host.turns_busy + 1 };
-        let has_news = !host.news.is_empty();
-        self.journal.mix(u64::from(id.0));
+        let host = self.host(seat.host);
+        let slowness = host.slowness;
+        let core = host.core(seat.core);
+        core.busy_until = now.saturating_add(cost.saturating_mul(slowness));
+        core.turns_busy = if let Again::At(_) = again { 0 } else { core.turns_busy + 1 };
+        let (turns_busy, has_news) = (core.turns_busy, !core.news.is_empty());
+        self.journal.mix(u64::from(seat.host.0) | u64::from(seat.core) << u32::BITS);
         match again {
-            Again::AtOnce => self.wake(id),
-            Again::At(_) if has_news => self.wake(id),
+            Again::AtOnce => self.wake(seat),
+            Again::At(_) if has_news => self.wake(seat),
             Again::At(Some(at)) => {
-                let at = self.host(id).clock.when_it_shows(at);
-                self.wake_at(id, at);
+                let at = self.host(seat.host).clock.when_it_shows(at);
+                self.wake_at(seat, at);
             }
             Again::At(None) => {}
         }
+        turns_busy
     }
 
-    /// Something of a host's is to be told to its program.
-    pub(crate) fn news(&mut self, id: HostId, news: News) {
-        if self.host(id).is_up {
-            self.host(id).news.push(news);
-            self.wake(id);
+    /// A core of a host is to be told something.
+    fn news(&mut self, seat: Seat, news: News) {
+        if self.host(seat.host).is_up {
+            self.host(seat.host).core(seat.core).news.push(news);
+            self.wake(seat);
         }
+    }
+
+    /// The core on which a socket is registered is to hear that it is ready for something.
+    pub(crate) fn tell_ready(&mut self, host: HostId, token: Option<Token>, readiness: Readiness) {
+        if let Some(token) = token {
+            let (seat, token) = Seat::local(host, token);
+            self.news(seat, News::Ready(token, readiness));
+        }
+    }
+
+    /// A token of the core whose turn it is, as the world keeps it.
+    pub(crate) fn token_here(&self, token: Token) -> Token {
+        self.running.expect("a socket is registered by a program, in one of its turns").global(token)
     }
 
     /// A program lets a socket go, and is not to hear of it any more: the next that it opens may be told under the same token.
     pub(crate) fn silence(&mut self, id: HostId, token: Option<Token>) {
-        let is_of = |news: &News| matches!(news, News::Ready(of, _) if Some(*of) == token);
-        self.host(id).news.retain(|news| !is_of(news));
+        let Some((seat, token)) = token.map(|token| Seat::local(id, token)) else { return };
+        let is_of = |news: &News| matches!(news, News::Ready(of, _) if *of == token);
+        self.host(id).core(seat.core).news.retain(|news| !is_of(news));
     }
 
-    /// What a program is to hear, in any order.
-    pub(crate) fn take_news(&mut self, id: HostId) -> Vec<News> {
-        let mut news = std::mem::take(&mut self.host(id).news);
+    /// What a core is to hear, in any order.
+    pub(crate) fn take_news(&mut self, seat: Seat) -> Vec<News> {
+        let mut news = std::mem::take(&mut self.host(seat.host).core(seat.core).news);
         self.chance.shuffle(&mut news);
         self.journal.mix(news.len() as u64);
         news
@@ -240,13 +265,13 @@ impl World {
     pub(crate) fn begin(&mut self, id: HostId) {
         self.host(id).begin();
         self.tell(id, What::Starts);
-        self.wake(id);
+        self.wake(Seat::first_of(id));
     }
 
     /// The program of a host has ended, by itself; what it had open it has closed.
     pub(crate) fn end(&mut self, id: HostId) {
         self.tell(id, What::Ends);
-        self.schedule(id, None);
+        self.each_core(id, |world, seat| world.schedule(seat, None));
         self.host(id).end();
         self.forget_sockets(id);
         self.forget_udp_sockets(id);
@@ -256,7 +281,7 @@ impl World {
     /// The program of a host ends at once: what it had open is reset.
     pub(crate) fn crash(&mut self, id: HostId) {
         self.tell(id, What::Crashes);
-        self.schedule(id, None);
+        self.each_core(id, |world, seat| world.schedule(seat, None));
         self.host(id).end();
         self.forget_sockets(id);
         self.forget_udp_sockets(id);
@@ -266,10 +291,11 @@ impl World {
     /// A program takes no turns, or takes them again.
     pub(crate) fn set_paused(&mut self, id: HostId, is_paused: bool) {
         self.tell(id, if is_paused { What::Pauses } else { What::Resumes });
-        let due = self.host(id).due;
-        self.schedule(id, None);
         self.host(id).is_paused = is_paused;
-        self.schedule(id, due);
+        self.each_core(id, |world, seat| {
+            let due = world.host(id).core(seat.core).due;
+            world.schedule(seat, due);
+        });
     }
 
     /// What a host does takes from now on so many times as long.
@@ -292,7 +318,7 @@ impl World {
         self.host(id).clock.set_drift(now, ppm);
         if self.host(id).is_up {
             // When its timers are due is another time of the world's now.
-            self.wake(id);
+            self.each_core(id, Self::wake);
         }
     }
 
@@ -314,15 +340,19 @@ impl World {
     /// Tells a program of a signal. False if it did not ask for it: then it ends by that.
     pub(crate) fn signal(&mut self, id: HostId, signal: Signal) -> bool {
         self.tell(id, What::Signal(signal));
-        let is_watched = self.host(id).watches(signal);
-        if is_watched {
-            self.news(id, News::Signal(signal));
+        let watchers = self.host(id).watchers(signal);
+        for core in &watchers {
+            self.news(Seat { host: id, core: *core }, News::Signal(signal));
         }
-        is_watched
+        !watchers.is_empty()
+    }
+
+    fn each_core(&mut self, host: HostId, does: impl Fn(&mut Self, Seat)) {
+        (0..self.host(host).cores()).for_each(|core| does(self, Seat { host, core }));
     }
 }
 
-/// When a host takes its next turn, by its own clock.
+/// When a core takes its next turn, by its host's clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Again {
     AtOnce,

@@ -11,6 +11,7 @@ mod traffic;
 mod hosts;
 mod time;
 mod clocks;
+mod cores;
 mod absent;
 mod discipline;
 mod same;

@@ -198,13 +198,6 @@ impl World {
         between.into_iter().for_each(|id| self.handle_reset(id));
     }
 
-    /// Tells a program that its end became ready, if it has taken it up.
-    pub(in crate::world) fn tell_ready(&mut self, host: HostId, token: Option<Token>, readiness: Readiness) {
-        if let Some(token) = token {
-            self.news(host, ekiden_reactor::driver::Event::Ready(token, readiness));
-        }
-    }
-
     /// Tells a program everything that its end is ready for.
     pub(super) fn tell_all(&mut self, id: EndId) {
         let Some(end) = self.tcp.get(id) else { return };

@@ -1,0 +1,271 @@
+//! A program on several cores: they are reactors of one host, and the seed says in which order they run.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ekiden_reactor::net::{Spread, TcpListener, TcpStream, UnixListener, UnixStream};
+use ekiden_reactor::sync::mpsc;
+use ekiden_reactor::{CoreId, cores, on_every_core, sleep, spawn, spawn_on};
+use ekiden_sim::oracle::Bounds;
+use ekiden_sim::{Sim, check};
+
+/// Counts itself as long as it lives.
+struct Alive(Arc<AtomicUsize>);
+
+impl Alive {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A server that answers on which of its cores a connection is.
+async fn serve() -> std::io::Result<()> {
+    let listener = TcpListener::bind("0.0.0.0:80").await?;
+    for share in listener.spread(1024)? {
+        drop(spawn_on(share.core(), move || async move {
+            let listener = share.open()?;
+            loop {
+                let (stream, _peer) = listener.accept().await?;
+                spawn(async move {
+                    let mut buf = [0; 1];
+                    while stream.read(&mut buf).await? > 0 {
+                        stream.write_all(&[CoreId::current().index() as u8]).await?;
+                    }
+                    std::io::Result::Ok(())
+                });
+            }
+            #[expect(unreachable_code, reason = "what it would return")]
+            std::io::Result::Ok(())
+        }));
+    }
+    std::future::pending().await
+}
+
+#[test]
+fn a_host_has_one_core_unless_it_is_given_more() {
+    let sim = Sim::new(1);
+    sim.host("small", async || assert_eq!(cores().len(), 1));
+    sim.host("large", async || assert_eq!(cores().len(), 3));
+    sim.set_cores("large", 3);
+    sim.run(async |sim| {
+        assert_eq!(cores().len(), 1);
+        sleep(Duration::from_secs(1)).await;
+        assert!(!sim.is_up("small") && !sim.is_up("large"));
+    });
+}
+
+#[test]
+fn connections_are_spread_over_the_cores() {
+    check(|sim| {
+        sim.host("server", serve);
+        sim.set_cores("server", 2);
+        sim.run(async |_sim| {
+            let mut streams = Vec::new();
+            let mut counts = [0; 2];
+            for _ in 0..16 {
+                let stream = TcpStream::connect("server:80").await.unwrap();
+                stream.write_all(b"?").await.unwrap();
+                let mut core = [0];
+                assert_eq!(stream.read(&mut core).await.unwrap(), 1);
+                counts[usize::from(core[0])] += 1;
+                streams.push(stream);
+            }
+            assert_eq!(counts, [8, 8]);
+        });
+    });
+}
+
+#[test]
+fn unix_connections_are_too() {
+    let sim = Sim::new(5);
+    sim.host("office", async || {
+        let listener = UnixListener::bind("/run/it").unwrap();
+        for share in listener.spread(16).unwrap() {
+            drop(spawn_on(share.core(), move || async move {
+                let listener = share.open().unwrap();
+                loop {
+                    let (stream, _peer) = listener.accept().await.unwrap();
+                    spawn(async move { stream.write_all(&[CoreId::current().index() as u8]).await });
+                }
+            }));
+        }
+        let (mut open, mut seen) = (Vec::new(), BTreeSet::new());
+        for _ in 0..8 {
+            let stream = UnixStream::connect("/run/it").await.unwrap();
+            let mut core = [0];
+            assert_eq!(stream.read(&mut core).await.unwrap(), 1);
+            seen.insert(core[0]);
+            open.push(stream);
+        }
+        assert_eq!(seen, BTreeSet::from([0, 1]));
+    });
+    sim.set_cores("office", 2);
+    sim.run(async |sim| {
+        sleep(Duration::from_secs(5)).await;
+        assert!(!sim.is_up("office"));
+    });
+}
+
+#[test]
+fn the_seed_says_which_core_is_first() {
+    let winners = Rc::new(RefCell::new(BTreeSet::new()));
+    let seen = winners.clone();
+    for seed in 0..20 {
+        let (sim, seen) = (Sim::new(seed), seen.clone());
+        sim.host("race", async move || {
+            let (sender, mut receiver) = mpsc::unbounded();
+            let _racers: Vec<_> = on_every_core(move || {
+                let sender = sender.clone();
+                async move { sender.send(CoreId::current().index()).await }
+            });
+            let first = receiver.recv().await;
+            seen.borrow_mut().insert(first);
+        });
+        sim.set_cores("race", 3);
+        sim.run(async |_sim| sleep(Duration::from_secs(1)).await);
+    }
+    assert!(winners.borrow().len() > 1, "{:?}", winners.borrow());
+}
+
+#[test]
+fn a_timer_of_another_core_is_on_the_worlds_clock() {
+    let sim = Sim::new(3);
+    sim.host("office", async || {
+        spawn_on(CoreId::new(1), || sleep(Duration::from_secs(60))).await.unwrap();
+    });
+    sim.set_cores("office", 2);
+    sim.run(async |sim| {
+        sleep(Duration::from_secs(59)).await;
+        assert!(sim.is_up("office"));
+        sleep(Duration::from_secs(2)).await;
+        assert!(!sim.is_up("office"));
+    });
+}
+
+#[test]
+fn all_cores_end_with_the_first_and_by_a_crash() {
+    let alive = Arc::new(AtomicUsize::new(0));
+    let sim = Sim::new(3);
+    let counted = alive.clone();
+    sim.host("office", async move || {
+        let counted = counted.clone();
+        let _all = on_every_core(move || {
+            let alive = Alive::new(&counted);
+            async move {
+                let _alive = alive;
+                std::future::pending::<()>().await;
+            }
+        });
+        sleep(Duration::from_secs(10)).await;
+    });
+    sim.set_cores("office", 4);
+    sim.run(async move |sim| {
+        sleep(Duration::from_secs(5)).await;
+        assert_eq!(alive.load(Ordering::Relaxed), 4);
+        sim.restart("office");
+        sleep(Duration::from_secs(5)).await;
+        assert_eq!(alive.load(Ordering::Relaxed), 4);
+        sim.crash("office");
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(alive.load(Ordering::Relaxed), 0);
+        sim.restart("office");
+        sleep(Duration::from_secs(11)).await;
+        assert!(!sim.is_up("office"));
+        assert_eq!(alive.load(Ordering::Relaxed), 0);
+    });
+}
+
+#[test]
+fn a_pause_is_one_of_all_cores() {
+    let sim = Sim::new(3);
+    let ticks = Arc::new(Mutex::new([0_u32; 2]));
+    let told = ticks.clone();
+    sim.host("office", async move || {
+        let told = told.clone();
+        let _all = on_every_core(move || {
+            let told = told.clone();
+            async move {
+                loop {
+                    sleep(Duration::from_secs(1)).await;
+                    told.lock().unwrap()[CoreId::current().index()] += 1;
+                }
+            }
+        });
+        std::future::pending::<()>().await;
+    });
+    sim.set_cores("office", 2);
+    sim.run(async move |sim| {
+        sleep(Duration::from_secs(5)).await;
+        sim.pause("office");
+        let before = *ticks.lock().unwrap();
+        sleep(Duration::from_secs(5)).await;
+        assert_eq!(*ticks.lock().unwrap(), before);
+        sim.resume("office");
+        sleep(Duration::from_secs(5)).await;
+        let after = *ticks.lock().unwrap();
+        assert!(after[0] > before[0] && after[1] > before[1], "{before:?} {after:?}");
+    });
+}
+
+#[test]
+fn a_bound_counts_the_tasks_of_all_cores() {
+    let sim = Sim::new(3);
+    sim.host("office", async || {
+        let _all = on_every_core(|| sleep(Duration::from_secs(10)));
+        sleep(Duration::from_secs(5)).await;
+    });
+    sim.set_cores("office", 3);
+    let mut bounds = Bounds::default();
+    bounds.tasks_max = 2;
+    sim.bound("office", bounds);
+    let failure = sim.try_run(async |_sim| sleep(Duration::from_secs(60)).await).unwrap_err().to_string();
+    assert!(failure.starts_with("the program of `office` has 3 tasks, of at most 2"), "{failure}");
+    assert!(failure.contains("    on core 2\n"), "{failure}");
+}
+
+#[test]
+fn what_waits_on_another_core_is_looked_at_too() {
+    let vain = |is_wrong: bool| {
+        let sim = Sim::new(3);
+        sim.host("office", async move || {
+            let lost = spawn_on(CoreId::new(1), move || async move {
+                if is_wrong {
+                    drop(spawn(std::future::pending::<()>()));
+                }
+                sleep(Duration::from_secs(5)).await;
+            });
+            lost.await.unwrap();
+        });
+        sim.set_cores("office", 2);
+        let looked = sim.try_run(async |sim| {
+            sleep(Duration::from_secs(1)).await;
+            sim.assert_nobody_waits_in_vain();
+        });
+        looked.map_err(|failure| failure.to_string())
+    };
+    assert_eq!(vain(false), Ok(()));
+    assert!(vain(true).unwrap_err().contains("a task of `office` waits in vain"));
+}
+
+#[test]
+fn a_panic_on_another_core_fails_the_run() {
+    let sim = Sim::new(3);
+    sim.host("office", async || {
+        drop(spawn_on(CoreId::new(1), || async { panic!("on core 1") }));
+        sleep(Duration::from_secs(5)).await;
+    });
+    sim.set_cores("office", 2);
+    let failure = sim.try_run(async |_sim| sleep(Duration::from_secs(60)).await).unwrap_err().to_string();
+    assert!(failure.contains("has a task that panicked"), "{failure}");
+}
