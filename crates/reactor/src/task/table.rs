@@ -464,8 +464,8 @@ impl TaskTable {
         let (count, named, more) = (entries.len(), named.join("; "), entries.len() - named.len());
         let more = if more > 0 { format!("; and {more} more") } else { String::new() };
         drop(entries); // before a hook, which may do anything
-        let text = format_args!("{count} tasks had not ended and are dropped: {named}{more}");
-        notice(Level::Warning, "shutdown", text);
+        let what = "tasks had not ended and are dropped";
+        notice(Level::Warning, "shutdown", format_args!("{count} {what}: {named}{more}"));
     }
 
     /// Whether a task that [nobody is expected](Entry::is_expected) to wake was woken by another thread a moment ago: then

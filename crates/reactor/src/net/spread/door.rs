@@ -142,8 +142,8 @@ impl<L: Spread> Door<L> {
         let mut told = self.told_full.get();
         if told.is_due() {
             let max = self.shared.places.connections_max();
-            let text = format_args!("{max} connections are open, the most allowed; new ones wait");
-            notice(Level::Warning, "accept", text);
+            let what = "connections are open, the most allowed; new ones wait";
+            notice(Level::Warning, "accept", format_args!("{max} {what}"));
         }
         self.told_full.set(told);
     }
