@@ -19,10 +19,8 @@ use crate::waiters::{Key, Taken, Waiter, Waiters};
 pub(crate) struct Interest {
     readable: Cell<bool>,
     writable: Cell<bool>,
-    /// A short read is not the last word: the peer has finished, or there is something out of band.
-    read_on: Cell<bool>,
-    /// The connection is gone, whether or not anybody reads or writes.
-    gone: Cell<bool>,
+    /// What was said of its end so far.
+    end: Cell<End>,
     /// How often somebody has read, modulo 2³²: whether anybody still does.
     reads: Cell<u32>,
     waiting: RefCell<Waiting>,
@@ -38,6 +36,19 @@ struct Waiting {
     watcher: Waiter,
 }
 
+/// How near a source is to its end, whether or not anybody reads or writes. Each includes those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    #[default]
+    None,
+    /// A short read is not the last word: something was out of band.
+    ReadOn,
+    /// The peer sends no more.
+    ReadClosed,
+    /// The connection is gone.
+    Gone,
+}
+
 /// Which way a source is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -50,7 +61,7 @@ impl Interest {
     #[inline]
     pub(crate) fn handle_ready(&self, readiness: Readiness) {
         if readiness.read_on {
-            self.read_on.set(true);
+            self.handle_end(if readiness.read_closed { End::ReadClosed } else { End::ReadOn });
         }
         if readiness.readable {
             self.readable.set(true);
@@ -70,8 +81,14 @@ impl Interest {
     }
 
     #[cold]
+    fn handle_end(&self, end: End) {
+        self.end.set(self.end.get().max(end));
+    }
+
+    #[cold]
     fn handle_gone(&self) {
-        if !self.gone.replace(true) {
+        if !self.is_gone() {
+            self.handle_end(End::Gone);
             let watcher = self.waiting.borrow_mut().watcher.take();
             if let Some(watcher) = watcher {
                 watcher.wake();
@@ -81,18 +98,23 @@ impl Interest {
 
     /// Whether the connection is gone.
     pub(crate) fn is_gone(&self) -> bool {
-        self.gone.get()
+        self.end.get() == End::Gone
     }
 
     /// Whether the connection is gone; if not, the context's task is woken when it is, unless another asks after it.
     pub(crate) fn poll_gone(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.gone.get() {
+        if self.is_gone() {
             return Poll::Ready(());
         }
         let replaced = self.waiting.borrow_mut().watcher.register(cx.waker());
         drop(replaced);
         waits::note(Asked::Listed);
         Poll::Pending
+    }
+
+    /// Whether the peer sends no more.
+    pub(crate) fn is_read_closed(&self) -> bool {
+        self.end.get() >= End::ReadClosed
     }
 
     /// Says what the source is.
@@ -131,7 +153,7 @@ impl Interest {
 
     /// Whether a short read is not the last word.
     pub(crate) fn reads_on(&self) -> bool {
-        self.read_on.get()
+        self.end.get() != End::None
     }
 
     pub(crate) fn is_ready(&self, way: Way) -> &Cell<bool> {

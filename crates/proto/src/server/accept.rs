@@ -46,7 +46,8 @@ where
                 setbacks.handle_success();
                 let open = state.open();
                 notice::debug("connection", format_args!("{open} is accepted, from {peer}"));
-                let (serve, seat, hangup) = (serve.clone(), Seat::new(state.clone()), listener.hangup(&io));
+                let (serve, hangup) = (serve.clone(), listener.hangup(&io));
+                let seat = Seat::new(state.clone(), hangup.clone());
                 open.start(|open| Connection::new(open, hangup, move || serve(io, peer, seat)));
             }
             Err(error) => match setbacks.handle_error(error) {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use ekiden_reactor::net::Hangup;
+
 use super::drain::Drain;
 use super::state::State;
 
@@ -13,17 +15,35 @@ use super::state::State;
 /// of a service, or gives its stream away, has something to tell as well.
 ///
 /// One that is served by itself, without a server, has the seat that is made [from](From) a drain.
-pub struct Seat(Rc<State>);
+pub struct Seat {
+    state: Rc<State>,
+    hangup: Option<Hangup>,
+}
 
 impl Seat {
-    pub(super) fn new(state: Rc<State>) -> Self {
-        Self(state)
+    pub(super) fn new(state: Rc<State>, hangup: Option<Hangup>) -> Self {
+        Self { state, hangup }
+    }
+
+    /// The same place for a connection whose end this tells: for one that is served by itself, by a service that
+    /// asks for [it](Self::hangup).
+    #[must_use]
+    pub fn with_hangup(self, hangup: Hangup) -> Self {
+        Self { hangup: Some(hangup), ..self }
+    }
+
+    /// What tells that the peer has left, where the [listener](super::Listener::hangup) knows. A server ends a connection that
+    /// is gone by itself; a service that waits on purpose may want to know, too, that its peer
+    /// [sends no more](Hangup::read_closed).
+    #[must_use]
+    pub fn hangup(&self) -> Option<&Hangup> {
+        self.hangup.as_ref()
     }
 
     /// Tells when to finish what is owed and close.
     #[must_use]
     pub fn drain(&self) -> &Drain {
-        &self.0.drain
+        &self.state.drain
     }
 
     /// Counts a panic that was caught, so that [`Server::panics`](super::Server::panics) is all that there were, and
@@ -31,7 +51,7 @@ impl Seat {
     ///
     /// To tell the operator of it is left to whoever caught it.
     pub fn count_panic(&self) -> u64 {
-        self.0.count_panic()
+        self.state.count_panic()
     }
 
     /// Keeps a place at the server for as long as the returned value lives: for a stream that outlives its
@@ -43,14 +63,14 @@ impl Seat {
     /// Keep a place as the last thing that the connection's task does: until it ends, both count.
     #[must_use = "the place is given back when this is dropped"]
     pub fn keep(&self) -> KeptSeat {
-        self.0.kept.update(|kept| kept + 1);
-        KeptSeat(self.0.clone())
+        self.state.kept.update(|kept| kept + 1);
+        KeptSeat(self.state.clone())
     }
 }
 
 impl From<Drain> for Seat {
     fn from(drain: Drain) -> Self {
-        Self(Rc::new(State::new(drain, Arc::default())))
+        Self::new(Rc::new(State::new(drain, Arc::default())), None)
     }
 }
 

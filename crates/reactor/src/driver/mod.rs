@@ -349,6 +349,8 @@ pub struct Readiness {
     /// The peer will send no more, the connection failed, or there is something out of band: a short read is not
     /// the last word, so read on until the source says that it would block.
     pub read_on: bool,
+    /// The peer will send no more, or the connection failed: behind what can still be read is the end.
+    pub read_closed: bool,
     /// The connection is gone: reset, failed, or closed in both directions.
     pub gone: bool,
 }
@@ -357,7 +359,7 @@ impl Readiness {
     /// Ready for what is named, with nothing out of the ordinary.
     #[must_use]
     pub fn new(readable: bool, writable: bool) -> Self {
-        Self { readable, writable, read_on: false, gone: false }
+        Self { readable, writable, read_on: false, read_closed: false, gone: false }
     }
 
     /// The same, and a short read is not the last word.
@@ -366,10 +368,16 @@ impl Readiness {
         Self { read_on: true, ..self }
     }
 
+    /// The same, and the peer will send no more: whoever reads will come to the end.
+    #[must_use]
+    pub fn read_closed(self) -> Self {
+        Self { readable: true, read_on: true, read_closed: true, ..self }
+    }
+
     /// The same, and the connection is gone: whoever reads or writes will see how.
     #[must_use]
     pub fn gone(self) -> Self {
-        Self { readable: true, writable: true, read_on: true, gone: true }
+        Self { readable: true, writable: true, read_on: true, read_closed: true, gone: true }
     }
 }
 

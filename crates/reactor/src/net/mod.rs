@@ -32,7 +32,7 @@ mod spread;
 pub use crate::driver::{ConnectOptions, Keepalive, ListenOptions, UdpOptions};
 pub use addrs::{ToAddrs, lookup_host};
 pub use copy::{copy, copy_bidirectional};
-pub use hangup::Hangup;
+pub use hangup::{Hangup, ReadClosed};
 pub use incoming::Incoming;
 pub use setbacks::Setbacks;
 pub(crate) use spread::relieve;

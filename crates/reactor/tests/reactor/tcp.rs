@@ -236,6 +236,36 @@ fn a_reset_is_noticed_by_who_neither_reads_nor_writes() {
 }
 
 #[test]
+fn the_end_of_what_a_peer_sends_is_noticed_by_who_does_not_read() {
+    run(async {
+        let (client, server) = pair().await;
+        let mut ends: Vec<_> = (0..3).map(|_| server.hangup().read_closed()).collect();
+        for end in &mut ends {
+            assert!(end.now_or_never().is_none());
+        }
+        // Bytes are no end, and those that nobody reads do not hide it.
+        client.write_all(b"abc").await.unwrap();
+        assert_eq!(server.read(&mut [0]).await.unwrap(), 1);
+        for end in &mut ends {
+            assert!(end.now_or_never().is_none());
+        }
+        drop(ends.remove(1));
+        let waiting: Vec<_> = ends.into_iter().map(|end| spawn(end)).collect();
+        yield_now().await;
+        client.shutdown(Shutdown::Write).unwrap();
+        for end in waiting {
+            end.await.unwrap();
+        }
+        server.hangup().read_closed().await;
+        assert!(server.hangup().now_or_never().is_none(), "it may still read");
+        server.write_all(b"answer").await.unwrap();
+        let mut buf = [0; 9];
+        assert_eq!(server.read(&mut buf).await.unwrap(), 2);
+        assert_eq!(client.read(&mut buf).await.unwrap(), 6);
+    });
+}
+
+#[test]
 fn a_connection_that_is_gone_is_read_to_its_end_and_then_dropped() {
     run(async {
         let (client, server) = pair().await;

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
 use std::io;
+use std::net::Shutdown;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -272,5 +273,11 @@ fn the_end_of_a_connection_can_be_ticked_for() {
         let hangup = server.hangup();
         check(move || hangup.try_hangup(), || drop(client)).await;
         assert_eq!(server.hangup().try_hangup(), Some(()));
+
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let hangup = server.hangup();
+        check(move || hangup.try_read_closed(), || client.shutdown(Shutdown::Write).unwrap()).await;
+        assert_eq!(server.hangup().try_read_closed(), Some(()));
     });
 }

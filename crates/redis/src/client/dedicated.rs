@@ -10,11 +10,11 @@ use ekiden_service::{Refused, Service, Status};
 use super::address::Address;
 use super::config::Config;
 use super::greeting;
-use super::nature::Nature;
 use super::shared::asked;
 use crate::ask::transact;
 use crate::command::{Command, ToArgs};
 use crate::error::Error;
+use crate::nature::Nature;
 use crate::typed::Together;
 use crate::value::Value;
 

@@ -7,7 +7,7 @@
 //!   Subscriber ────────────► another, for messages
 //! ```
 //!
-//! In reading order: [`Config`] has the knobs, and [`Address`] says where to; a `url` says both; `nature` knows what a command does to its connection;
+//! In reading order: [`Config`] has the knobs, and [`Address`] says where to; a `url` says both;
 //! `codec` is what is spoken, over a `socket`, with `patience`, after a `greeting`; `shared` is the connection that all share, `dedicated`
 //! one that somebody has alone; `attempts` says when such are made, and `blocking` has those of commands that wait; `invalidations` are what the server says of keys
 //! that have changed, for which `presence` keeps the client connected.
@@ -15,7 +15,6 @@
 mod address;
 mod config;
 mod url;
-mod nature;
 mod codec;
 mod socket;
 mod patience;
@@ -43,11 +42,11 @@ pub(crate) use greeting::{Wire, connect_in_time};
 
 use crate::command::Command;
 use crate::error::Error;
+use crate::nature::Nature;
 use crate::pubsub::Subscriber;
 use crate::value::Value;
 use blocking::Blocking;
 use invalidations::Readers;
-use nature::Nature;
 use presence::Presence;
 use shared::Connector;
 

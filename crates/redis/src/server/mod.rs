@@ -20,10 +20,10 @@
 //! # A peer that leaves
 //!
 //! A peer that has ended what it sends may still read, so what it is owed is made and written, as for a script that is piped
-//! into a socket. Redis drops such a peer at once. It matters where a service waits on purpose, as a proxy does for `BLPOP`:
-//! a peer that closes its socket in good order meanwhile is found out when its answer is written, so that the element is
-//! taken for nobody. One that is reset is noticed at once. Put a `Timeout` around a service that waits, or let peers ask for
-//! no longer than they can lose.
+//! into a socket. But while a command waits on purpose (`BLPOP`, `XREAD` with `BLOCK`, `WAIT`), one that does so has left, as
+//! Redis has it: the call is dropped at once, so that a proxy takes no element for nobody, and the connection ends behind
+//! what was owed before. That needs a listener that [knows of it](Listener::hangup), as those of sockets do, or a
+//! [seat](Seat::with_hangup) that does; others find out when they write. A peer that is reset is noticed at any time.
 //!
 //! In reading order: [`Config`] has the knobs; `codec` is what is spoken, `session` what is answered here.
 
@@ -37,8 +37,8 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 
-use ekiden_proto::pipeline::ServeError;
-use ekiden_proto::server::{Drain, Listener, Server, close_gently};
+use ekiden_proto::pipeline::{ConnectionError, ServeError};
+use ekiden_proto::server::{Listener, Seat, Server, close_gently};
 use ekiden_reactor::net::Spread;
 use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
@@ -115,7 +115,7 @@ impl Config {
         S: Service<Req = Command, Resp = Value, Error: Into<Value>> + 'static,
     {
         self.pipeline.accept.clone().serve(listener, move |io, peer, seat| {
-            let serving = self.clone().serve_connection(io, make(&peer), seat.drain().clone());
+            let serving = self.clone().serve_connection(io, make(&peer), seat);
             async move {
                 // It harms no other, and what is wrong was said to the peer if there was a way.
                 drop(serving.await);
@@ -141,15 +141,16 @@ impl Config {
     {
         self.pipeline.accept.clone().serve_on_cores(listener, move || {
             let (config, service) = (self.clone(), std::rc::Rc::new(make()));
-            move |io, _peer, seat: ekiden_proto::server::Seat| {
+            move |io, _peer, seat: Seat| {
                 let service = std::rc::Rc::clone(&service);
-                let serving = config.clone().serve_connection(io, service, seat.drain().clone());
+                let serving = config.clone().serve_connection(io, service, seat);
                 async move { drop(serving.await) }
             }
         })
     }
 
-    /// Serves one connection with `service`, until the peer ends it or `drain` begins.
+    /// Serves one connection with `service`, until the peer ends it or its drain begins: for a stream that comes from
+    /// elsewhere, such as one with TLS. Give it the [`Seat`] of a server, or a [`Drain`](ekiden_proto::server::Drain).
     ///
     /// # Cancel safety
     ///
@@ -166,16 +167,22 @@ impl Config {
         self,
         io: Io,
         service: S,
-        drain: Drain,
-    ) -> impl Future<Output = Result<(), ServeError<std::convert::Infallible>>>
+        seat: impl Into<Seat>,
+    ) -> impl Future<Output = Result<(), ConnectionError>>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
         S: Service<Req = Command, Resp = Value, Error: Into<Value>>,
     {
-        let serving =
-            self.pipeline.serve_connection(io, Codec::new(self.limits), Session::new(service), drain);
+        let seat = seat.into();
+        let session = Session::new(service, seat.hangup().cloned());
+        let serving = self.pipeline.serve_connection(io, Codec::new(self.limits), session, seat);
         async move {
-            let mut parts = serving.await?;
+            let mut parts = match serving.await {
+                Ok(parts) => parts,
+                Err(ServeError::Connection(error)) => return Err(error),
+                // The peer has left, as it may: nothing else fails, since every value can be encoded.
+                Err(_) => return Ok(()),
+            };
             if parts.codec.is_over {
                 Box::pin(close_gently(&mut parts.io)).await;
             }

@@ -1,29 +1,52 @@
 //! What is answered without asking the service, since it is about the connection: [`Session`].
 
-use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 
+use ekiden_reactor::net::Hangup;
 use ekiden_service::{Service, Status};
 
 use super::codec::{Reply, Request};
 use crate::command::Command;
+use crate::nature::Nature;
 use crate::resp::Version;
 use crate::value::Value;
 
 /// A connection's view of the service.
 pub(super) struct Session<S> {
     service: S,
+    hangup: Option<Hangup>,
 }
+
+/// The peer has left while it was waited for on its behalf, and there is nobody to answer.
+#[derive(Debug)]
+pub(super) struct Left;
 
 impl<S> Session<S>
 where
     S: Service<Req = Command, Resp = Value, Error: Into<Value>>,
 {
-    pub(super) fn new(service: S) -> Self {
-        Self { service }
+    pub(super) fn new(service: S, hangup: Option<Hangup>) -> Self {
+        Self { service, hangup }
     }
 
     async fn ask(&self, command: Command) -> Value {
         self.service.call(command).await.unwrap_or_else(Into::into)
+    }
+
+    /// Asks what may be answered late on purpose, for as long as the peer is there.
+    ///
+    /// One that closes its direction meanwhile has left, as Redis sees it: nobody pipes a command into a socket that waits
+    /// for others. What it would take from them stays theirs.
+    async fn ask_while_there(&self, command: Command, hangup: &Hangup) -> Result<Value, Left> {
+        let (mut asked, mut left) = (pin!(self.ask(command)), pin!(hangup.read_closed()));
+        poll_fn(|cx| match asked.as_mut().poll(cx) {
+            Poll::Ready(value) => Poll::Ready(Ok(value)),
+            Poll::Pending => left.as_mut().poll(cx).map(|()| Err(Left)),
+        })
+        .await
     }
 
     /// `HELLO [version [AUTH user password] [SETNAME name]]`. Who may log in and what a name is for the service knows, which
@@ -60,9 +83,9 @@ where
 {
     type Req = Request;
     type Resp = Reply;
-    type Error = Infallible;
+    type Error = Left;
 
-    async fn call(&self, request: Request) -> Result<Reply, Infallible> {
+    async fn call(&self, request: Request) -> Result<Reply, Left> {
         let command = match request {
             Request::Command(command) => command,
             Request::Broken(error) => return Ok(Value::error(format!("ERR Protocol error: {error}")).into()),
@@ -72,7 +95,12 @@ where
             4 if name.eq_ignore_ascii_case(b"QUIT") => Value::ok().into(),
             // In a box, since it is said once.
             5 if name.eq_ignore_ascii_case(b"HELLO") => Box::pin(self.hello(&command)).await,
-            _ => self.ask(command).await.into(),
+            _ => match &self.hangup {
+                Some(hangup) if Nature::waits(&command) => {
+                    Box::pin(self.ask_while_there(command, hangup)).await?.into()
+                }
+                _ => self.ask(command).await.into(),
+            },
         })
     }
 
@@ -80,6 +108,14 @@ where
         self.service.status()
     }
 }
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the peer has left")
+    }
+}
+
+impl std::error::Error for Left {}
 
 fn wrong() -> Reply {
     Value::error("ERR syntax error in HELLO").into()

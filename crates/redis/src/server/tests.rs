@@ -3,7 +3,7 @@
 use super::*;
 use crate::error::Error;
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::spawn;
+use ekiden_reactor::{Latch, spawn, yield_now};
 use ekiden_service::service_fn;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -102,4 +102,85 @@ fn the_last_answer_arrives_though_more_was_sent() {
         bytes
     };
     check(LONG, "+OK|", &[]);
+}
+
+/// A service whose `BLPOP` waits for ever, and tells when it is given up; all else is answered at once, but "SLOW" after
+/// some turns of the reactor.
+fn waiting(given_up: Rc<Latch>) -> impl Service<Req = Command, Resp = Value, Error = Error> {
+    service_fn(async move |command: Command| {
+        if command.name() == b"BLPOP" {
+            let given_up = Opens(Rc::clone(&given_up));
+            std::future::pending::<()>().await;
+            drop(given_up);
+        }
+        if command.name() == b"SLOW" {
+            for _ in 0..10 {
+                yield_now().await;
+            }
+        }
+        Ok(Value::ok())
+    })
+}
+
+/// Opens its latch when it is dropped.
+struct Opens(Rc<Latch>);
+
+impl Drop for Opens {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+/// Sends to such a server and closes, each in good order, after the answer if there is one; the wait of the service is
+/// given up, and what was owed before it is answered. So many may be in flight.
+fn check_left(in_flight_max: usize, sent: &'static str, answered: &'static str) {
+    ekiden_reactor::run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let given_up = Rc::<Latch>::default();
+        let mut config = Config::default();
+        config.pipeline.in_flight_max = in_flight_max;
+        let server = config.serve(listener, waiting(Rc::clone(&given_up)));
+        let stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(sent.replace('|', "\r\n").as_bytes()).await.unwrap();
+        let mut answer = vec![0; answered.replace('|', "\r\n").len()];
+        let mut read = 0;
+        while read < answer.len() {
+            read += stream.read(&mut answer[read..]).await.unwrap();
+        }
+        assert_eq!(String::from_utf8(answer).unwrap().replace("\r\n", "|"), answered);
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        given_up.wait().await;
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "the connection ends behind what was owed");
+        assert_eq!(server.drain(std::time::Duration::from_secs(1)).await.dropped, 0);
+    });
+}
+
+#[test]
+fn who_leaves_while_it_is_waited_for_is_noticed() {
+    check_left(1, "BLPOP a 0|", "");
+    check_left(1, "PING|SLOW|BLPOP a 0|", "+OK|+OK|");
+    // With bytes behind it that are not read, as the one before them is served first.
+    check_left(1, "PING|BLPOP a 0|PING|PING|", "+OK|");
+    // One among several, of which each may be woken by itself.
+    check_left(64, "BLPOP a 0|SLOW|BLPOP b 0|SLOW|", "");
+    check_left(64, "PING|BLPOP a 0|SLOW|", "+OK|");
+}
+
+#[test]
+fn who_says_no_more_is_answered_all_the_same_if_nothing_waits_on_purpose() {
+    ekiden_reactor::run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        // Before the server has begun, so that it knows of the end when it asks the service.
+        stream.write_all(b"SLOW\r\nPING\r\n").await.unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let _server = serve(listener, waiting(Rc::default()));
+        let mut answer = Vec::new();
+        let mut buf = [0; 64];
+        while let count @ 1.. = stream.read(&mut buf).await.unwrap() {
+            answer.extend_from_slice(&buf[..count]);
+        }
+        assert_eq!(answer, b"+OK\r\n+OK\r\n");
+    });
 }

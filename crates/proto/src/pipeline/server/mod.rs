@@ -218,13 +218,14 @@ impl ServerConfig {
         })
     }
 
-    /// Serves one connection with `service`, until the peer ends it or `drain` begins.
+    /// Serves one connection with `service`, until the peer ends it or its drain begins: that of the [`Seat`] that a server
+    /// gave it, or a [`Drain`] if it has none.
     ///
     /// Returns the byte stream. If the decoder [held](crate::codec::Decoded::Hold) after a frame, the replies up to
     /// that frame's have been written, and the byte stream goes on with another protocol; what was read of that is with
     /// it. Otherwise it has been closed.
     ///
-    /// At the end of what the peer sends, and when `drain` begins, the replies that are owed are written first: to
+    /// At the end of what the peer sends, and when the drain begins, the replies that are owed are written first: to
     /// every request that has been read by then.
     ///
     /// # Cancel safety
@@ -244,7 +245,7 @@ impl ServerConfig {
         io: Io,
         codec: Codec,
         service: S,
-        drain: Drain,
+        seat: impl Into<Seat>,
     ) -> impl Future<Output = Result<Parts<Io, Codec>, ServeError<S::Error>>>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
@@ -253,7 +254,7 @@ impl ServerConfig {
     {
         // No async function: that would keep the memory of its arguments beside what they have become.
         let mut session = Session::new(io, codec, Whole::new(), &self);
-        let mut drain = drain.begun();
+        let mut drain = seat.into().drain().begun();
         async move {
             session.serve(&service, &mut drain).await?;
             Ok(session.into_parts())
@@ -343,7 +344,7 @@ impl ServerConfig {
         io: Io,
         codec: Codec,
         service: S,
-        drain: Drain,
+        seat: impl Into<Seat>,
     ) -> impl Future<Output = Result<Parts<Io, Codec>, ServeError<S::Error>>>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
@@ -352,7 +353,7 @@ impl ServerConfig {
             Decoder<Item = Frame<Asked>, Error: Into<BoxError>> + Encoder<Frame<Head>, Error: Into<BoxError>>,
     {
         let mut session = Session::new(io, codec, Streamed::new(self.body_bytes_max.max(1)), &self);
-        let mut drain = drain.begun();
+        let mut drain = seat.into().drain().begun();
         async move {
             session.serve(&service, &mut drain).await?;
             Ok(session.into_parts())

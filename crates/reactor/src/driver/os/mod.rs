@@ -450,7 +450,7 @@ fn readiness(event: &mio::event::Event) -> Readiness {
     if event.is_error() || event.is_write_closed() {
         readiness.gone()
     } else if event.is_read_closed() {
-        Readiness::new(true, event.is_writable()).read_on()
+        readiness.read_closed()
     } else if event.is_priority() {
         readiness.read_on()
     } else {

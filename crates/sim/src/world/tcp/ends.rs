@@ -205,7 +205,7 @@ impl World {
         let has_end = end.has_heard_end || end.is_gone() || end.reads_no_more;
         let mut readiness = Readiness::new(!end.received.is_empty() || has_end, end.room > 0);
         if has_end {
-            readiness = readiness.read_on();
+            readiness = readiness.read_closed();
         }
         if end.is_gone() || is_over {
             readiness = readiness.gone();

@@ -249,7 +249,7 @@ impl World {
         let mut readiness =
             Readiness::new(!stream.received.is_empty() || !stream.hears, has_room || !stream.speaks);
         if !stream.hears {
-            readiness = readiness.read_on();
+            readiness = readiness.read_closed();
         }
         if !stream.hears && !stream.speaks {
             readiness = readiness.gone();

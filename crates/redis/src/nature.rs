@@ -11,7 +11,7 @@ use crate::commands::{EFFECTS, Effect};
 
 /// What a command does to the connection that it is sent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Nature {
+pub(crate) enum Nature {
     /// Nothing: the connection can be shared.
     Question,
     /// It may have it wait, and all who are behind it.
@@ -26,7 +26,7 @@ impl Nature {
     /// That of a command with all that goes behind it: the worst of them. What blocks does so in a transaction, too: it does
     /// not, there, but the server may refuse `MULTI`.
     #[inline]
-    pub(super) fn of(command: &Command) -> Self {
+    pub(crate) fn of(command: &Command) -> Self {
         if command.answers().is_none() {
             return Self::of_one(command);
         }
@@ -49,6 +49,12 @@ impl Nature {
             }
         }
         worst
+    }
+
+    /// Whether it may be answered late on purpose, whatever else it does.
+    #[inline]
+    pub(crate) fn waits(command: &Command) -> bool {
+        matches!(Self::of_one(command), Self::Blocks | Self::Changes(WAIT))
     }
 
     #[inline]
@@ -209,6 +215,21 @@ mod tests {
         check("XREAD COUNT 1 STREAMS block 0", "question");
         check("XREADGROUP GROUP block block STREAMS a >", "question");
         check("XREADGROUP COUNT block GROUP block block NOACK STREAMS block block", "question");
+    }
+
+    #[test]
+    fn what_may_be_answered_late_on_purpose_is_known() {
+        let waits = |line: &str| {
+            Nature::waits(&line.split(' ').fold(Command::default(), |command, word| command.arg(word)))
+        };
+        for line in
+            ["BLPOP a 0", "brpoplpush a b 0", "WAIT 1 0", "WAITAOF 1 0 0", "XREAD BLOCK 0 STREAMS a $"]
+        {
+            assert!(waits(line), "{line}");
+        }
+        for line in ["GET a", "LPOP a", "XREAD STREAMS a 0", "SELECT 1", "SUBSCRIBE a"] {
+            assert!(!waits(line), "{line}");
+        }
     }
 
     #[test]
