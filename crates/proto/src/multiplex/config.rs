@@ -20,9 +20,11 @@ pub struct ServerConfig {
     /// How connections are accepted, how many there may be, and how long a drain may take.
     pub accept: server::Config,
     /// Most calls of one connection that are open. Further ones are refused, not begun, so that the cancels and the bodies of
-    /// others still get through, as long as the peer takes its answers: one that leaves 64 of them waiting is not heard. 1,024, as many as a client sends by default: one connection often carries the calls of a
-    /// whole machine. What they may hold together is this many windows, and this many heads, which are as long as the
-    /// protocol lets a frame be: where strangers connect, lower one of the two.
+    /// others still get through. Where the peer leaves 64 answers waiting, calls wait to begin, open all the same, and it is
+    /// heard; but no more when a thousand refusals wait beyond an answer for each of these calls, which nobody comes to who keeps
+    /// to the limit. 1,024, as many as a client sends by default: one connection often carries the calls of a whole machine. What
+    /// they may hold together is this many windows, and this many heads in either direction, which are as long as the protocol
+    /// lets a frame be: where strangers connect, lower one of the two.
     pub in_flight_max: usize,
     /// Credit that each body begins with, in bytes, in both directions; both ends must have the same, by agreement of
     /// the protocol, and 0 counts as 1. 64 KiB: at a round trip of half a millisecond that is 128 MB a second for one stream.

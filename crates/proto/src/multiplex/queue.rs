@@ -111,11 +111,13 @@ impl Queue {
         self.controls.borrow().is_empty()
     }
 
-    /// Whether so much waits that the peer has asked for that it must take some of it before it is heard again.
+    /// Whether so much waits that the peer has asked for that it must take some of it before it is heard again, where it may
+    /// have so many calls open.
     ///
-    /// Only that: of two ends that both wait to be read, since each has much to say, neither would ever read.
-    pub(super) fn is_full(&self) -> bool {
-        self.asked_for.get() >= CONTROLS_MAX
+    /// One that keeps to that never comes there, as each call has one last word: it is always heard. And only what it has asked
+    /// for counts: of two ends that both wait to be read, since each has much to say, neither would ever read.
+    pub(super) fn is_full(&self, calls_max: usize) -> bool {
+        self.asked_for.get() >= calls_max.saturating_add(CONTROLS_MAX)
     }
 
     /// A body has something to send. Whoever says so sees to it that each is here once.
@@ -208,7 +210,7 @@ impl Queue {
     }
 }
 
-/// So many things to say: a reply or a refusal for each of a burst of calls. Some kilobytes besides the replies.
+/// So many things to say beyond a last word for each call: answers to pings, and refusals of a burst of calls. Some kilobytes.
 const CONTROLS_MAX: usize = 1024;
 
 /// So many frames are sent before a chunk that waits: on a line that is never idle bodies go on, and little waits for them.

@@ -47,8 +47,8 @@ impl Stats {
         self.0.cancelled.load(Ordering::Relaxed)
     }
 
-    /// Calls that were not begun: there were too many, or the server drained. What the service itself refuses has
-    /// failed, by this count.
+    /// Calls that were not begun: there were too many, or the server drained, or their callers gave up while answers to others
+    /// had to leave first. What the service itself refuses has failed, by this count.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
@@ -78,8 +78,8 @@ impl Stats {
         self.0.cancelled.fetch_add(calls as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn count_refused(&self) {
-        self.0.refused.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn count_refused(&self, calls: usize) {
+        self.0.refused.fetch_add(calls as u64, Ordering::Relaxed);
     }
 
     pub(super) fn count_failed(&self) {

@@ -121,9 +121,9 @@ where
             return Poll::Ready(end);
         }
         self.shared.queue.look();
-        let was_full = self.shared.queue.is_full();
+        let was_full = self.shared.queue.is_full(0);
         let written = self.poll_send(cx);
-        if was_full && !self.shared.queue.is_full() {
+        if was_full && !self.shared.queue.is_full(0) {
             // There may be more to hear, and nothing else would say so.
             cx.waker().wake_by_ref();
         }
@@ -150,7 +150,7 @@ where
     fn poll_frames(&mut self, cx: &mut Context<'_>, pace: Pace) -> Poll<End> {
         loop {
             // A peer that asks more than it takes of what is answered waits.
-            if self.shared.queue.is_full() {
+            if self.shared.queue.is_full(0) {
                 return Poll::Pending;
             }
             let Some(transport) = &mut self.transport else { return Poll::Pending };

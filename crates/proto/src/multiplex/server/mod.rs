@@ -217,7 +217,7 @@ impl ServerConfig {
 
 /// One connection, on its seat.
 fn serve_seated<Io, Codec, S, Asked, Head>(
-    mut session: Session<Io, Codec, Head>,
+    mut session: Session<Io, Codec, Head, Asked>,
     service: Rc<S>,
     seat: Seat,
 ) -> impl Future<Output = ()> + use<Io, Codec, S, Asked, Head>

@@ -100,6 +100,11 @@ impl<C> Streams<C> {
         Ok(Opened::Begin(Some(inlet)))
     }
 
+    /// The call waits to be asked, and is open meanwhile.
+    pub(super) fn hold(&mut self, id: u32) {
+        self.open.entry(id).or_insert_with(Stream::new);
+    }
+
     /// What the call did not do at once goes on by this name.
     pub(super) fn run(&mut self, id: u32, running: C) {
         self.open.entry(id).or_insert_with(Stream::new).running = Some(running);
@@ -194,6 +199,11 @@ impl<C> Streams<C> {
         self.open.values().filter_map(|stream| stream.outlet.as_ref()).for_each(Outlet::handle_silence);
         let inlets: Vec<_> = self.open.values_mut().filter_map(|stream| stream.inlet.take()).collect();
         inlets.into_iter().filter_map(|inlet| inlet.fail(error.clone())).collect()
+    }
+
+    /// How many calls may be open.
+    pub(super) fn in_flight_max(&self) -> usize {
+        self.in_flight_max
     }
 
     /// How many calls are open.

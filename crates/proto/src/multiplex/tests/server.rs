@@ -614,33 +614,123 @@ fn a_call_that_is_coming_when_a_connection_was_idle_for_long_enough_is_served() 
     );
 }
 
-#[test]
-fn a_peer_that_asks_and_takes_no_answers_is_not_heard_for_ever() {
+/// Plays against a server whose peer takes nothing, with so little room that replies wait from the second on.
+fn stuck<F: Future<Output = ()>>(
+    change: impl FnOnce(&mut ServerConfig),
+    test: impl FnOnce(Wire, Script, Stats, ekiden_reactor::JoinHandle<String>) -> F,
+) {
     let stats = Stats::default();
     let counts = stats.clone();
     timed(
         |config| {
             config.stats = counts;
-            config.write_bytes_max = 100;
+            config.write_bytes_max = 1;
+            change(config);
         },
-        async |wire, _service, _clock, serving| {
+        async move |wire, service, _clock, serving| {
             wire.set_room(0);
-            wire.send("open 1 now\n".repeat(3_000));
-            for _ in 0..10 {
-                settle().await;
-            }
-            let begun = stats.begun();
-            assert!((64..100).contains(&begun), "{begun}");
+            test(wire, service, stats, serving).await;
+        },
+    );
+}
+
+/// Frames of the peer's, one for each id.
+fn each(ids: impl IntoIterator<Item = u32>, frame: impl Fn(u32) -> String) -> String {
+    ids.into_iter().map(|id| frame(id) + "\n").collect()
+}
+
+async fn settle_long() {
+    for _ in 0..20 {
+        settle().await;
+    }
+}
+
+#[test]
+fn however_many_answers_wait_a_peer_is_heard() {
+    stuck(
+        |config| config.in_flight_max = 3_000,
+        async |wire, service, stats, serving| {
+            wire.send("open 1 slow\nopen+ 2 upload\n");
+            // Far more than may wait as answers, and as many as may be open.
+            wire.send(each(3..=2_998, |id| format!("open {id} now")));
+            settle_long().await;
+            assert!((64..100).contains(&stats.begun()), "{}", stats.begun());
+            assert_eq!(wire.unread(), 0);
+
+            wire.send("cancel 1\ncancel 2000\nping 7\nchunk 2 abc\n");
+            settle().await;
+            assert_eq!(wire.unread(), 0);
+            assert!(!service.calls.borrow().contains_key("slow"), "it was cancelled");
+            let cx = &mut Context::from_waker(Waker::noop());
+            let heard = service.bodies.borrow_mut().play("read", "upload", cx);
+            assert_eq!(heard.flatten().as_deref(), Some("upload: abc"));
+            assert_eq!((stats.cancelled(), stats.refused()), (1, 1));
+
             wire.set_room(usize::MAX);
-            for _ in 0..10 {
-                settle().await;
+            settle_long().await;
+            let written = wire.take_written();
+            let words = ["reset 1 cancelled", "reset 2000 cancelled", "pong 7"];
+            for word in words {
+                assert_eq!(written.lines().filter(|line| *line == word).count(), 1, "{word}");
             }
-            assert_eq!(stats.answered(), 3_000);
-            assert_eq!(wire.take_written(), "reply 1 now\n".repeat(3_000));
+            let replies: Vec<_> = written.lines().filter(|line| !words.contains(line)).collect();
+            let owed: Vec<_> =
+                (3..=2_998).filter(|id| *id != 2_000).map(|id| format!("reply {id} now")).collect();
+            assert_eq!(replies, owed, "and all others are answered, in their order");
+            service.calls.borrow()["upload"].open();
+            wire.send("end 2\n");
             wire.end();
             assert_eq!(serving.await.unwrap(), "over");
         },
     );
+}
+
+#[test]
+fn a_peer_that_asks_beyond_what_it_may_and_takes_no_answers_is_not_heard_for_ever() {
+    stuck(
+        |config| config.in_flight_max = 100,
+        async |wire, _service, stats, serving| {
+            wire.send(each(1..=5_000, |id| format!("open {id} now")));
+            settle_long().await;
+            assert!((64..100).contains(&stats.begun()), "{}", stats.begun());
+            let refused = stats.refused();
+            // A refusal may wait for each of them, and for a thousand more, but no others.
+            assert!((1_000..1_200).contains(&refused), "{refused}");
+            assert!(wire.unread() > 0);
+            wire.set_room(usize::MAX);
+            settle_long().await;
+            assert_eq!(stats.answered() + stats.refused(), 5_000);
+            assert_eq!(wire.take_written().lines().count(), 5_000);
+            wire.end();
+            assert_eq!(serving.await.unwrap(), "over");
+        },
+    );
+}
+
+#[test]
+fn calls_that_wait_to_begin_are_given_up_with_their_connection() {
+    for (last, answered) in [("reply 9 x\n", false), ("", true)] {
+        stuck(
+            |_| {},
+            async |wire, _service, stats, serving| {
+                wire.send(each(1..=200, |id| format!("open {id} now")));
+                settle_long().await;
+                let begun = stats.begun();
+                wire.send(last);
+                wire.end();
+                settle().await;
+                wire.set_room(usize::MAX);
+                settle_long().await;
+                let (told, written) = (serving.await.unwrap(), wire.take_written());
+                let written = written.lines().filter(|line| line.starts_with("reply ")).count() as u64;
+                if answered {
+                    assert_eq!((&*told, stats.begun(), written), ("over", 200, 200));
+                } else {
+                    assert_eq!((stats.begun(), stats.refused(), written), (begun, 200 - begun, begun));
+                }
+            },
+        );
+    }
 }
 
 /// A connection that owes nothing drains: the peer says this after so long, and it is closed after so long more.

@@ -2,8 +2,12 @@
 //!
 //! A [`Session`] moves requests into calls and replies onto the wire each time that it is polled. Which calls are open is
 //! [`Streams`]' to know, the futures are [`Running`]'s, what is to be sent is the [`Queue`]'s, the time is [`Patience`]'s
-//! and [`Keepalive`]'s. `sending` is the half that goes out.
+//! and [`Keepalive`]'s. `sending` is the half that goes out; `held` are requests that wait for answers to leave.
+//!
+//! Whatever waits for the peer, it is heard: of a peer that keeps to the limit of calls each frame can be dealt with in bounded
+//! room. A reply may be long, so while many wait no further call begins; but its request is taken, like what is said of it.
 
+mod held;
 mod sending;
 
 use std::collections::VecDeque;
@@ -18,6 +22,7 @@ use ekiden_reactor::{Sleep, sleep};
 use ekiden_service::{Begun, Failure, Service};
 use futures_io::{AsyncRead, AsyncWrite};
 
+use held::Held;
 use sending::tell;
 
 use super::streams::{Opened, Over, Phase, Streams};
@@ -39,9 +44,11 @@ use crate::server::{Panic, Seat};
 use crate::transport::{ReadError, Transport};
 
 /// One connection: what is open, what waits to be sent, and whether more is heard.
-pub(super) struct Session<Io, Codec, Head> {
+pub(super) struct Session<Io, Codec, Head, Asked> {
     transport: Transport<Io, Codec>,
     streams: Streams<running::Call>,
+    /// What was not begun yet.
+    held: Held<Asked>,
     queue: Rc<Queue>,
     /// The heads of the replies that are in the queue, in its order.
     heads: VecDeque<Head>,
@@ -91,7 +98,7 @@ enum Intake {
     Ended,
 }
 
-impl<Io, Codec, Head> Session<Io, Codec, Head> {
+impl<Io, Codec, Head, Asked> Session<Io, Codec, Head, Asked> {
     pub(super) fn new(io: Io, codec: Codec, config: &ServerConfig) -> Self {
         let mut transport = Transport::new(io, codec);
         transport.set_write_bytes_max(config.write_bytes_max);
@@ -99,6 +106,7 @@ impl<Io, Codec, Head> Session<Io, Codec, Head> {
         Self {
             transport,
             streams: Streams::new(config.in_flight_max, config.window_bytes.max(1), queue.clone()),
+            held: Held::new(),
             queue,
             heads: VecDeque::new(),
             pumps: Running::new(),
@@ -115,9 +123,18 @@ impl<Io, Codec, Head> Session<Io, Codec, Head> {
             has_told: false,
         }
     }
+
+    /// Every call is over, for whatever reason: what is left of them.
+    fn give_up_all(&mut self) -> Vec<Over> {
+        let over = self.streams.clear();
+        let held = std::mem::replace(&mut self.held, Held::new());
+        self.stats.count_refused(held.len());
+        self.stats.count_cancelled(over.len() - held.len());
+        over
+    }
 }
 
-impl<Io, Codec, Head, Asked> Session<Io, Codec, Head>
+impl<Io, Codec, Head, Asked> Session<Io, Codec, Head, Asked>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
     Codec: Decoder<Item = Frame<Asked>, Error: Into<BoxError>> + Encoder<Frame<Head>, Error: Into<BoxError>>,
@@ -256,16 +273,17 @@ where
     {
         let seat = handler.seat;
         handler.running.poll(cx, |id, outcome| self.handle_outcome(id, outcome, seat));
+        self.begin_held(cx, handler);
         self.read(cx, handler)?;
         if self.failure.is_some() && self.streams.len() > 0 {
             self.cut(handler);
         }
         self.pump(cx, seat);
         self.queue.look();
-        let was_full = self.is_full();
+        let was_deaf = self.is_deaf();
         let sent = self.poll_send(cx, seat);
-        if was_full && !self.is_full() {
-            // There may be more to hear, and nothing else would say so.
+        if was_deaf && !self.is_deaf() || !self.held.is_empty() && self.may_begin() {
+            // There may be more to hear, or there is something to begin, and nothing else would say so.
             cx.waker().wake_by_ref();
         }
         handler.running.settle();
@@ -277,9 +295,32 @@ where
         })
     }
 
-    /// Whether so much waits for the peer that it takes some of it before it is heard again.
-    fn is_full(&self) -> bool {
-        self.queue.is_full() || self.heads.len() >= HEADS_MAX
+    /// Whether so much waits for the peer as one that keeps to the limit of calls cannot have asked for: so it takes some of
+    /// it before it is heard again.
+    fn is_deaf(&self) -> bool {
+        self.queue.is_full(self.streams.in_flight_max())
+    }
+
+    /// Whether a further call may begin: if its answer need not be kept beside many.
+    fn may_begin(&self) -> bool {
+        self.heads.len() < HEADS_MAX
+    }
+
+    /// Begins what had to wait, as far as the others' turn allows.
+    fn begin_held<Call, F, E>(&mut self, cx: &mut Context<'_>, handler: &mut Handler<'_, Call, F>)
+    where
+        Call: Fn(Message<Asked>) -> F,
+        F: Future<Output = Result<Message<Head>, E>>,
+        E: Failure,
+    {
+        while self.may_begin()
+            && let Some((id, request)) = self.held.pop()
+        {
+            self.begin(id, request, cx, handler);
+            if poll_proceed(cx, REQUEST_COST).is_pending() {
+                break;
+            }
+        }
     }
 
     /// Hears what the peer says, as far as the others' turn allows.
@@ -293,8 +334,7 @@ where
         F: Future<Output = Result<Message<Head>, E>>,
         E: Failure,
     {
-        // A peer that asks more than it takes of what is answered waits.
-        while self.intake != Intake::Ended && !self.is_full() {
+        while self.intake != Intake::Ended && !self.is_deaf() {
             let Poll::Ready(next) = self.transport.poll_next(cx) else { break };
             match next {
                 Some(Ok(frame)) => {
@@ -330,10 +370,16 @@ where
             Frame::Open { id, head, more } => {
                 self.opened += 1;
                 match self.streams.handle_open(id, more)? {
-                    Opened::Refused => self.stats.count_refused(),
+                    Opened::Refused => self.stats.count_refused(1),
                     Opened::Begin(inlet) => {
                         let body = inlet.map_or_else(Body::empty, Body::coming);
-                        self.begin(id, Message { head, body }, cx, handler);
+                        let request = Message { head, body };
+                        if self.held.is_empty() && self.may_begin() {
+                            self.begin(id, request, cx, handler);
+                        } else {
+                            self.streams.hold(id);
+                            self.held.push(id, request);
+                        }
                     }
                 }
             }
@@ -344,7 +390,10 @@ where
             Frame::Credit { id, bytes } => self.streams.handle_credit(id, bytes)?,
             Frame::Cancel { id } => {
                 if let Some((runs, over)) = self.streams.handle_cancel(id) {
-                    self.stats.count_cancelled(1);
+                    match self.held.remove(id) {
+                        Some(_) => self.stats.count_refused(1),
+                        None => self.stats.count_cancelled(1),
+                    }
                     over.settle();
                     let dropped = match runs {
                         Some((Phase::Calling, call)) => handler.running.cancel(call),
@@ -415,8 +464,7 @@ where
         Call: Fn(Message<Asked>) -> F,
         F: Future,
     {
-        let over = self.streams.clear();
-        self.stats.count_cancelled(over.len());
+        let over = self.give_up_all();
         over.into_iter().for_each(Over::settle);
         handler.running = Running::new();
         self.pumps = Running::new();
@@ -439,10 +487,9 @@ where
     }
 }
 
-impl<Io, Codec, Head> Drop for Session<Io, Codec, Head> {
+impl<Io, Codec, Head, Asked> Drop for Session<Io, Codec, Head, Asked> {
     fn drop(&mut self) {
-        let over = self.streams.clear();
-        self.stats.count_cancelled(over.len());
+        let over = self.give_up_all();
         self.queue.end();
         over.into_iter().for_each(Over::settle);
     }
@@ -457,5 +504,6 @@ fn tell_panic(panic: &Panic, seat: &Seat) {
 /// round trips, and no shutdown waits long for a peer that does not listen.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
-/// So many replies that wait for room, in the order in which they are said: one may be as long as a frame of the protocol.
+/// So many replies that wait for room, in the order in which they are said: one may be as long as a frame of the protocol. So
+/// no call begins beside them; those that run may add theirs.
 const HEADS_MAX: usize = 64;

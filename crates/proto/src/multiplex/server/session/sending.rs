@@ -23,7 +23,7 @@ use crate::multiplex::queue::Control;
 use crate::multiplex::server::streams::{Over, Phase, Streams};
 use crate::server::{Panic, Seat};
 
-impl<Io, Codec, Head, Asked> Session<Io, Codec, Head>
+impl<Io, Codec, Head, Asked> Session<Io, Codec, Head, Asked>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
     Codec: Decoder<Item = Frame<Asked>, Error: Into<BoxError>> + Encoder<Frame<Head>, Error: Into<BoxError>>,
