@@ -22,6 +22,12 @@ pub struct ServerConfig {
     /// the peer feels it. 64: plenty to keep a core busy, and one peer cannot have all of a service to itself. With
     /// 1, requests are served strictly one after the other.
     pub in_flight_max: usize,
+    /// Most bytes that the requests of one connection may have taken on the wire that are begun and not done; beyond it nothing
+    /// is read, and the peer feels it. One request may go beyond it, so how long one may be remains the codec's to say. 16 MiB:
+    /// a quarter of a megabyte for each that may be in flight. Without it one peer could have as many in memory, each as long as
+    /// the codec lets one be, which for RESP is 4 GiB. Of a message with a body only the head counts;
+    /// [`body_bytes_max`](Self::body_bytes_max) is for the rest.
+    pub in_flight_bytes_max: usize,
     /// Most bytes of replies that wait for the peer to take them; beyond it, further replies wait in their order and
     /// soon nothing is read. 64 KiB, about what one write can hand to a socket. One reply may go beyond it.
     pub write_bytes_max: usize,
@@ -67,6 +73,7 @@ impl Default for ServerConfig {
         Self {
             accept: server::Config::default(),
             in_flight_max: 64,
+            in_flight_bytes_max: 16 * 1024 * 1024,
             write_bytes_max: 64 * 1024,
             write_timeout: Duration::from_secs(30),
             frame_timeout: Duration::from_secs(30),

@@ -27,6 +27,8 @@ pub(super) struct Inbound {
     is_lent: bool,
     /// Whether frames were taken off `bytes` since it was made: it is more memory than the rest needs.
     is_loose: bool,
+    /// How many bytes the last frame took. From 4 GiB on that many.
+    pub(super) frame_bytes: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,7 @@ impl Inbound {
             is_undecoded: !bytes.is_empty(),
             is_lent: false,
             is_loose: true,
+            frame_bytes: 0,
             bytes: spare::boxed(bytes),
         }
     }
@@ -122,6 +125,7 @@ impl Inbound {
     #[inline]
     fn decode<Codec: Decoder>(&mut self, codec: &mut Codec) -> Option<NextFrame<Codec>> {
         let (true, Some(bytes)) = (self.is_undecoded(), &mut self.bytes) else { return None };
+        let before = bytes.len();
         let frame = match codec.decode(bytes) {
             Ok(Decoded::Frame(frame)) => Some(Ok(frame)),
             Ok(Decoded::Hold(frame)) => {
@@ -134,6 +138,7 @@ impl Inbound {
             }
             Err(error) => Some(Err(ReadError::Frame(error))),
         };
+        self.frame_bytes = u32::try_from(before - bytes.len()).unwrap_or(u32::MAX);
         self.is_undecoded = !bytes.is_empty();
         self.is_loose = true;
         frame

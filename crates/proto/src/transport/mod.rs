@@ -150,6 +150,11 @@ impl<Io, Codec> Transport<Io, Codec> {
         self.inbound.bytes.as_ref().map_or(0, |bytes| bytes.len())
     }
 
+    /// How many bytes the frame that was read last took on the wire; from 4 GiB on, that many.
+    pub(crate) fn frame_bytes(&self) -> u32 {
+        self.inbound.frame_bytes
+    }
+
     /// Whether an item may be queued without asking [`poll_ready`](Self::poll_ready).
     pub(crate) fn has_room(&self) -> bool {
         self.outbound.has_room()

@@ -17,7 +17,7 @@ pub struct Config {
     /// How connections are accepted, how many there may be, and their times and limits. Its defaults are explained there,
     /// but for one: commands of a connection are served one after the other, as clients of Redis expect, so
     /// `in_flight_max` is 1. Raise it for a service that waits for others and whose commands may overtake each other; the
-    /// replies keep their order all the same.
+    /// replies keep their order all the same, and `in_flight_bytes_max` holds for their arguments together.
     pub pipeline: ServerConfig,
     /// How large requests may be.
     pub limits: Limits,

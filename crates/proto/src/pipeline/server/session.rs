@@ -28,6 +28,9 @@ use crate::transport::{Parts, ReadError, Transport};
 pub(super) struct Session<Io, Codec, Shaped: Shape, E> {
     transport: Transport<Io, Codec>,
     order: Order<Result<Shaped::Out, E>>,
+    /// What the requests took on the wire whose calls run, and how much that may be.
+    in_flight_bytes: usize,
+    in_flight_bytes_max: usize,
     shape: Shaped,
     intake: Intake,
     peer: Peer,
@@ -42,7 +45,14 @@ pub(super) struct Session<Io, Codec, Shaped: Shape, E> {
 /// that holds both, and is not moved into it, which would take its memory twice.
 struct Handler<Call, F> {
     call: Call,
-    running: Running<F, Ticket>,
+    running: Running<F, Asked>,
+}
+
+/// Whose the answer of a call is.
+struct Asked {
+    ticket: Ticket,
+    /// What its request took on the wire.
+    bytes: u32,
 }
 
 /// Which requests are taken.
@@ -61,7 +71,7 @@ enum Intake {
 enum Stop {
     /// There is none.
     Waiting,
-    /// Too many are owed.
+    /// Too many are owed, or too much is asked.
     Full,
     /// The others want their turn.
     Spent,
@@ -80,6 +90,8 @@ where
         Self {
             transport,
             order: Order::new(config.in_flight_max),
+            in_flight_bytes: 0,
+            in_flight_bytes_max: config.in_flight_bytes_max,
             shape,
             intake: Intake::Open,
             peer: Peer::Sends,
@@ -174,7 +186,15 @@ where
 
     /// Whether the next frame may be taken: what belongs to a request that has begun always may.
     fn takes_frame(&self) -> bool {
-        self.shape.is_amid_message() || !self.order.is_full()
+        let has_room = !self.order.is_full()
+            && (self.in_flight_bytes == 0 || self.in_flight_bytes < self.in_flight_bytes_max);
+        self.shape.is_amid_message() || has_room
+    }
+
+    /// A call has come to its end.
+    fn handle_done(&mut self, asked: Asked, outcome: Outcome<Result<Shaped::Out, E>>) {
+        self.in_flight_bytes -= asked.bytes as usize;
+        self.order.done(asked.ticket, reply(outcome));
     }
 
     /// Moves requests into calls and replies onto the wire. Ready when all that can be written has been; an error is
@@ -188,7 +208,7 @@ where
         Call: Fn(Shaped::In) -> F,
         F: Future<Output = Result<Shaped::Out, E>>,
     {
-        handler.running.poll(cx, |ticket, outcome| self.order.done(ticket, reply(outcome)));
+        handler.running.poll(cx, |asked, outcome| self.handle_done(asked, outcome));
         loop {
             let stop = self.begin_requests(cx, handler)?;
             let room = self.queue_replies(cx).map_err(ConnectionError::from)?;
@@ -244,9 +264,10 @@ where
                         }
                     };
                     let Some(ticket) = self.order.begin() else { unreachable!("asked whether it is full") };
+                    let asked = Asked { ticket, bytes: self.transport.frame_bytes() };
+                    self.in_flight_bytes += asked.bytes as usize;
                     let Handler { call, running } = handler;
-                    let handle_done = |ticket, outcome| self.order.done(ticket, reply(outcome));
-                    running.start(|| call(req), ticket, cx, handle_done);
+                    running.start(|| call(req), asked, cx, |asked, outcome| self.handle_done(asked, outcome));
                     if poll_proceed(cx, REQUEST_COST).is_pending() {
                         return Ok(Stop::Spent);
                     }
@@ -485,6 +506,54 @@ mod tests {
     #[test]
     fn nothing_is_read_while_too_many_are_owed() {
         check("in a/b/, in c/, unread, done a, unread", "2 unread, out a/, 0 unread");
+    }
+
+    #[test]
+    fn no_more_bytes_are_begun_than_allowed_but_of_one_request() {
+        by_hand(|cx| {
+            let (wire, service) = (Wire::new(), Script::default());
+            let config =
+                ServerConfig { in_flight_max: 99, in_flight_bytes_max: 8, ..ServerConfig::default() };
+            let serving =
+                config.serve_connection(wire.clone(), Lines::new(20), service.clone(), Drain::new());
+            let mut serving = Box::pin(serving);
+            let mut step = |sent: &str, done: &str| {
+                wire.send(sent);
+                done.split_terminator(' ').for_each(|name| service.calls.borrow()[name].clone().open());
+                assert!(serving.as_mut().poll(cx).is_pending());
+                let calls = service.calls.borrow().keys().cloned().collect::<Vec<_>>().join(" ");
+                (calls, wire.unread(), wire.take_written())
+            };
+            let state = |calls: &str, unread, written: &str| (calls.to_owned(), unread, written.to_owned());
+            // Four bytes each, with the ends of their lines: what would go beyond is begun while there is room for a byte.
+            assert_eq!(step("one\n", ""), state("one", 0, ""));
+            assert_eq!(step("two\nsix\n", ""), state("one two", 0, ""));
+            assert_eq!(step("ten\n", ""), state("one two", 4, ""), "nothing more is read");
+            // It counts while it runs, in whichever order they end.
+            assert_eq!(step("", "two"), state("one six", 4, ""));
+            assert_eq!(step("", "one"), state("six ten", 0, "one\ntwo\n"));
+            assert_eq!(step("much-too-much\nend\n", "six ten"), state("much-too-much", 0, "six\nten\n"));
+            assert_eq!(step("", "much-too-much"), state("end", 0, "much-too-much\n"));
+        });
+    }
+
+    #[test]
+    fn where_no_bytes_may_be_in_flight_requests_are_served_one_by_one() {
+        by_hand(|cx| {
+            let (wire, service) = (Wire::new(), Script::default());
+            let config = ServerConfig { in_flight_bytes_max: 0, ..ServerConfig::default() };
+            let serving =
+                config.serve_connection(wire.clone(), Lines::default(), service.clone(), Drain::new());
+            let mut serving = Box::pin(serving);
+            wire.send("a\nb\n");
+            for name in ["a", "b"] {
+                assert!(serving.as_mut().poll(cx).is_pending());
+                assert_eq!(service.calls.borrow().keys().collect::<Vec<_>>(), [name]);
+                service.calls.borrow()[name].clone().open();
+            }
+            assert!(serving.as_mut().poll(cx).is_pending());
+            assert_eq!(wire.take_written(), "a\nb\n");
+        });
     }
 
     #[test]
