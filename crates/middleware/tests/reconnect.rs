@@ -139,6 +139,10 @@ fn a_handshake_that_failed_has_begun_nothing_for_those_who_wait() {
 fn a_wait_ends_with_its_own_time() {
     check("call a within 50, call b, pass 50, accept", "attempt, a: expired before it was begun, b = 1");
     check("call a within 0", "a: expired before it was begun");
+    // That it had no time left it knows; why there was no connection in that time it does not.
+    check("call a within 50, fail, pass 50", "attempt, a: down No");
+    check("call a within 150, fail, pass 100, pass 50", "attempt, attempt, a: down No");
+    check("call a within 50, broken, pass 50", "attempt, a: expired before it was begun");
     check(
         "call a, pass 5000, pass 100, pass 4900",
         "attempt, given up, attempt, a: refused (no connection could be made within its time)",

@@ -42,7 +42,8 @@ pub use config::{ReconnectConfig, WhileApart};
 /// connection in its time, fails with an error whose `begun` is [`No`](Begun::No). So whoever retries knows all that there is to know.
 ///
 /// A call waits for a connection until the [deadline](context::deadline) of its caller, at most for
-/// [`wait_timeout`](ReconnectConfig::wait_timeout); it then fails with what the last attempt failed with. No more than
+/// [`wait_timeout`](ReconnectConfig::wait_timeout); it then fails with what the last attempt failed with, and where none has
+/// failed yet, with [`Expired`] or a [`Refused`]. No more than
 /// [`waiting_max`](ReconnectConfig::waiting_max) wait; those beyond are refused. With [`WhileApart::Refuse`] nobody waits
 /// for more than the attempt that is under way. So it is, whatever is configured, of an attempt that failed by the fault of this
 /// end ([`Fault::Caller`]), such as a wrong password: no further one mends it, and whoever waits would be told late.
@@ -260,7 +261,11 @@ where
         let limit = context::deadline().map_or(limit, |deadline| deadline.min(limit));
         match timeout_at(limit, self.outcome(wanted)).await {
             Ok(outcome) => outcome,
-            Err(Elapsed) if context::is_expired() => Err(Expired::unbegun().into()),
+            // That the time of the caller's is over he knows. Why there was no connection in it he does not.
+            Err(Elapsed) if context::is_expired() => {
+                let why = self.why_unbegun().filter(|_| wanted == Wanted::Connection);
+                Err(why.unwrap_or_else(|| Expired::unbegun().into()))
+            }
             Err(Elapsed) => Err(self.why("there was no connection in time")),
         }
     }
@@ -306,9 +311,13 @@ where
     }
 
     /// What the last attempt failed with, if that tells the truth about a call that was not begun.
-    fn why(&self, otherwise: &'static str) -> C::Error {
+    fn why_unbegun(&self) -> Option<C::Error> {
         let why = self.link.borrow().why().cloned();
-        why.filter(|why| why.begun() == Begun::No).unwrap_or_else(|| Refused::new(otherwise).into())
+        why.filter(|why| why.begun() == Begun::No)
+    }
+
+    fn why(&self, otherwise: &'static str) -> C::Error {
+        self.why_unbegun().unwrap_or_else(|| Refused::new(otherwise).into())
     }
 
     /// Has attempts made by a task of their own, the first of them now or at that moment.

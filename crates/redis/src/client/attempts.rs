@@ -98,6 +98,11 @@ impl Attempts {
         }
     }
 
+    /// What the last attempt failed with, if the last was of no use.
+    pub(super) fn failed_by(&self) -> Option<Error> {
+        if self.failures.get() > 0 { self.why.borrow().clone() } else { None }
+    }
+
     /// Why there is no connection.
     pub(super) fn why(&self) -> Error {
         let why = self.why.borrow().clone();
@@ -162,11 +167,14 @@ mod tests {
             pass(&clock, 1_500).await;
             let made = world.made.get() - 100;
             assert!((4..=5).contains(&made), "{made}");
+            assert!(world.attempts.failed_by().is_some());
             world.failing.take();
             pass(&clock, 1_700).await;
             for call in calls {
                 call.await.unwrap().unwrap();
             }
+            world.attempts.handle_useful();
+            assert!(world.attempts.failed_by().is_none(), "all is well");
         });
     }
 

@@ -65,7 +65,10 @@ impl Blocking {
         let connected = self.attempts.make(async || Dedicated::connect(&self.address, &self.config).await);
         match timeout_at(limit, connected).await {
             Ok(connected) => connected,
-            Err(Elapsed) if context::is_expired() => Err(Expired::unbegun().into()),
+            // That his time is over the caller knows. Why there was no connection in it he does not.
+            Err(Elapsed) if context::is_expired() => {
+                Err(self.attempts.failed_by().unwrap_or_else(|| Expired::unbegun().into()))
+            }
             Err(Elapsed) => Err(self.attempts.why()),
         }
     }
