@@ -145,11 +145,14 @@ where
 /// The answers of commands that were done as one, among those of the transaction's own words.
 fn of_exec(mut answers: Vec<Value>, runs: Runs) -> Result<Vec<Value>, Error> {
     let exec = answers.pop().unwrap_or(Value::Nil);
-    let begun = match answers.first() {
+    let begun = match (answers.first(), &exec) {
+        // There was another already, which ended here: with all that was in it.
+        (Some(Value::Error(_)), Value::Array(_)) => Begun::Yes,
         // There is no transaction, so what could be served was, one by one.
-        Some(Value::Error(_)) => verdict::begun(&answers, runs),
+        (Some(Value::Error(_)), _) => verdict::begun(&answers, runs),
         _ => Begun::No,
     };
+    let is_nested = matches!(answers.first(), Some(Value::Error(_)));
     let refused = answers.into_iter().find_map(|answer| match answer {
         Value::Error(error) => Some(Error::from(error).with_begun(begun)),
         _ => None,
@@ -157,6 +160,7 @@ fn of_exec(mut answers: Vec<Value>, runs: Runs) -> Result<Vec<Value>, Error> {
     match (exec, refused) {
         // It was not even queued, which is also why `EXEC` says no.
         (Value::Error(_), Some(refused)) => Err(refused),
+        (Value::Array(_), Some(refused)) if is_nested => Err(refused),
         (Value::Error(error), None) => Err(error.into()),
         (Value::Array(_), Some(_)) => Err(Error::protocol("a transaction without one of its commands")),
         (Value::Array(answers), None) => Ok(answers),
@@ -241,6 +245,19 @@ mod tests {
         check(
             vec![none.clone(), none.clone(), none.clone(), none],
             "! No: the server said: NOAUTH Authentication required.",
+        );
+    }
+
+    #[test]
+    fn within_another_transaction_there_is_none() {
+        let nested = Value::error("ERR MULTI calls can not be nested");
+        check(
+            vec![nested, queued(), queued(), Value::from(vec![1, 2, 3])],
+            "! Yes: the server said: ERR MULTI calls can not be nested",
+        );
+        check(
+            vec![Value::ok(), queued(), Value::error("ERR no"), Value::from(vec![1])],
+            "! Yes: the server breaks its protocol: a transaction without one of its commands",
         );
     }
 

@@ -111,9 +111,17 @@ impl Value {
         }
     }
 
+    /// Whether it stands for an answer that comes later: amid a transaction that was begun by hand every command is
+    /// answered so.
+    #[inline]
+    pub(crate) fn is_queued(&self) -> bool {
+        matches!(self, Self::Status(text) if text == "QUEUED")
+    }
+
     /// What it is, as a part of a sentence: "an integer".
-    pub(crate) const fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
+            _ if self.is_queued() => "QUEUED, since it comes with that of EXEC",
             Self::Nil => "nil",
             Self::Status(_) => "a status",
             Self::Bulk(_) => "a bulk string",
