@@ -94,9 +94,9 @@ impl Drop for Pump {
     }
 }
 
-/// Why a body has no rest that nobody makes any more.
+/// Why a body has no rest that nobody makes any more. At a server that is a panic, of which the operator is told by itself.
 #[derive(Debug)]
-struct Dropped;
+pub(super) struct Dropped;
 
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

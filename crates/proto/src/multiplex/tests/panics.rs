@@ -1,11 +1,14 @@
 //! Code of the application's that panics, wherever it is called: it concerns its call alone.
 
+use std::cell::RefCell;
 use std::future::pending;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use ekiden_reactor::spawn;
+use ekiden_reactor::driver::hand::Hand;
+use ekiden_reactor::{Config, Reactor, spawn};
 use ekiden_service::{Refused, service_fn};
 use futures_core::Stream;
 
@@ -37,13 +40,18 @@ impl Drop for Bad {
     }
 }
 
-fn with_bad(polled: bool, long: bool) {
-    ekiden_reactor::run(async {
+/// What the operator is told of it.
+fn with_bad(bad: fn() -> Bad) -> Vec<String> {
+    let notices = Rc::<RefCell<Vec<String>>>::default();
+    let log = notices.clone();
+    let mut config = Config::default();
+    config.on_notice = Rc::new(move |notice| log.borrow_mut().push(notice.to_string()));
+    let (hand, _clock) = Hand::new().unwrap();
+    Reactor::with_driver(config, hand).run(async {
         let wire = Wire::new();
         let service = service_fn(async move |req: Message<String>| {
             if req.head == "bad" {
-                let bad = Bad { polled, dropped: true, long };
-                return Ok::<_, Refused>(Message::with_body("b".to_owned(), Body::new(bad)));
+                return Ok::<_, Refused>(Message::with_body("b".to_owned(), Body::new(bad())));
             }
             Ok(Message::new("fine".to_owned()))
         });
@@ -60,20 +68,28 @@ fn with_bad(polled: bool, long: bool) {
         let written = wire.take_written();
         assert!(!serving.is_finished(), "the connection has ended; out: {written:?}");
         assert!(written.contains("reply 2 fine"), "{written:?}");
+        assert!(written.contains("reset 1 failed"), "{written:?}");
         drop(serving);
     });
+    notices.take()
 }
 
 /// A panic of a stream concerns its call alone, also if it panics again when it is dropped.
 #[test]
 fn a_stream_that_panics_in_poll_and_in_drop_harms_no_other() {
-    with_bad(true, false);
+    with_bad(|| Bad { polled: true, dropped: true, long: false });
+}
+
+#[test]
+fn of_a_stream_that_panics_the_operator_is_told_once() {
+    let told = with_bad(|| Bad { polled: true, dropped: false, long: false });
+    assert_eq!(told, ["warning: multiplex: a call panicked: polled; panic 1 of this server"]);
 }
 
 /// A stream that panics when it is dropped, because one of its items is too long to be sent.
 #[test]
 fn a_stream_that_panics_in_drop_after_a_long_item_harms_no_other() {
-    with_bad(false, true);
+    with_bad(|| Bad { polled: false, dropped: true, long: true });
 }
 
 struct Bomb;

@@ -18,7 +18,7 @@ use crate::dispatch::running::Outcome;
 use crate::multiplex::frame::Frame;
 use crate::multiplex::message::Message;
 use crate::multiplex::outlet::{Next, Outlet};
-use crate::multiplex::pump::Pump;
+use crate::multiplex::pump::{Dropped, Pump};
 use crate::multiplex::queue::Control;
 use crate::multiplex::server::streams::{Over, Phase, Streams};
 use crate::server::{Panic, Seat};
@@ -149,7 +149,7 @@ where
         };
         if let Some(error) = failure {
             let reason = Reset::of_body(&*error);
-            if reason == Reset::Failed {
+            if reason == Reset::Failed && !error.is::<Dropped>() {
                 self.tell_failure("the body of a reply cannot be made", &*error);
             }
             self.reset(id, reason, seat);
