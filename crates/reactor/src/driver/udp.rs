@@ -39,6 +39,18 @@ pub trait OtherUdpSocket: Send + fmt::Debug {
     fn ttl(&self) -> io::Result<u32> {
         Err(absent("limit of hops"))
     }
+    fn set_recv_buffer_bytes(&self, _bytes: usize) -> io::Result<()> {
+        Err(absent("sizes of buffers"))
+    }
+    fn recv_buffer_bytes(&self) -> io::Result<usize> {
+        Err(absent("sizes of buffers"))
+    }
+    fn set_send_buffer_bytes(&self, _bytes: usize) -> io::Result<()> {
+        Err(absent("sizes of buffers"))
+    }
+    fn send_buffer_bytes(&self) -> io::Result<usize> {
+        Err(absent("sizes of buffers"))
+    }
     fn join_multicast_v4(&self, _group: Ipv4Addr, _interface: Ipv4Addr) -> io::Result<()> {
         Err(absent("multicast"))
     }

@@ -348,6 +348,38 @@ impl UdpSocket {
         self.socket.seldom().ttl()
     }
 
+    /// How many bytes the kernel keeps that were not received yet; what does not fit is lost. Linux keeps the double, for
+    /// its book-keeping, and has an upper limit.
+    ///
+    /// ```
+    /// use ekiden_reactor::net::UdpSocket;
+    ///
+    /// # ekiden_reactor::run(async {
+    /// let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    /// socket.set_recv_buffer_bytes(64 * 1024)?;
+    /// assert!(socket.recv_buffer_bytes()? >= 64 * 1024);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    pub fn set_recv_buffer_bytes(&self, bytes: usize) -> io::Result<()> {
+        self.socket.seldom().set_recv_buffer_bytes(bytes)
+    }
+
+    /// How many bytes the kernel keeps that were not received yet; on Linux the double of what was set.
+    pub fn recv_buffer_bytes(&self) -> io::Result<usize> {
+        self.socket.seldom().recv_buffer_bytes()
+    }
+
+    /// How many bytes wait to leave before sending has to wait.
+    pub fn set_send_buffer_bytes(&self, bytes: usize) -> io::Result<()> {
+        self.socket.seldom().set_send_buffer_bytes(bytes)
+    }
+
+    /// How many bytes wait to leave before sending has to wait; on Linux the double of what was set.
+    pub fn send_buffer_bytes(&self) -> io::Result<usize> {
+        self.socket.seldom().send_buffer_bytes()
+    }
+
     /// Hears what is sent to a group, on the interface that has this address; `UNSPECIFIED` lets the system choose.
     ///
     /// It must be bound to the group's port, and on Linux to the group's address or to none.

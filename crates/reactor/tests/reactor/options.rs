@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::Duration;
 
 use ekiden_reactor::driver::{ConnectOptions, Keepalive, ListenOptions};
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::run;
+use ekiden_reactor::{run, yield_now};
+use futures_util::poll;
 
 fn somewhere() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
@@ -107,5 +109,75 @@ fn a_port_is_shared_by_who_asks_for_it() {
         TcpListener::listen(addr, &shared).unwrap();
         let error = TcpListener::listen(addr, &ListenOptions::default()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    });
+}
+
+/// A connection that was closed here first keeps its port for a minute: a server that is restarted meanwhile listens all the
+/// same, unless it is told not to.
+#[test]
+fn a_restarted_server_need_not_wait_for_its_last_connections_to_be_forgotten() {
+    run(async {
+        let listener = TcpListener::bind(somewhere()).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let client = TcpStream::connect(addr).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        drop((server, listener));
+        assert_eq!(client.read(&mut [0; 1]).await.unwrap(), 0);
+        drop(client);
+        let mut patient = ListenOptions::default();
+        patient.reuse_address = false;
+        let error = TcpListener::listen(addr, &patient).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        TcpListener::bind(addr).await.unwrap();
+    });
+}
+
+#[test]
+fn one_port_connects_to_several_servers_if_it_may() {
+    run(async {
+        let servers =
+            [TcpListener::bind(somewhere()).await.unwrap(), TcpListener::bind(somewhere()).await.unwrap()];
+        let [one, other] = servers.each_ref().map(|server| server.local_addr().unwrap());
+        let (mut own, mut addresses, mut ports) =
+            (ConnectOptions::default(), ConnectOptions::default(), ConnectOptions::default());
+        addresses.reuse_address = true;
+        ports.reuse_port = true;
+        own.local_addr = Some(somewhere());
+        let first = TcpStream::connect_with(one, &own).await.unwrap();
+        own.local_addr = Some(first.local_addr().unwrap());
+        let error = TcpStream::connect_with(other, &own).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        for mut shared in [addresses, ports] {
+            shared.local_addr = Some(somewhere());
+            let first = TcpStream::connect_with(one, &shared).await.unwrap();
+            shared.local_addr = Some(first.local_addr().unwrap());
+            let second = TcpStream::connect_with(other, &shared).await.unwrap();
+            assert_eq!(first.local_addr().unwrap(), second.local_addr().unwrap());
+        }
+    });
+}
+
+/// Linux holds one more than it was asked to, and leaves the others without an answer.
+#[test]
+fn more_clients_than_the_backlog_has_room_for_wait_to_be_connected() {
+    run(async {
+        let mut small = ListenOptions::default();
+        small.backlog = 1;
+        let listener = TcpListener::listen(somewhere(), &small).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut clients: Vec<_> = (0..8).map(|_| Box::pin(TcpStream::connect(addr))).collect();
+        let mut connected = Vec::new();
+        for _ in 0..10 {
+            let mut waiting = Vec::new();
+            for mut client in clients {
+                match poll!(&mut client) {
+                    Poll::Ready(stream) => connected.push(stream.unwrap()),
+                    Poll::Pending => waiting.push(client),
+                }
+            }
+            clients = waiting;
+            yield_now().await;
+        }
+        assert!((1..=2).contains(&connected.len()), "{} are connected", connected.len());
     });
 }

@@ -152,10 +152,14 @@ fn an_address_in_use_is_an_error_that_names_it_unless_it_is_shared() {
         let error = UdpSocket::bind(addr).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         assert!(error.to_string().starts_with(&format!("cannot open a UDP socket on {addr}: ")), "{error}");
-        let mut shared = UdpOptions::default();
-        shared.reuse_port = true;
-        let first = UdpSocket::open(([127, 0, 0, 1], 0).into(), &shared).unwrap();
-        UdpSocket::open(first.local_addr().unwrap(), &shared).unwrap();
+        let mut ports = UdpOptions::default();
+        ports.reuse_port = true;
+        let mut addresses = UdpOptions::default();
+        addresses.reuse_address = true;
+        for shared in [ports, addresses] {
+            let first = UdpSocket::open(([127, 0, 0, 1], 0).into(), &shared).unwrap();
+            UdpSocket::open(first.local_addr().unwrap(), &shared).unwrap();
+        }
     });
 }
 
@@ -165,17 +169,53 @@ fn a_group_is_heard_from_joining_to_leaving() {
         let group = Ipv4Addr::new(239, 7, 7, 7);
         let receiver = UdpSocket::bind("0.0.0.0:0").await.unwrap();
         let to = SocketAddr::from((group, receiver.local_addr().unwrap().port()));
-        let sender = on_loopback().await;
+        // Bound to no address, as that would choose the interface too.
+        let sender = UdpSocket::bind("0.0.0.0:0").await.unwrap();
         sender.set_multicast_interface_v4(Ipv4Addr::LOCALHOST).unwrap();
         receiver.join_multicast_v4(group, Ipv4Addr::LOCALHOST).unwrap();
         sender.send_to(b"to all", to).await.unwrap();
         let mut buf = [0; 10];
-        assert_eq!(receiver.recv_from(&mut buf).await.unwrap(), (6, sender.local_addr().unwrap()));
+        let port = sender.local_addr().unwrap().port();
+        assert_eq!(receiver.recv_from(&mut buf).await.unwrap(), (6, (Ipv4Addr::LOCALHOST, port).into()));
         // One that is not heard, and one that is, so that nobody need wait for nothing.
         receiver.leave_multicast_v4(group, Ipv4Addr::LOCALHOST).unwrap();
         sender.send_to(b"too late", to).await.unwrap();
         sender.send_to(b"you", (Ipv4Addr::LOCALHOST, to.port()).into()).await.unwrap();
         assert_eq!(receiver.recv_from(&mut buf).await.unwrap().0, 3);
+    });
+}
+
+/// Whether it is a member is seen by what the kernel says to who joins twice, as few machines have a way for such groups by the
+/// loopback interface.
+#[test]
+fn a_group_of_the_sixth_version_is_joined_once_and_left_once() {
+    run(async {
+        let (group, loopback) = (Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 7, 7), 1);
+        let Ok(socket) = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).await else { return };
+        socket.join_multicast_v6(group, loopback).unwrap();
+        let twice = socket.join_multicast_v6(group, loopback).unwrap_err();
+        assert_eq!(twice.kind(), io::ErrorKind::AddrInUse);
+        socket.leave_multicast_v6(group, loopback).unwrap();
+        let twice = socket.leave_multicast_v6(group, loopback).unwrap_err();
+        assert_eq!(twice.kind(), io::ErrorKind::AddrNotAvailable);
+    });
+}
+
+#[test]
+fn sizes_of_buffers_are_those_that_were_asked_for() {
+    // Far below the system's; Linux tells the double.
+    const SMALL: usize = 8 * 1024;
+    run(async {
+        let mut options = UdpOptions::default();
+        (options.recv_buffer_bytes, options.send_buffer_bytes) = (Some(SMALL), Some(SMALL));
+        let opened = UdpSocket::open(([127, 0, 0, 1], 0).into(), &options).unwrap();
+        let changed = on_loopback().await;
+        changed.set_recv_buffer_bytes(SMALL).unwrap();
+        changed.set_send_buffer_bytes(SMALL).unwrap();
+        for socket in [opened, changed] {
+            assert!((SMALL..=2 * SMALL).contains(&socket.recv_buffer_bytes().unwrap()));
+            assert!((SMALL..=2 * SMALL).contains(&socket.send_buffer_bytes().unwrap()));
+        }
     });
 }
 

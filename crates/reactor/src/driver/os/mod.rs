@@ -495,6 +495,14 @@ mod tests {
     }
 
     #[test]
+    fn names_are_looked_up_on_another_thread() {
+        let os = Os::new().unwrap();
+        let (done, found) = channel();
+        os.lookup("localhost".into(), 80, Box::new(move |_| done.send(std::thread::current().id()).unwrap()));
+        assert_ne!(found.recv_timeout(PATIENCE).unwrap(), std::thread::current().id());
+    }
+
+    #[test]
     fn jobs_that_hang_hold_up_no_lookup() {
         let os = Os::new().unwrap();
         while_all_hang(

@@ -82,6 +82,22 @@ impl OtherUdpSocket for UdpSocket {
         options::ttl(&self.options(), self.0.local_addr()?)
     }
 
+    fn set_recv_buffer_bytes(&self, bytes: usize) -> io::Result<()> {
+        self.options().set_recv_buffer_size(bytes)
+    }
+
+    fn recv_buffer_bytes(&self) -> io::Result<usize> {
+        self.options().recv_buffer_size()
+    }
+
+    fn set_send_buffer_bytes(&self, bytes: usize) -> io::Result<()> {
+        self.options().set_send_buffer_size(bytes)
+    }
+
+    fn send_buffer_bytes(&self) -> io::Result<usize> {
+        self.options().send_buffer_size()
+    }
+
     fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
         self.options().join_multicast_v4(&group, &interface)
     }
@@ -128,5 +144,21 @@ impl OtherUdpSocket for UdpSocket {
 
     fn multicast_loop(&self) -> io::Result<bool> {
         if self.is_v6()? { self.options().multicast_loop_v6() } else { self.options().multicast_loop_v4() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where it sends to a group cannot be seen on every machine: few have a way for groups by the loopback interface.
+    #[test]
+    fn the_interface_for_groups_is_the_kernels() {
+        let Ok(socket) = bind((Ipv6Addr::LOCALHOST, 0).into(), &UdpOptions::default()) else { return };
+        let socket = UdpSocket::new(socket);
+        assert_eq!(socket.options().multicast_if_v6().unwrap(), 0);
+        // The loopback interface is the first.
+        socket.set_multicast_interface_v6(1).unwrap();
+        assert_eq!(socket.options().multicast_if_v6().unwrap(), 1);
     }
 }
