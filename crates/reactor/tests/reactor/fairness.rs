@@ -1,13 +1,15 @@
 //! Whoever always finds something to do lets the others have their turn, after so many uses and no more.
 //!
 //! Bounds are in uses and polls, never in time: 128 uses of sources in one poll, 256 polls and uses in one turn of the
-//! loop. What each source costs of that is its own to say; an accept costs sixteen (`accepting`).
+//! loop, in which 1,024 timers fire. What each source costs of that is its own to say; an accept costs sixteen (`accepting`).
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::future::select;
@@ -285,6 +287,36 @@ fn a_limit_ends_what_never_waits() {
             yield_now().await;
         }
         assert!(limited.iter_mut().all(|limited| limited.try_join().unwrap().is_some()));
+    });
+}
+
+/// However many are due at once: a thousand or so fire, and then the tasks have their turn.
+#[test]
+fn timers_that_are_all_due_at_once() {
+    #[derive(Default)]
+    struct Fired(AtomicU32);
+    impl Wake for Fired {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let fired = Arc::new(Fired::default());
+        let (waker, second) = (Waker::from(fired.clone()), Duration::from_secs(1));
+        let mut timers: Vec<_> = (0..2 * ENOUGH).map(|_| sleep(second)).collect();
+        for timer in &mut timers {
+            assert!(Pin::new(timer).poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        clock.advance(second);
+        let (mut most, mut before) = (0, 0);
+        while before < 2 * ENOUGH {
+            yield_now().await;
+            let all = fired.0.load(Ordering::Relaxed);
+            most = most.max(all - before);
+            before = all;
+        }
+        assert!((1..=1024).contains(&most), "{most} between two turns of another");
     });
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures_util::future::{join, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use ekiden_reactor::channel::Notify;
 use ekiden_reactor::driver::hand::Hand;
 use ekiden_reactor::inspect::{self, CoreState, Dump, PoolStats, TaskInfo, TaskState};
 use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
@@ -178,6 +179,29 @@ fn turns_polls_and_what_a_core_has_are_counted() {
         assert_eq!((after.tasks, after.timers, after.sources, after.ready), (2, 1, 1, 1));
         drop((timer, other, socket));
         assert_eq!(handle.stats().sources, 0);
+    });
+}
+
+#[test]
+fn sleeps_of_a_core_and_what_wakes_it_are_counted() {
+    let (hand, clock) = Hand::new().unwrap();
+    let seconds = Duration::from_secs(5);
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let (handle, before) = (Handle::current(), Handle::current().stats());
+        let timer = sleep(seconds);
+        let elsewhere = blocking(move || {
+            while handle.stats().state != CoreState::Parked {
+                thread::yield_now();
+            }
+            clock.advance(seconds);
+        });
+        timer.await;
+        elsewhere.await.unwrap();
+        let after = Handle::current().stats();
+        assert_eq!((after.busy - before.busy, after.idle - before.idle), (Duration::ZERO, seconds));
+        assert_eq!(after.timers_fired - before.timers_fired, 1);
+        // Whoever asks all reactors of the process for their tasks wakes this one too.
+        assert!(after.wakeups > before.wakeups);
     });
 }
 
@@ -514,6 +538,26 @@ fn a_task_has_a_parent_an_age_and_a_place() {
         assert_eq!((child.spawned.at.file(), child.spawned.at.line()), (file!(), line!() - 15));
         assert_eq!((main.spawned.at.file(), main.spawned.at.line()), (file!(), line!() - 18));
         drop(parent);
+    });
+}
+
+#[test]
+fn a_task_waits_since_it_was_polled_last() {
+    let (hand, clock) = Hand::new().unwrap();
+    Reactor::with_driver(Config::default(), hand).run(async {
+        let notify = Rc::new(Notify::new());
+        let heard = notify.clone();
+        let hears = spawn_named("hears", async move {
+            loop {
+                heard.notified().await;
+            }
+        });
+        clock.pass(Duration::from_secs(5)).await;
+        notify.notify_one();
+        clock.pass(Duration::from_secs(3)).await;
+        let hears_task = task("hears");
+        assert_eq!((hears_task.state, hears_task.since), (TaskState::Waiting, Duration::from_secs(3)));
+        drop(hears);
     });
 }
 
