@@ -550,10 +550,14 @@ fn a_task_waits_since_it_was_polled_last() {
         let hears = spawn_named("hears", async move {
             loop {
                 heard.notified().await;
+                yields(3).await;
             }
         });
-        clock.pass(Duration::from_secs(5)).await;
+        yield_now().await;
         notify.notify_one();
+        yield_now().await;
+        clock.advance(Duration::from_secs(5));
+        yields(5).await;
         clock.pass(Duration::from_secs(3)).await;
         let hears_task = task("hears");
         assert_eq!((hears_task.state, hears_task.since), (TaskState::Waiting, Duration::from_secs(3)));
