@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use futures_util::future::select;
+use futures_util::future::{join_all, select};
 
 use ekiden_reactor::channel::{Notify, Semaphore, broadcast, mpsc, watch};
 use ekiden_reactor::driver::hand::Hand;
-use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixStream, lookup_host};
+use ekiden_reactor::net::{Spread, TcpListener, TcpStream, UdpSocket, UnixStream, lookup_host};
 use ekiden_reactor::{
     Config, Instant, Latch, Reactor, TaskGroup, process, request_shutdown, run, shutdown, sleep, sleep_until,
     spawn, sync, timeout, yield_now,
@@ -198,6 +198,41 @@ fn what_tasks_share_and_nobody_else_wants() {
             }
         });
         check(values.await, "values");
+    });
+}
+
+/// An accept costs as much as sixteen reads, also of a listener that is spread, where the loop itself accepts.
+#[test]
+fn clients_that_have_all_come() {
+    const CLIENTS: u32 = 100;
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let share = listener.spread(2 * CLIENTS as usize).unwrap().remove(0);
+        let clients: Vec<_> = join_all((0..CLIENTS).map(|_| TcpStream::connect(addr))).await;
+        let listener = share.open().unwrap();
+        let connections = listener.connections();
+        let taken = Uses::default();
+        let taking = taken.clone();
+        let server = spawn(async move {
+            let mut streams = Vec::new();
+            while streams.len() < CLIENTS as usize {
+                streams.push(listener.accept().await.unwrap());
+                taking.count();
+            }
+            streams
+        });
+        let ((mut most_taken, mut most_accepted), mut before) = ((0, 0), (0, connections.open()));
+        while !server.is_finished() {
+            yield_now().await;
+            let now = (taken.get(), connections.open());
+            most_taken = most_taken.max(now.0 - before.0);
+            most_accepted = most_accepted.max(now.1 - before.1);
+            before = now;
+        }
+        assert!((1..=8).contains(&most_taken), "{most_taken} taken up between two turns of another");
+        assert!((1..=16).contains(&most_accepted), "{most_accepted} accepted between two turns of another");
+        assert!(clients.iter().all(Result::is_ok));
     });
 }
 
