@@ -1,7 +1,8 @@
 //! The system's driver, on mio: the only place that names it, and the only one that reads the system's clocks.
 //!
 //! In reading order: the sockets are in `tcp`, `udp` and `unix`, with what can be set of them in `options` (of which `user_timeout`
-//! is one system's), and `transfer` moves the bytes of connections; any other thing that mio can poll is a [`Source`]; `signals` come by a pipe; the ends of
+//! is one system's), and `transfer` moves the bytes of connections; any other thing that mio can poll is a [`Source`]; a `batch`
+//! is how many events are asked for at once; `signals` come by a pipe; the ends of
 //! child processes are told by files of theirs, in `process`; a `pool` has threads for what blocks, `open_files` have a
 //! limit, `stderr` is where the operator is told by default, `threads` are those of the cores, with `pinning`, and a listener
 //! may be `shared` by them; `watching` is the watchdog's.
@@ -21,6 +22,7 @@ mod transfer;
 #[path = "transfer_elsewhere.rs"]
 mod transfer;
 mod source;
+mod batch;
 mod signals;
 mod process;
 mod pool;
@@ -55,6 +57,7 @@ use super::{
 use crate::pulse::PoolGauges;
 use crate::runtime::CoreSeat;
 use crate::time::Instant;
+use batch::Batch;
 use pool::{Limits, Pool};
 use process::Unlisted;
 use signals::{Reason, Signals};
@@ -100,7 +103,7 @@ impl Os {
         let registry = poll.registry().try_clone()?;
         let unparker = Arc::new(mio::Waker::new(&registry, UNPARK)?);
         Ok(Self {
-            selector: RefCell::new(Selector { poll, events: mio::Events::with_capacity(EVENTS_PER_PARK) }),
+            selector: RefCell::new(Selector::new(poll)),
             registry,
             unparker,
             origin: origin(),
@@ -208,6 +211,7 @@ impl Os {
 struct Selector {
     poll: mio::Poll,
     events: mio::Events,
+    batch: Batch,
 }
 
 /// What became of asking for events.
@@ -218,6 +222,19 @@ enum Asked {
 }
 
 impl Selector {
+    fn new(poll: mio::Poll) -> Self {
+        let batch = Batch::new();
+        Self { poll, events: mio::Events::with_capacity(batch.room()), batch }
+    }
+
+    /// So many events have come, and were told of.
+    #[inline]
+    fn handle_look(&mut self, came: usize) {
+        if self.batch.handle_look(came) {
+            self.events = mio::Events::with_capacity(self.batch.room());
+        }
+    }
+
     /// Asks once, waiting for so long. Inlined where nothing is waited for, as there the conversion of the time is nothing.
     #[inline(always)]
     fn ask(&mut self, timeout: Option<Duration>) -> io::Result<Asked> {
@@ -273,13 +290,16 @@ impl Driver for Os {
                 }
             },
         };
+        let mut came = 0;
         for event in selector.events.iter() {
+            came += 1;
             match event.token() {
                 UNPARK => {}
                 SIGNALS => self.handle_signals(happened),
                 mio::Token(token) => happened(Event::Ready(Token(token), readiness(event))),
             }
         }
+        selector.handle_look(came);
         Ok(())
     }
 
@@ -460,13 +480,6 @@ fn readiness(event: &mio::event::Event) -> Readiness {
 
 const UNPARK: mio::Token = mio::Token(usize::MAX);
 const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
-
-/// What one call to the selector returns at most; more come with the next turn. What it does return is what the load is:
-/// this is but a bound, and nothing is won by one that grows and shrinks. A look that finds one event takes as many
-/// instructions with room for 16 as for 65,536, and the room is 12 KiB a core. With less, a busy core would look more often;
-/// more would spare it nothing, as to hear of 1,024 events and to wake who waits for them takes some 200,000
-/// instructions: fifty microseconds, in which no task runs.
-const EVENTS_PER_PARK: usize = 1024;
 
 /// A name with more addresses than this is somebody's mistake or malice.
 const ADDRS_MAX: usize = 256;
