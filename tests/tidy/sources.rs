@@ -94,6 +94,19 @@ fn silence_about_cancelling_is_noticed() {
         planted("    /// # Cancel safety\n    fn b() {}\n"),
         "crates/x/src/a.rs:4",
     );
+    let planted_in =
+        |signature| Repository::with("crates/x/src/a.rs", &format!("/// Does it.\n{signature}\n"));
+    notices(
+        silent_about_cancelling,
+        planted_in("pub fn a(\n    b: u32,\n) -> impl Future<Output = ()> {\n}"),
+        "crates/x/src/a.rs:2",
+    );
+    assert_eq!(
+        silent_about_cancelling(&planted_in(
+            "pub fn a() {\n    pub(crate) fn b() -> impl Future<Output = ()>;"
+        )),
+        [""; 0]
+    );
     assert_eq!(
         silent_about_cancelling(&planted(
             "    /// # Cancel safety\n    ///\n    /// Nothing.\n    #[must_use]\n"
@@ -106,17 +119,25 @@ fn silent_about_cancelling(repository: &Repository) -> Vec<String> {
     let mut complaints = Vec::new();
     for file in repository.rust_in("crates") {
         let lines: Vec<_> = file.text.lines().map(str::trim).collect();
-        for (at, _) in file.production().filter(|(_, line)| line.trim().starts_with("pub async fn ")) {
-            let above = lines[..at - 1]
-                .iter()
-                .rev()
-                .take_while(|line| line.starts_with("///") || line.starts_with('#'));
-            if !above.into_iter().any(|line| *line == "/// # Cancel safety") {
+        for (at, _) in file.production().filter(|(at, _)| is_public_and_waits(&lines[at - 1..])) {
+            // What is neither is an attribute of several lines, or a remark.
+            let is_above =
+                |line: &str| line.starts_with("///") || !line.is_empty() && !line.ends_with(['{', '}', ';']);
+            let mut above = lines[..at - 1].iter().rev().take_while(|line| is_above(line));
+            if !above.any(|line| *line == "/// # Cancel safety") {
                 complaints.push(format!("{}:{at}: does not say", file.path));
             }
         }
     }
     complaints
+}
+
+/// Whether these lines begin with a public function that is asynchronous, in either way to say so.
+fn is_public_and_waits(lines: &[&str]) -> bool {
+    let to_body = lines.iter().position(|line| line.contains('{') || line.ends_with(';'));
+    let signature = lines[..to_body.map_or(0, |last| last + 1)].join(" ");
+    signature.starts_with("pub async fn ")
+        || signature.starts_with("pub fn ") && signature.contains("-> impl Future<")
 }
 
 #[test]

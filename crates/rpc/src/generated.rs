@@ -85,6 +85,10 @@ pub fn response<F: Format, T: Data>(method: Method, result: &T) -> Result<Respon
 }
 
 /// The response of a method that returns a stream: `call` calls it, and sends what it returns.
+///
+/// # Cancel safety
+///
+/// Dropping the future drops the call, as far as it has come.
 pub fn stream<F: Format, C: Future<Output = ()> + 'static>(
     method: Method,
     guard: Option<incoming::Guard>,
