@@ -18,6 +18,7 @@ use crate::notice::{self, Notice};
 /// let mut config = Config::default();
 /// config.on_notice = Rc::new(|notice| eprintln!("my-program: {notice}"));
 /// config.on_lost_panic = OnLostPanic::Abort;
+/// config.spin_max = Duration::ZERO; // a core that has nothing to do sleeps at once
 ///
 /// let (sender, told) = mpsc::channel();
 /// config.held_max = Some(Duration::from_millis(1));

@@ -41,6 +41,21 @@ impl Handle {
 
 /// What a core has done, and has.
 ///
+/// ```
+/// use ekiden_reactor::{blocking, inspect, run};
+///
+/// run(async {
+///     let files = blocking(|| std::fs::read_dir("/").map(Iterator::count));
+///     // From wherever metrics are read, such as another thread.
+///     for core in inspect::stats() {
+///         println!("{} tasks, {} connections on reactor {}", core.tasks, core.connections, core.reactor);
+///         println!("{} ready, {} letters of other cores unread", core.ready, core.letters);
+///         println!("{} jobs at work, {} wait", core.blocking.busy, core.blocking.waiting);
+///     }
+///     assert!(files.await.unwrap().is_ok());
+/// });
+/// ```
+///
 /// What goes up only is exact as of the moment of reading, the turn that goes on included. The times are so on the system's
 /// driver; elsewhere they are added up when a turn ends.
 #[derive(Clone, Debug)]
@@ -167,6 +182,19 @@ impl CoreStats {
 
     /// Which part of its time the core was busy, from 0 to 1, between an earlier reading and this one; `None` if no
     /// time has gone by, which on a driver that is not the system's may be said of a turn that has not ended.
+    ///
+    /// ```
+    /// use ekiden_reactor::{Handle, run, sleep};
+    /// use std::time::Duration;
+    ///
+    /// run(async {
+    ///     let (core, before) = (Handle::current(), Handle::current().stats());
+    ///     sleep(Duration::from_millis(10)).await;
+    ///     let share = core.stats().busy_share_since(&before).unwrap();
+    ///     println!("{:.0} % busy", 100.0 * share);
+    /// #   assert!((0.0..=1.0).contains(&share));
+    /// });
+    /// ```
     #[must_use]
     pub fn busy_share_since(&self, earlier: &Self) -> Option<f64> {
         let (busy, idle) = (self.busy.saturating_sub(earlier.busy), self.idle.saturating_sub(earlier.idle));

@@ -64,6 +64,19 @@ impl TcpListener {
 
     /// Listens on an address, with options, at once.
     ///
+    /// ```
+    /// use ekiden_reactor::{driver::ListenOptions, net::TcpListener};
+    ///
+    /// # ekiden_reactor::run(async {
+    /// let mut options = ListenOptions::default();
+    /// options.reuse_port = true;
+    /// let listener = TcpListener::listen(([127, 0, 0, 1], 0).into(), &options)?;
+    /// // Another program, or a new version of this one, shares its clients.
+    /// TcpListener::listen(listener.local_addr()?, &options)?;
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`bind`](Self::bind).

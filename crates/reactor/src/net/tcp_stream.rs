@@ -200,6 +200,19 @@ impl TcpStream {
 
     /// Writes what fits of several buffers by one call, and says how much that was.
     ///
+    /// ```
+    /// # use ekiden_reactor::net::{TcpListener, TcpStream};
+    /// use std::io::IoSlice;
+    ///
+    /// # ekiden_reactor::run(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (head, body) = (b"5\r\n", b"hello");
+    /// assert_eq!(stream.write_vectored(&[IoSlice::new(head), IoSlice::new(body)]).await?, 8);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`write`](Self::write).
@@ -314,6 +327,21 @@ impl TcpStream {
     ///
     /// It is what keepalive is not: that probes a peer to whom nothing is under way. Where both are set, this is also how long
     /// probes may stay without an answer, whatever their number.
+    ///
+    /// ```
+    /// # use ekiden_reactor::{driver::Keepalive, net::{TcpListener, TcpStream}};
+    /// use std::time::Duration;
+    ///
+    /// # ekiden_reactor::run(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// stream.set_keepalive(Some(&Keepalive::default()))?;
+    /// # if cfg!(target_os = "linux") {
+    /// stream.set_user_timeout(Some(Duration::from_secs(20)))?;
+    /// # }
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     pub fn set_user_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.stream.socket.options().set_user_timeout(timeout)
     }

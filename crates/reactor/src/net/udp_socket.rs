@@ -73,6 +73,18 @@ impl UdpSocket {
 
     /// Opens a socket on an address, with options, at once.
     ///
+    /// ```
+    /// use ekiden_reactor::{driver::UdpOptions, net::UdpSocket};
+    ///
+    /// # ekiden_reactor::run(async {
+    /// let mut options = UdpOptions::default();
+    /// options.recv_buffer_bytes = Some(128 * 1024); // for bursts
+    /// let socket = UdpSocket::open(([127, 0, 0, 1], 0).into(), &options)?;
+    /// assert!(socket.recv_buffer_bytes()? >= 128 * 1024);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`bind`](Self::bind).

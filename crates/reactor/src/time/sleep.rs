@@ -19,6 +19,17 @@ use crate::task::waits::{self, Asked};
 ///
 /// Timers have a granularity of a millisecond and never fire early. A duration of zero is ready at once.
 ///
+/// ```
+/// use ekiden_reactor::{Instant, run, sleep};
+/// use std::time::Duration;
+///
+/// run(async {
+///     let begun = Instant::now();
+///     sleep(Duration::from_millis(5)).await;
+///     assert!(begun.elapsed() >= Duration::from_millis(5));
+/// });
+/// ```
+///
 /// # Cancel safety
 ///
 /// Dropping the future cancels the timer.
@@ -52,6 +63,18 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// It is of the reactor on which it was made: to wait for it when that has ended panics, as nobody would ever be woken.
 ///
 /// It can be [moved](Self::reset), again and again: a time-out that each request pushes out costs a store.
+///
+/// ```
+/// use ekiden_reactor::{Instant, run, sleep};
+/// use std::time::Duration;
+///
+/// run(async {
+///     let mut idle = sleep(Duration::from_secs(60));
+///     // Something came, which is the last for now.
+///     idle.reset(Instant::now() + Duration::from_millis(1));
+///     idle.await;
+/// });
+/// ```
 #[must_use = "a sleep does nothing unless it is awaited"]
 pub struct Sleep {
     core: Rc<Core>,

@@ -12,6 +12,46 @@ use crate::driver::{self, Driver, Token};
 /// A listener that can be spread over the cores: TCP's or Unix'.
 ///
 /// What it has is between it and the reactor; it is named where a function takes both kinds.
+///
+/// ```
+/// use ekiden_reactor::net::{Spread, TcpListener, TcpStream};
+/// use ekiden_reactor::{CoreId, Runtime, spawn_on};
+/// use std::num::NonZero;
+///
+/// let mut runtime = Runtime::default();
+/// runtime.threads = NonZero::new(2);
+/// runtime.run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let addr = listener.local_addr()?;
+///     let shares = listener.spread(10_000)?;
+///     let connections = shares[0].connections();
+///     for share in shares {
+///         // The share is what travels; nothing that is made of it need be `Send`.
+///         drop(spawn_on(share.core(), || async move {
+///             let (listener, mut streams) = (share.open()?, Vec::new());
+///             loop {
+///                 let (stream, _peer) = listener.accept().await?;
+///                 stream.write_all(&[CoreId::current().index() as u8]).await?;
+///                 streams.push(stream);
+///             }
+/// #           #[expect(unreachable_code, reason = "for its type")]
+/// #           std::io::Result::Ok(())
+///         }));
+///     }
+///     let (mut clients, mut served) = (Vec::new(), [0, 0]);
+///     for _ in 0..8 {
+///         let (client, mut core) = (TcpStream::connect(addr).await?, [0]);
+///         client.read(&mut core).await?;
+///         served[usize::from(core[0])] += 1;
+///         clients.push(client);
+///     }
+///     // Four each, unless something holds one of the cores just now.
+///     println!("core 0 has {}, core 1 has {}", served[0], served[1]);
+///     assert_eq!(connections.open(), 8);
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
 pub trait Spread: Sized + 'static {
     /// A connection.
     type Stream: 'static;
