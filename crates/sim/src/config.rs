@@ -40,10 +40,13 @@ pub struct Config {
     pub window_bytes: RangeInclusive<usize>,
     /// Once in so many times a read takes, or a write leaves, less than it could; zero for never. Once in four.
     pub short_one_in: u32,
-    /// Once in so many times a segment of TCP to another host is lost, and is sent again 200 ms later; zero for never, which
-    /// it is: a lost segment is a fault like a link that is cut, and a scenario says that it wants it.
+    /// Once in so many times a segment of TCP to another host is lost, whatever it is, unless it is said of a link
+    /// ([`Sim::loss`](crate::Sim::loss)); zero for never, which it is: a lost segment is a fault like a link that is cut, and a
+    /// scenario says that it wants it. It is sent again after 200 ms and the time that an answer takes, and after a
+    /// second if it was to open the connection; and twice as late each time that it is lost again.
     pub segment_lost_one_in: u32,
-    /// Once in so many times a datagram to another host is lost; zero for never. Once in twenty.
+    /// Once in so many times a datagram to another host is lost, unless it is said of a link ([`Sim::loss`](crate::Sim::loss));
+    /// zero for never. Once in twenty.
     pub datagram_lost_one_in: u32,
     /// Once in so many times one comes twice; zero for never. Once in fifty.
     pub datagram_twice_one_in: u32,
@@ -66,11 +69,15 @@ pub struct Config {
     pub blocking: RangeInclusive<Duration>,
     /// How long it takes to look up a name. 50 µs to 5 ms.
     pub lookup: RangeInclusive<Duration>,
-    /// How long a host says something again that is not acknowledged before it gives its connection up. 924 s, as Linux
-    /// does (`tcp_retries2`).
+    /// From these a port is drawn for who connects, and for who listens on port 0. 32,768 to 60,999, as on Linux
+    /// (`ip_local_port_range`); of fewer it shows what becomes of who finds none left.
+    pub ephemeral_ports: RangeInclusive<u16>,
+    /// How long a host says something again that is not acknowledged, or asks in vain for room, before it gives its connection
+    /// up. 924 s, as Linux does (`tcp_retries2`).
     pub give_up: Duration,
     /// When the world must have done what it was to do. An hour of virtual time, beyond which something turns in circles; and
-    /// where nothing can happen any more but the probes of a connection's keepalive, it is found by this.
+    /// where nothing can happen any more but probes, of a connection's keepalive or of who wants room to write and gets none, it
+    /// is found by this.
     pub time_max: Duration,
     /// So many turns may a host take one after the other without ever having nothing to do. 100,000: a second or so of its
     /// time. Beyond that it works and gets nowhere.
@@ -98,6 +105,7 @@ impl Default for Config {
             drift_ppm_max: 0,
             blocking: Duration::from_micros(20)..=Duration::from_millis(10),
             lookup: Duration::from_micros(50)..=Duration::from_millis(5),
+            ephemeral_ports: 32_768..=60_999,
             give_up: Duration::from_secs(924),
             time_max: Duration::from_secs(3600),
             busy_turns_max: 100_000,

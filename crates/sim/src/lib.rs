@@ -52,10 +52,12 @@
 //! # What there is
 //!
 //! Hosts with names and addresses, that [crash, are started again, pause, are slow](Sim#hosts) and get signals; each has [as many
-//! cores](Sim::set_cores) as it is given, whose turns come in a drawn order. TCP between hosts and within one: handshakes, backlogs that fill, bytes in order, ends of one direction, resets, windows that fill, lost
-//! segments that are sent again and given up at last, keepalive, refusals. UDP, whose datagrams are lost, come twice, and overtake each
-//! other; nobody is told when they are heard by none. [Links](Sim#links) that are slow, always or now and then, have a
-//! bandwidth, come and go, or are cut one way or both.
+//! cores](Sim::set_cores) as it is given, whose turns come in a drawn order. TCP between hosts and within one, by the
+//! rules of Linux, errors and time-outs included: handshakes, backlogs that fill, bytes in order, ends of one
+//! direction, resets, windows that fill, keepalive, refusals, ports that run out; any segment may be lost, is sent again, and
+//! given up at last. UDP, whose datagrams are lost, come twice, and overtake each other; who is connected is told
+//! when nobody receives them. [Links](Sim#links) that are slow, always or now and then, lose what is sent, have a bandwidth,
+//! come and go, or are cut one way or both.
 //! Unix sockets within a host, streams and datagrams; their paths are the host's own and in no file system.
 //! Name resolution, `blocking`, entropy, both clocks, which may be off and [drift](Sim#clocks) from host to host.
 //! Ready tasks run in a drawn order, and so do those whose timers are due together, on one host and on several; two timers

@@ -9,8 +9,9 @@ use crate::world::Long;
 
 /// # Links
 ///
-/// What is sent over a link that is cut is lost. TCP sends it again, later and later, and gives up in the end; an attempt to
-/// connect does so after 127 seconds, as Linux does.
+/// What is sent over a link that is cut is lost, a refusal as well as a byte. TCP sends it again, later and later, and gives up
+/// in the end: after a quarter of an hour ([`Config::give_up`](crate::Config::give_up)), or, if it is to open a
+/// connection, after 127 seconds, as Linux does.
 impl Sim {
     /// How long what is sent between two hosts takes, one way, from now on.
     ///
@@ -36,6 +37,23 @@ impl Sim {
         let mut world = self.0.world.lock();
         world.set_long_latency(a, b, long);
         world.set_long_latency(b, a, long);
+    }
+
+    /// Once in so many times, what is sent between two hosts is lost, from now on: datagrams and segments of TCP alike,
+    /// whatever [`Config`](crate::Config) says of them. Zero for never; one loses all, and is no partition only in that
+    /// nobody is told so.
+    ///
+    /// To who uses TCP a loss is a delay, of what was sent behind it too; enough of it is a time-out.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of one of the names.
+    #[track_caller]
+    pub fn loss(&self, a: &str, b: &str, one_in: u32) {
+        let (a, b) = (self.id(a), self.id(b));
+        let mut world = self.0.world.lock();
+        world.set_loss(a, b, one_in);
+        world.set_loss(b, a, one_in);
     }
 
     /// How many bytes a second go from one of two hosts to the other, in each direction, from now on; `u64::MAX` for as many
@@ -126,7 +144,7 @@ impl Sim {
     /// other, over whichever connections: in the middle of a message, if that is where it is. Once, and instead of
     /// what was said before of the same two.
     ///
-    /// The receiver reads up to so many, since of what has arrived and was not read a reset may take some.
+    /// The receiver reads as many, as a reset takes nothing of what has arrived.
     #[track_caller]
     pub fn reset_after(&self, from: &str, to: &str, bytes: usize) {
         let (from, to) = (self.id(from), self.id(to));

@@ -28,12 +28,12 @@ pub(super) fn connect(
     addr: SocketAddr,
     keepalive: Option<Keepalive>,
     token: Token,
-) -> TcpStream {
-    let id = world.lock().connect(host, addr, token);
+) -> io::Result<TcpStream> {
+    let id = world.lock().connect(host, addr, token)?;
     if keepalive.is_some() {
         world.lock().set_keepalive(id, keepalive);
     }
-    TcpStream::Other(Box::new(Stream { world: world.clone(), id }))
+    Ok(TcpStream::Other(Box::new(Stream { world: world.clone(), id })))
 }
 
 #[derive(Debug)]

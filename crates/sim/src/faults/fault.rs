@@ -36,6 +36,7 @@ pub(super) enum Kind {
     Flap(String, String, RangeInclusive<Duration>, RangeInclusive<Duration>),
     Latency(String, String, RangeInclusive<Duration>),
     LongLatency(String, String, u32, RangeInclusive<u32>),
+    Loss(String, String, u32),
     Bandwidth(String, String, u64),
     Crash(String),
     Restart(String),
@@ -95,6 +96,12 @@ impl Fault {
     #[must_use]
     pub fn long_latency(a: &str, b: &str, one_in: u32, times: RangeInclusive<u32>) -> Self {
         Self(Kind::LongLatency(a.to_owned(), b.to_owned(), one_in, times))
+    }
+
+    /// Once in so many times what is sent between two hosts is lost: [`Sim::loss`].
+    #[must_use]
+    pub fn loss(a: &str, b: &str, one_in: u32) -> Self {
+        Self(Kind::Loss(a.to_owned(), b.to_owned(), one_in))
     }
 
     /// How many bytes a second go from one of two hosts to the other, each way: [`Sim::bandwidth`].
@@ -167,6 +174,7 @@ impl Fault {
             | Kind::Flap(a, b, ..)
             | Kind::Latency(a, b, _)
             | Kind::LongLatency(a, b, ..)
+            | Kind::Loss(a, b, _)
             | Kind::Bandwidth(a, b, _) => vec![a, b],
             Kind::Crash(host)
             | Kind::Restart(host)
@@ -190,6 +198,7 @@ impl Fault {
             Kind::Flap(a, b, whole, cut) => sim.flap(a, b, whole.clone(), cut.clone()),
             Kind::Latency(a, b, latency) => sim.latency(a, b, latency.clone()),
             Kind::LongLatency(a, b, one_in, times) => sim.long_latency(a, b, *one_in, times.clone()),
+            Kind::Loss(a, b, one_in) => sim.loss(a, b, *one_in),
             Kind::Bandwidth(a, b, bytes_per_second) => sim.bandwidth(a, b, *bytes_per_second),
             Kind::Crash(host) => sim.crash(host),
             Kind::Restart(host) => sim.restart(host),
@@ -218,6 +227,7 @@ impl fmt::Display for Fault {
             Kind::LongLatency(a, b, one_in, times) => {
                 write!(f, "long latency {a} | {b} one in {one_in} {} to {} times", times.start(), times.end())
             }
+            Kind::Loss(a, b, one_in) => write!(f, "loss {a} | {b} one in {one_in}"),
             Kind::Bandwidth(a, b, bytes) => write!(f, "bandwidth {a} | {b} {bytes} B/s"),
             Kind::Crash(host) => write!(f, "crash {host}"),
             Kind::Restart(host) => write!(f, "restart {host}"),

@@ -78,6 +78,7 @@ impl Faults {
     /// at 4 s reset a > b after 1000 B             of what a sends
     /// at 5 s latency a | b 20 ms to 200 ms        one way, drawn anew each time
     /// at 5 s long latency a | b one in 10 5 to 50 times
+    /// at 5 s loss a | b one in 20
     /// at 5 s bandwidth a | b 20000 B/s
     /// at 6 s crash a
     /// at 7 s restart a

@@ -66,6 +66,7 @@ fn parse_line(line: &str) -> Result<(Duration, Fault), &'static str> {
         ["long", "latency", a, "|", b, "one", "in", one_in, least, "to", most, "times"] => {
             Fault::long_latency(a, b, parse_number(one_in)?, parse_number(least)?..=parse_number(most)?)
         }
+        ["loss", a, "|", b, "one", "in", one_in] => Fault::loss(a, b, parse_number(one_in)?),
         ["bandwidth", a, "|", b, bytes, "B/s"] => Fault::bandwidth(a, b, parse_number(bytes)?),
         ["slow", "down", host, times, "times"] => Fault::slow_down(host, parse_number(times)?),
         ["skew", host, "ahead", number, unit] => Fault::skew(host, Skew::Ahead(parse_time(number, unit)?)),
@@ -165,6 +166,7 @@ mod tests {
                       at 4 s reset a > b after 1000 B\n\
                       at 4 s flap a | b whole 1 s to 2 s cut 100 ms to 1.5 s\n\
                       at 4 s long latency a | b one in 10 5 to 50 times\n\
+                      at 4 s loss a | b one in 20\n\
                       at 4 s bandwidth a | b 20000 B/s\n\
                       at 4 s slow down a 10 times\n\
                       at 4 s skew a ahead 60 s\n\
@@ -176,7 +178,7 @@ mod tests {
                       at 8 s resume a\n\
                       at 9 s signal a Terminate";
         let faults: Faults = script.parse().unwrap();
-        assert_eq!(faults.iter().count(), 18);
+        assert_eq!(faults.iter().count(), 19);
         assert_eq!(faults.to_string(), script);
         assert_eq!(script.replace('\n', "; ").parse::<Faults>().unwrap(), faults);
     }

@@ -1,13 +1,12 @@
-//! What a host's machine knows: its program's open ports, its cores, and which signals its program asked for.
+//! What a host's machine knows: whether its program runs, on which cores, and which signals its program asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ekiden_reactor::Signal;
 
 use super::clock::Clock;
 use super::seat::Pace;
-use super::tcp::ListenerId;
 
 /// A host, without its program.
 #[derive(Debug)]
@@ -27,8 +26,6 @@ pub(crate) struct Host {
     cores: Vec<Pace>,
     /// How many times as long a turn of it takes.
     pub(crate) slowness: u64,
-    pub(crate) listeners: BTreeMap<u16, ListenerId>,
-    port: u16,
     /// The core that watches for what asks the program to end.
     watches_shutdown: Option<u16>,
     /// Which core asked for which signal.
@@ -47,8 +44,6 @@ impl Host {
             cores_max: 1,
             cores: vec![Pace::default()],
             slowness: 1,
-            listeners: BTreeMap::new(),
-            port: FIRST_PORT,
             watches_shutdown: None,
             watched: BTreeSet::new(),
         }
@@ -96,17 +91,6 @@ impl Host {
         ip.is_loopback() || ip == self.ip
     }
 
-    /// A port that nobody listens on. They go round, as a system's do.
-    pub(crate) fn free_port(&mut self) -> u16 {
-        loop {
-            let port = self.port;
-            self.port = port.checked_add(1).unwrap_or(FIRST_PORT);
-            if !self.listeners.contains_key(&port) {
-                return port;
-            }
-        }
-    }
-
     pub(crate) fn watch_shutdown(&mut self, core: u16) {
         self.watches_shutdown = Some(core);
     }
@@ -119,6 +103,3 @@ impl Host {
         if asked.is_empty() && ends { self.watches_shutdown.into_iter().collect() } else { asked }
     }
 }
-
-/// From here on a system chooses ports by itself (RFC 6335).
-const FIRST_PORT: u16 = 49_152;

@@ -81,16 +81,14 @@ impl World {
         self.links.resets.insert((from, to), bytes);
     }
 
-    /// Takes from bytes that arrive those that do not arrive any more. True if they are the last before the reset.
-    pub(crate) fn cut_short(&mut self, from: HostId, to: HostId, bytes: &mut Vec<u8>) -> bool {
-        let Some(left) = self.links.resets.get_mut(&(from, to)) else { return false };
-        if bytes.len() < *left {
-            *left -= bytes.len();
-            return false;
+    /// Of so many bytes that arrive: how many do, if they are the last before the reset.
+    pub(crate) fn cut_short(&mut self, from: HostId, to: HostId, bytes: usize) -> Option<usize> {
+        let left = self.links.resets.get_mut(&(from, to))?;
+        if bytes < *left {
+            *left -= bytes;
+            return None;
         }
-        bytes.truncate(*left);
-        self.links.resets.remove(&(from, to));
-        true
+        self.links.resets.remove(&(from, to))
     }
 
     pub(crate) fn heal(&mut self, from: HostId, to: HostId) {

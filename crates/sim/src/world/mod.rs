@@ -9,7 +9,8 @@
 //! Drivers tell it what programs do; the loop of the [`Sim`](crate::Sim) asks it what is next, and by that time passes. In
 //! reading order: `queue` is what will happen, `host` what a machine knows, `seat` what each of its cores, `clock` what it
 //! shows, `links` who hears whom, `traffic` how long that
-//! takes, `tcp` the connections, `udp` the datagrams, `unix` what stays within a host.
+//! takes, `packets` what goes that way, `ports` who has which, `tcp` the connections, `udp` the datagrams, `unix` what stays
+//! within a host.
 
 mod queue;
 mod host;
@@ -17,6 +18,8 @@ mod seat;
 mod clock;
 mod links;
 mod traffic;
+mod packets;
+mod ports;
 pub(crate) mod tcp;
 pub(crate) mod udp;
 pub(crate) mod unix;
@@ -57,6 +60,7 @@ pub(crate) struct World {
     pub(crate) new_cores: Vec<(Seat, NewCore)>,
     pub(crate) links: Links,
     traffic: traffic::Traffic,
+    ports: ports::Ports,
     pub(crate) tcp: Connections,
     pub(crate) udp: udp::Sockets,
     unix: unix::Sockets,
@@ -99,6 +103,7 @@ impl World {
             new_cores: Vec::new(),
             links: Links::default(),
             traffic: traffic::Traffic::default(),
+            ports: ports::Ports::default(),
             tcp: Connections::default(),
             udp: udp::Sockets::default(),
             unix: unix::Sockets::default(),
@@ -145,13 +150,10 @@ impl World {
 
     fn happen(&mut self, happening: Happening) -> Option<Outside> {
         match happening {
-            Happening::Arrives(arrival) => self.handle_arrival(arrival),
-            Happening::Syn { from, attempt } => self.handle_syn(from, attempt),
-            Happening::Refused { end } => self.handle_refusal(end),
-            Happening::Resend { end } => self.handle_resend(end),
+            Happening::Arrives(packet) => self.handle_packet(packet),
+            Happening::Timeout { end } => self.handle_timeout(end),
             Happening::Probe { end, number } => self.handle_probe(end, number),
             Happening::Flaps { between, number } => self.handle_flap(between, number),
-            Happening::Datagram(datagram) => self.handle_datagram(datagram),
             Happening::Fault { number } => return Some(Outside::Fault(number)),
             Happening::Answer { host, life, done, found } => {
                 return Some(match self.hosts[host.index()].is_in(life) {

@@ -22,6 +22,8 @@ pub(crate) struct Traffic(BTreeMap<(HostId, HostId), Way>);
 struct Way {
     latency: Option<(u64, u64)>,
     long: Option<Long>,
+    /// One in so many is lost, of whatever kind.
+    loss: Option<u32>,
     /// Bytes a second.
     bandwidth: Option<u64>,
     /// When the last byte of what was sent so far is on the wire.
@@ -44,6 +46,10 @@ impl World {
         self.traffic.way(from, to).long = Some(long);
     }
 
+    pub(crate) fn set_loss(&mut self, from: HostId, to: HostId, one_in: u32) {
+        self.traffic.way(from, to).loss = Some(one_in);
+    }
+
     pub(crate) fn set_bandwidth(&mut self, from: HostId, to: HostId, bytes_per_second: u64) {
         self.traffic.way(from, to).bandwidth = Some(bytes_per_second);
         self.tell(from, What::Carries(to, bytes_per_second));
@@ -53,6 +59,21 @@ impl World {
     pub(crate) fn travel(&mut self, from: HostId, to: HostId, bytes: usize) -> u64 {
         let until_sent = self.put_on_the_wire(from, to, bytes);
         until_sent.saturating_add(self.draw_latency(from, to))
+    }
+
+    /// Whether what is sent now is lost. Within a host nothing is.
+    pub(super) fn draw_loss(&mut self, from: HostId, to: HostId, is_segment: bool) -> bool {
+        let said = self.traffic.0.get(&(from, to)).and_then(|way| way.loss);
+        let by_config = match is_segment {
+            true => self.config.segment_lost_one_in,
+            false => self.config.datagram_lost_one_in,
+        };
+        from != to && self.chance.one_in(said.unwrap_or(by_config))
+    }
+
+    /// After how long what was sent so far is on the wire.
+    pub(super) fn until_sent(&self, from: HostId, to: HostId) -> u64 {
+        self.traffic.0.get(&(from, to)).map_or(0, |way| way.free_at.saturating_sub(self.now))
     }
 
     /// Whether the queue before the wire holds so many bytes more. An empty one holds anything.

@@ -1,13 +1,16 @@
-//! UDP: datagrams arrive whole, and late, twice, in any order, or not at all.
+//! UDP: datagrams arrive whole, and late, twice, in any order, or not at all. Where nobody receives them the machine says so,
+//! and who is connected there is told.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ekiden_reactor::driver::{Readiness, Token};
 
+use super::World;
+use super::packets::{Load, NOBODY, Packet};
+use super::ports::overlap;
 use super::traffic::UDP_HEADER_BYTES;
-use super::{Happening, World};
 use crate::journal::{Digest, EndId, HostId, What};
 
 /// All sockets.
@@ -22,14 +25,45 @@ struct Socket {
     /// Whom it is connected to: it hears nobody else.
     peer: Option<SocketAddr>,
     received: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// There nobody receives what it sends, and the program was not told yet.
+    is_refused: bool,
 }
 
 /// A datagram on its way.
+#[derive(Clone)]
 pub(crate) struct Datagram {
-    hosts: (HostId, HostId),
+    pub(super) socket: EndId,
     from: SocketAddr,
     to: SocketAddr,
     bytes: Vec<u8>,
+}
+
+/// What a machine answers where nobody receives a datagram.
+pub(crate) struct Unreachable {
+    pub(super) socket: EndId,
+    to: SocketAddr,
+}
+
+impl Datagram {
+    pub(super) fn bytes_on_wire(&self) -> usize {
+        UDP_HEADER_BYTES + self.bytes.len()
+    }
+}
+
+impl Unreachable {
+    /// By ICMP, which repeats the headers of what it answers.
+    pub(super) fn bytes_on_wire(&self) -> usize {
+        2 * UDP_HEADER_BYTES
+    }
+}
+
+impl Socket {
+    fn take_refusal(&mut self) -> io::Result<()> {
+        match std::mem::take(&mut self.is_refused) {
+            true => Err(io::ErrorKind::ConnectionRefused.into()),
+            false => Ok(()),
+        }
+    }
 }
 
 impl World {
@@ -38,18 +72,15 @@ impl World {
         if !addr.ip().is_unspecified() && !machine.has_addr(addr.ip()) {
             return Err(io::ErrorKind::AddrNotAvailable.into());
         }
-        let mut port = addr.port();
-        let is_used = |world: &Self, port| world.udp_socket(host, port).is_some();
-        if port == 0 {
-            port = self.host(host).free_port();
-            while is_used(self, port) {
-                port = self.host(host).free_port();
-            }
-        } else if is_used(self, port) {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        let (id, local) = (self.tcp.next_end(), SocketAddr::new(addr.ip(), port));
-        let socket = Socket { host, token, local, peer: None, received: VecDeque::new() };
+        let at = |port| SocketAddr::new(addr.ip(), port);
+        let is_used = |world: &Self, port| world.is_bound_udp(host, at(port));
+        let port = match addr.port() {
+            0 => self.draw_port(is_used),
+            port => Some(port).filter(|port| !is_used(self, *port)),
+        };
+        let (id, local) = (self.tcp.next_end(), at(port.ok_or(io::ErrorKind::AddrInUse)?));
+        let received = VecDeque::new();
+        let socket = Socket { host, token, local, peer: None, received, is_refused: false };
         self.udp.0.insert(id, socket);
         self.tell(host, What::Listens(local));
         // There is always room.
@@ -60,6 +91,11 @@ impl World {
     pub(crate) fn connect_udp(&mut self, id: EndId, peer: SocketAddr) -> io::Result<()> {
         let socket = self.udp.0.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
         socket.peer = Some(peer);
+        let (host, local) = (socket.host, socket.local);
+        if local.ip().is_unspecified() {
+            let ip = self.ip_towards(host, peer.ip());
+            self.udp.0.entry(id).and_modify(|socket| socket.local.set_ip(ip));
+        }
         Ok(())
     }
 
@@ -71,45 +107,53 @@ impl World {
 
     /// Sends a datagram, to whom it says or the socket is connected to.
     pub(crate) fn send_udp(&mut self, id: EndId, bytes: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
-        let socket = self.udp.0.get(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let socket = self.udp.0.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
         let to = to.or(socket.peer).ok_or(io::ErrorKind::NotConnected)?;
         if bytes.len() > BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a datagram has at most 65,507 bytes"));
+            return Err(io::Error::from_raw_os_error(EMSGSIZE));
         }
-        let (host, port) = (socket.host, socket.local.port());
+        socket.take_refusal()?;
+        let (host, local) = (socket.host, socket.local);
+        let ip = if local.ip().is_unspecified() { self.ip_towards(host, to.ip()) } else { local.ip() };
+        if ip.is_loopback() && self.host_of(host, to.ip()) != Some(host) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         self.tell(host, What::Writes(id, bytes.len(), Digest::of(bytes)));
-        let ip = if to.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { self.host(host).ip };
-        let from = SocketAddr::from((ip, port));
-        let Some(receiver) = self.host_of(host, to.ip()) else { return Ok(bytes.len()) };
-        let is_far = receiver != host;
-        let is_lost = is_far && self.chance.one_in(self.config.datagram_lost_one_in);
-        if is_lost || self.links.is_cut(host, receiver) {
-            self.tell(host, What::IsLost(id));
-            return Ok(bytes.len());
-        }
-        let comes_twice = is_far && self.chance.one_in(self.config.datagram_twice_one_in);
+        let receiver = self.host_of(host, to.ip()).unwrap_or(NOBODY);
+        let from = SocketAddr::new(ip, local.port());
+        let datagram = Datagram { socket: id, from, to, bytes: bytes.to_vec() };
+        let comes_twice = receiver != host && self.chance.one_in(self.config.datagram_twice_one_in);
         for _ in 0..=usize::from(comes_twice) {
-            let bytes_on_wire = bytes.len() + UDP_HEADER_BYTES;
-            if !self.is_room_in_queue(host, receiver, bytes_on_wire) {
+            if !self.is_room_in_queue(host, receiver, datagram.bytes_on_wire()) {
                 self.tell(host, What::FindsNoRoom(id));
                 break;
             }
-            let time = self.travel(host, receiver, bytes_on_wire);
-            let datagram = Datagram { hosts: (host, receiver), from, to, bytes: bytes.to_vec() };
-            self.happen_in(time, Happening::Datagram(datagram));
+            let packet =
+                Packet { from: host, to: receiver, load: Load::Datagram(Box::new(datagram.clone())) };
+            let _arrives = self.carry(packet, 0);
         }
         Ok(bytes.len())
     }
 
-    /// A datagram comes to its host. Nobody is told if none listens there, or there is no room.
-    pub(crate) fn handle_datagram(&mut self, datagram: Datagram) {
-        let Datagram { hosts: (sender, receiver), from, to, bytes } = datagram;
-        let Some(id) = self.udp_socket(receiver, to.port()) else { return };
-        let is_cut = self.links.is_cut(sender, receiver);
+    /// The address of a host that others see to whom it speaks from any.
+    fn ip_towards(&mut self, host: HostId, to: IpAddr) -> IpAddr {
+        match to.is_loopback() || to.is_unspecified() {
+            true => Ipv4Addr::LOCALHOST.into(),
+            false => self.host(host).ip.into(),
+        }
+    }
+
+    /// A datagram comes to its host. Where none receives it the machine says so; where there is no room, nobody does.
+    pub(super) fn handle_datagram(&mut self, sender: HostId, receiver: HostId, datagram: Datagram) {
+        let Datagram { socket, from, to, bytes } = datagram;
+        let Some(id) = self.udp_receiver(receiver, from, to) else {
+            self.tell(receiver, What::Refuses(to));
+            let load = Load::Unreachable(Unreachable { socket, to });
+            let _arrives = self.carry(Packet { from: receiver, to: sender, load }, 0);
+            return;
+        };
         let Some(socket) = self.udp.0.get_mut(&id) else { return };
-        let is_for_it = socket.local.ip().is_unspecified() || socket.local.ip() == to.ip();
-        let is_heard = socket.peer.is_none_or(|peer| peer == from);
-        if is_cut || !is_for_it || !is_heard || socket.received.len() >= RECEIVED_MAX {
+        if socket.received.len() >= RECEIVED_MAX {
             return self.tell(receiver, What::IsLost(id));
         }
         let len = bytes.len();
@@ -117,6 +161,16 @@ impl World {
         let token = socket.token;
         self.tell(receiver, What::Arrives(id, len));
         self.tell_ready(receiver, Some(token), Readiness::new(true, false));
+    }
+
+    /// A host hears that nobody receives what was sent. Who is connected there is told; who is not has no one to whom it
+    /// could be about.
+    pub(super) fn handle_unreachable(&mut self, host: HostId, unreachable: &Unreachable) {
+        let Unreachable { socket: id, to } = unreachable;
+        let Some(socket) = self.udp.0.get_mut(id).filter(|socket| socket.peer == Some(*to)) else { return };
+        socket.is_refused = true;
+        let token = socket.token;
+        self.tell_ready(host, Some(token), Readiness::new(true, true));
     }
 
     /// Receives a datagram, or looks at it. What does not fit is cut off.
@@ -127,6 +181,7 @@ impl World {
         takes: Takes,
     ) -> io::Result<(usize, SocketAddr)> {
         let socket = self.udp.0.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
+        socket.take_refusal()?;
         let (from, bytes) = socket.received.front().ok_or(io::ErrorKind::WouldBlock)?;
         let (from, n) = (*from, buf.len().min(bytes.len()));
         buf[..n].copy_from_slice(&bytes[..n]);
@@ -149,8 +204,16 @@ impl World {
         self.udp.0.retain(|_, socket| socket.host != host);
     }
 
-    fn udp_socket(&self, host: HostId, port: u16) -> Option<EndId> {
-        let is_it = |socket: &Socket| socket.host == host && socket.local.port() == port;
+    fn is_bound_udp(&self, host: HostId, addr: SocketAddr) -> bool {
+        let is_at = |local: SocketAddr| local.port() == addr.port() && overlap(local.ip(), addr.ip());
+        self.udp.0.values().any(|socket| socket.host == host && is_at(socket.local))
+    }
+
+    /// Who receives what comes from there at that address.
+    fn udp_receiver(&self, host: HostId, from: SocketAddr, to: SocketAddr) -> Option<EndId> {
+        let is_at = |local: SocketAddr| local.port() == to.port() && overlap(local.ip(), to.ip());
+        let hears = |socket: &Socket| socket.peer.is_none_or(|peer| peer == from);
+        let is_it = |socket: &Socket| socket.host == host && is_at(socket.local) && hears(socket);
         self.udp.0.iter().find(|(_, socket)| is_it(socket)).map(|(id, _)| *id)
     }
 }
@@ -164,6 +227,9 @@ pub(crate) enum Takes {
 
 /// What fits into a packet of IPv4.
 const BYTES_MAX: usize = 65_507;
+
+/// Linux's, as std has no kind of error for it.
+const EMSGSIZE: i32 = 90;
 
 /// What is not received yet; more is lost.
 const RECEIVED_MAX: usize = 128;

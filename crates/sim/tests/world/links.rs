@@ -1,7 +1,6 @@
 //! Links that are slow, cut, or come and go, and connections that are reset.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -42,6 +41,7 @@ fn who_is_cut_off_hears_nothing_until_the_link_is_whole() {
         sim.run(async |sim| {
             sleep(Duration::from_millis(1)).await;
             let stream = TcpStream::connect("server:7").await.unwrap();
+            sleep(Duration::from_secs(1)).await;
             sim.partition("main", "server");
             stream.write_all(b"hello").await.unwrap();
             let mut buf = [0; 5];
@@ -166,26 +166,6 @@ fn probes_notice_who_is_gone_without_a_word() {
 }
 
 #[test]
-fn a_segment_that_is_lost_comes_later() {
-    let mut config = Config::default();
-    config.segment_lost_one_in = 5;
-    check_with(&config, |sim| {
-        sim.host("server", echo);
-        sim.run(async |sim| {
-            sleep(Duration::from_millis(1)).await;
-            let stream = TcpStream::connect("server:7").await.unwrap();
-            for n in 0..50 {
-                stream.write_all(&[n]).await.unwrap();
-                let mut buf = [0];
-                assert_eq!((stream.read(&mut buf).await.unwrap(), buf), (1, [n]));
-            }
-            // Of some hundred segments a fifth is lost, and each costs 200 ms.
-            assert!((2..20).contains(&sim.now().as_secs()), "{:?}", sim.now());
-        });
-    });
-}
-
-#[test]
 fn a_reset_is_told_to_both_ends() {
     check(|sim| {
         sim.host("server", echo);
@@ -249,10 +229,9 @@ fn a_link_that_flaps_is_whole_and_cut_in_turn_until_it_is_said_otherwise() {
 
 #[test]
 fn connections_are_reset_after_so_many_bytes_and_not_one_more() {
-    let read = RefCell::new(BTreeSet::new());
     check(|sim| {
         sim.host("server", echo);
-        let heard = sim.run(async |sim| {
+        sim.run(async |sim| {
             sleep(Duration::from_millis(1)).await;
             let stream = TcpStream::connect("server:7").await.unwrap();
             // Asked and answered before, and the other direction, do not count.
@@ -269,8 +248,8 @@ fn connections_are_reset_after_so_many_bytes_and_not_one_more() {
                     Ok(n) => heard += n,
                     Err(error) => break assert_eq!(error.kind(), ErrorKind::ConnectionReset),
                 }
-                assert!(heard <= 100);
             }
+            assert_eq!(heard, 100);
             // Once.
             let stream = TcpStream::connect("server:7").await.unwrap();
             stream.write_all(&[7; 300]).await.unwrap();
@@ -278,12 +257,8 @@ fn connections_are_reset_after_so_many_bytes_and_not_one_more() {
             while after < 300 {
                 after += stream.read(&mut buf).await.unwrap();
             }
-            heard
         });
-        read.borrow_mut().insert(heard);
     });
-    // All of it is heard at times.
-    assert_eq!(read.borrow().last(), Some(&100));
 }
 
 /// Whoever speaks to an end that is gone is told so, also if he was not heard or did not hear it at first.

@@ -5,8 +5,11 @@
 
 mod tcp;
 mod udp;
+mod ports;
+mod linux;
 mod unix;
 mod links;
+mod losses;
 mod traffic;
 mod hosts;
 mod time;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ekiden_reactor::driver::{ConnectOptions, ListenOptions};
 use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram};
-use ekiden_reactor::{Latch, process, sleep, spawn, timeout};
+use ekiden_reactor::{process, sleep, spawn, timeout};
 use ekiden_sim::{Config, check, check_with};
 
 use super::{echo, read_to_end};
@@ -146,38 +146,66 @@ fn one_that_speaks_to_who_has_gone_is_reset() {
             assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "it said its end");
             stream.write_all(b"are you there?").await.unwrap();
             sleep(Duration::from_secs(1)).await;
-            assert_eq!(stream.write(b"hello?").await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+            assert_eq!(stream.write(b"hello?").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
         });
     });
+}
+
+/// Accepts whoever comes, from ten seconds on, and says a byte to each. Two, and one more, may wait for that.
+async fn slow() -> io::Result<()> {
+    let mut options = ListenOptions::default();
+    options.backlog = 2;
+    let listener = TcpListener::listen("0.0.0.0:7".parse().unwrap(), &options)?;
+    sleep(Duration::from_secs(10)).await;
+    let mut taken = Vec::new();
+    loop {
+        let (stream, _peer) = listener.accept().await?;
+        stream.write_all(&[7]).await?;
+        taken.push(stream);
+    }
 }
 
 #[test]
 fn a_full_backlog_lets_who_comes_wait() {
     check(|sim| {
-        let begin = Latch::new();
-        sim.host("slow", async || {
-            let mut options = ListenOptions::default();
-            options.backlog = 2;
-            let listener = TcpListener::listen("0.0.0.0:7".parse().unwrap(), &options)?;
-            sleep(Duration::from_secs(10)).await;
-            let mut taken = Vec::new();
-            loop {
-                taken.push(listener.accept().await?);
-            }
-            #[expect(unreachable_code, reason = "what it would return")]
-            io::Result::Ok(())
-        });
-        drop(begin);
+        sim.host("slow", slow);
         sim.run(async |sim| {
             sleep(Duration::from_millis(1)).await;
-            let clients: Vec<_> = (0..4).map(|_| spawn(TcpStream::connect("slow:7"))).collect();
-            sleep(Duration::from_secs(9)).await;
-            assert_eq!(clients.iter().filter(|client| client.is_finished()).count(), 2);
             let mut streams = Vec::new();
-            for client in clients {
-                streams.push(client.await.unwrap().unwrap());
+            for _ in 0..3 {
+                streams.push(TcpStream::connect("slow:7").await.unwrap());
+                sleep(Duration::from_millis(20)).await;
             }
-            assert!(sim.now() > Duration::from_secs(10));
+            let fourth = spawn(TcpStream::connect("slow:7"));
+            sleep(Duration::from_secs(9)).await;
+            assert!(!fourth.is_finished());
+            drop(fourth.await.unwrap().unwrap());
+            // It has asked after one, three, seven and fifteen seconds.
+            assert_eq!(sim.now().as_secs(), 15);
+        });
+    });
+}
+
+/// Those who come at once find room before any has completed a handshake. One of them then finds none, and does not know.
+#[test]
+fn who_finds_no_room_after_the_handshake_is_connected_and_not_heard() {
+    check(|sim| {
+        sim.host("slow", slow);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let latency = Duration::from_millis(50);
+            sim.latency("main", "slow", latency..=latency);
+            let clients: Vec<_> = (0..4).map(|_| spawn(TcpStream::connect("slow:7"))).collect();
+            sleep(Duration::from_secs(1)).await;
+            let mut times = Vec::new();
+            for client in clients {
+                assert!(client.is_finished());
+                let stream = client.await.unwrap().unwrap();
+                assert_eq!(stream.read(&mut [0]).await.unwrap(), 1);
+                times.push(sim.now().as_secs());
+            }
+            // It is told again that it may, after one second, three, seven and fifteen.
+            assert_eq!(times.iter().max(), Some(&15));
         });
     });
 }

@@ -120,3 +120,29 @@ fn what_nobody_receives_is_lost_at_last() {
         });
     });
 }
+
+/// Nobody receives it, and says so, if he can be heard.
+#[test]
+fn a_refusal_of_datagrams_does_not_pass_a_link_that_is_cut() {
+    let mut config = Config::default();
+    config.datagram_lost_one_in = 0;
+    check_with(&config, |sim| {
+        sim.host("server", async || std::future::pending::<()>().await);
+        sim.run(async |sim| {
+            let socket = UdpSocket::bind("0.0.0.0:0").await.unwrap();
+            socket.connect("server:7").await.unwrap();
+            sim.partition_one_way("server", "main");
+            socket.send(&[1]).await.unwrap();
+            assert!(timeout(Duration::from_secs(5), socket.recv(&mut [0])).await.is_err());
+            sim.heal("main", "server");
+            socket.send(&[1]).await.unwrap();
+            let refused = timeout(Duration::from_secs(5), socket.recv(&mut [0])).await.unwrap();
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+            // And it is lost like anything else.
+            sim.loss("main", "server", 1);
+            socket.send(&[1]).await.unwrap();
+            sleep(Duration::from_secs(5)).await;
+            socket.send(&[1]).await.unwrap();
+        });
+    });
+}

@@ -1,23 +1,34 @@
-//! TCP as programs see it: connections are made of two ends, and of listeners that take them.
+//! TCP: connections are made of two ends, and of listeners that take them. What Linux does, it does.
 //!
 //! ```text
 //!   client                                  server
-//!     │ ───────────── syn ────────────────► │  a place in the listener's backlog, or silence, or a refusal
-//!     │ ◄─────── acknowledgement ────────── │
-//!     │ ──── acknowledgement of that ─────► │  now it can be accepted
-//!     │ ════ bytes · end · reset ═════════► │
-//!     │ ◄═══════════ room ═════════════════ │  so many bytes were read: as many more may come
+//!     │ ───────────── SYN ────────────────► │  silence where the queue is full, a reset where nobody listens
+//!     │ ◄─────────── SYN-ACK ────────────── │
+//!     │ ──────────────  ACK ──────────────► │  now it can be accepted
+//!     │ ════ bytes · FIN · reset ═════════► │
+//!     │ ◄══ ACK: heard so far, and room ═══ │
 //! ```
 //!
-//! Here is what each end is, and what a program does with it, in `ends`; how it gets to the other end, or does not, is in
-//! `wire`; how a connection begins in `opening`, how an end notices that the other is gone in
-//! `keepalive`, and how much there is of it in `load`.
+//! Any segment may be lost. An end has one timer, for whatever it waits for an answer to; when that is up it says again what
+//! was not answered, and in the end gives up. There is nothing else that makes up for a loss, and nothing that cannot be lost.
+//!
+//! Here is what an end is. In reading order: `ends` is what a program does with it, `line` what it says, `ear` what it
+//! hears, `wire` where segments come to, `timer` when it says something again, `opening` how a connection begins,
+//! `ending` how it ends, `time_wait` what is left of it then, `keepalive` how an end notices
+//! that the other is gone, `load` how much there is of it, and `slots`
+//! where it is kept.
 
 mod ends;
-mod opening;
+mod line;
+mod ear;
 mod wire;
+mod timer;
+mod opening;
+mod ending;
+mod time_wait;
 mod keepalive;
 mod load;
+mod slots;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -25,16 +36,20 @@ use std::net::SocketAddr;
 
 use ekiden_reactor::driver::{Keepalive, Token};
 
-use super::traffic::TCP_HEADER_BYTES;
 use crate::journal::{EndId, HostId};
 
-pub(crate) use wire::Arrival;
+pub(crate) use wire::Segment;
+
+use ear::Ear;
+use line::Line;
+use slots::Slots;
 
 /// All connections and listeners.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
-    ends: BTreeMap<EndId, End>,
+    ends: Slots<End>,
     listeners: BTreeMap<ListenerId, Listener>,
+    time_waits: time_wait::TimeWaits,
     count: u32,
 }
 
@@ -53,7 +68,7 @@ struct Listener {
     keepalive: Option<Keepalive>,
     /// Those that can be accepted.
     queue: VecDeque<EndId>,
-    /// Those whose handshake goes on. They have their place in the backlog.
+    /// Those whose handshake goes on.
     begun: Vec<EndId>,
 }
 
@@ -63,87 +78,33 @@ struct End {
     host: HostId,
     local: SocketAddr,
     peer: SocketAddr,
-    /// The other end and its host. It may be gone, or, for who connects, not be there yet.
+    /// The other end and its host. Who connects does not know it before it is answered.
     other: Option<EndId>,
     other_host: HostId,
+    state: State,
     /// `None` until it is accepted and taken up.
     token: Option<Token>,
-    stands: Stands,
     /// Where it is accepted, if it has not been yet.
     listener: Option<ListenerId>,
+    /// It has connected, and has a port that was chosen for it.
+    has_port: bool,
     /// The program has let it go.
     is_closed: bool,
     resets_when_closed: bool,
-
-    /// What has come and was not read.
-    received: VecDeque<u8>,
-    /// The other end will say no more.
-    has_heard_end: bool,
-    reads_no_more: bool,
-    /// How many bytes were read of which the other end has not been told.
-    unreturned: usize,
-    /// The number of the segment that is the next to arrive.
-    expected: u64,
-    /// When something last came.
-    heard_last: u64,
-    probes: Option<keepalive::Probes>,
-
-    /// How much may be written, and could be at first.
-    room: usize,
-    window: usize,
-    has_said_end: bool,
     line: Line,
+    ear: Ear,
+    timer: Option<timer::Timer>,
+    probes: Option<keepalive::Probes>,
 }
 
-/// Whether a connection stands, to one of its ends.
+/// How far a connection is, to one of its ends. How far its closing is, its line and its ear know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stands {
-    NotYet,
-    Yes,
-    /// No more, and this is why, if the program was not told yet.
-    NoMore(Option<io::ErrorKind>),
-}
-
-/// The way out of an end.
-#[derive(Debug, Default)]
-struct Line {
-    /// The number of the segment that is the next to be sent.
-    next: u64,
-    /// When the last one arrives: none overtakes another.
-    arrives_last: u64,
-    /// What was lost, by its number: to be sent again.
-    lost: BTreeMap<u64, Segment>,
-    /// Something arrived, and its acknowledgement did not.
-    is_unacknowledged: bool,
-    /// Since when either is so, and how long the next try waits.
-    trouble: Option<Trouble>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Trouble {
-    since: u64,
-    delay: u64,
-}
-
-/// What travels on a connection.
-#[derive(Clone, Debug)]
-enum Segment {
-    /// The listener's machine has taken the connection.
-    SynAck,
-    /// The client has heard that.
-    Ack,
-    Data(Vec<u8>),
-    End,
-    /// So many bytes were read.
-    Room(usize),
-    Reset,
-}
-
-impl Segment {
-    fn bytes_on_wire(&self) -> usize {
-        let bytes = if let Self::Data(bytes) = self { bytes.len() } else { 0 };
-        TCP_HEADER_BYTES + bytes
-    }
+enum State {
+    SynSent,
+    SynReceived,
+    Established,
+    /// It is over, and this is why, if the program was not told yet and it is a failure.
+    Closed(Option<io::ErrorKind>),
 }
 
 impl Connections {
@@ -158,23 +119,23 @@ impl Connections {
     }
 
     fn get(&self, id: EndId) -> Option<&End> {
-        self.ends.get(&id)
+        self.ends.get(id)
     }
 
     fn get_mut(&mut self, id: EndId) -> Option<&mut End> {
-        self.ends.get_mut(&id)
+        self.ends.get_mut(id)
     }
 }
 
 impl End {
-    fn is_gone(&self) -> bool {
-        matches!(self.stands, Stands::NoMore(_))
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Closed(_))
     }
 
     /// The failure that the program is to be told, once.
     fn take_failure(&mut self) -> Option<io::Error> {
-        match &mut self.stands {
-            Stands::NoMore(why) => why.take().map(io::Error::from),
+        match &mut self.state {
+            State::Closed(why) => why.take().map(io::Error::from),
             _ => None,
         }
     }

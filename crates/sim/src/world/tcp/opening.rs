@@ -5,10 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ekiden_reactor::driver::{ListenOptions, Readiness, Token};
 
-use super::{End, Line, Listener, ListenerId, Segment, Stands};
+use super::ear::Ear;
+use super::line::Line;
+use super::wire::Kind;
+use super::{End, Listener, ListenerId, State};
 use crate::journal::{EndId, HostId, What};
-use crate::world::traffic::TCP_HEADER_BYTES;
-use crate::world::{Happening, World};
+use crate::world::World;
+use crate::world::packets::NOBODY;
 
 impl World {
     pub(crate) fn listen(
@@ -22,12 +25,14 @@ impl World {
         if !addr.ip().is_unspecified() && !machine.has_addr(addr.ip()) {
             return Err(io::ErrorKind::AddrNotAvailable.into());
         }
-        let port = if addr.port() == 0 { machine.free_port() } else { addr.port() };
-        if machine.listeners.contains_key(&port) {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        let (id, addr) = (self.tcp.next_listener(), SocketAddr::new(addr.ip(), port));
-        self.host(host).listeners.insert(port, id);
+        let at = |port| SocketAddr::new(addr.ip(), port);
+        let port = match addr.port() {
+            0 => self.draw_port(|world, port| world.ports.is_used(host, at(port))),
+            port => Some(port).filter(|_| !self.is_port_used(host, addr, options)),
+        };
+        let addr = at(port.ok_or(io::ErrorKind::AddrInUse)?);
+        let id = self.tcp.next_listener();
+        self.ports.listen(host, addr, id);
         let (backlog, keepalive) = (options.backlog.max(1) as usize, options.keepalive.clone());
         let tokens = vec![token];
         let listener = Listener {
@@ -43,6 +48,16 @@ impl World {
         self.tcp.listeners.insert(id, listener);
         self.tell(host, What::Listens(addr));
         Ok((id, addr))
+    }
+
+    /// Whether a listener cannot have an address. One that does not reuse addresses cannot where any connection is.
+    fn is_port_used(&mut self, host: HostId, addr: SocketAddr, options: &ListenOptions) -> bool {
+        self.end_time_waits();
+        let is_at = |end: &End| end.host == host && end.local.port() == addr.port() && !end.is_over();
+        let is_had = |world: &Self| {
+            world.tcp.ends.iter().any(|(_, end)| is_at(end)) || world.has_time_wait_at(host, addr.port())
+        };
+        self.ports.is_used(host, addr) || !options.reuse_address && is_had(self)
     }
 
     /// The next connection that a listener has, and its peer.
@@ -89,151 +104,125 @@ impl World {
         }
     }
 
-    /// A listener goes: who waits there is reset.
+    /// A listener goes: who waits there is reset. Who has not yet completed a handshake will be once he does.
     pub(super) fn close_listener(&mut self, id: ListenerId) {
         let Some(listener) = self.tcp.listeners.remove(&id) else { return };
-        self.host(listener.host).listeners.remove(&listener.addr.port());
-        for end in listener.queue.into_iter().chain(listener.begun) {
-            self.abort(end);
-        }
+        let addr = listener.addr;
+        self.ports.end_listening(listener.host, addr);
+        listener.queue.into_iter().for_each(|end| self.abort(end));
+        listener.begun.into_iter().for_each(|end| self.forget(end));
     }
 
     /// A program begins to connect.
-    pub(crate) fn connect(&mut self, host: HostId, to: SocketAddr, token: Token) -> EndId {
+    pub(crate) fn connect(&mut self, host: HostId, to: SocketAddr, token: Token) -> io::Result<EndId> {
+        self.end_time_waits();
+        let is_here = to.ip().is_loopback() || to.ip().is_unspecified();
+        let to = if is_here { SocketAddr::from((Ipv4Addr::LOCALHOST, to.port())) } else { to };
         let other_host = self.host_of(host, to.ip());
-        let machine = self.host(host);
-        let ip = if to.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { machine.ip };
-        let local = SocketAddr::from((ip, machine.free_port()));
-        // To whom nobody has, one speaks in vain, as to one who is cut off.
-        let mut end = self.new_end(host, other_host.unwrap_or(NOBODY), local, to);
-        end.token = Some(token);
-        let id = self.tcp.next_end();
+        let ip = if is_here { Ipv4Addr::LOCALHOST } else { self.host(host).ip };
+        let port = self.draw_client_port(host, to).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        self.ports.take(host, port, to);
+        let mut end = self.new_end(host, other_host.unwrap_or(NOBODY), (ip, port).into(), to);
+        (end.token, end.has_port) = (Some(token), true);
+        let (id, syn) = (self.tcp.next_end(), Kind::Syn(Box::new((end.local, to))));
         self.tcp.ends.insert(id, end);
         self.tell(host, What::Connects(id, to));
-        self.send_syn(id, 0);
-        id
+        self.transmit(id, syn);
+        self.wait_for_answer(id);
+        Ok(id)
     }
 
-    fn send_syn(&mut self, from: EndId, attempt: u32) {
-        let Some(end) = self.tcp.get(from) else { return };
-        let (host, other) = (end.host, end.other_host);
-        if other == NOBODY || self.links.is_cut(host, other) {
-            return self.lose_syn(from, attempt);
-        }
-        let time = self.travel(host, other, TCP_HEADER_BYTES);
-        self.happen_in(time, Happening::Syn { from, attempt });
-    }
-
-    /// Nobody answers: it is tried again after one second, two, four and so on, seven times in all, as Linux does.
-    fn lose_syn(&mut self, from: EndId, attempt: u32) {
-        let Some(end) = self.tcp.get(from) else { return };
-        let host = end.host;
-        self.tell(host, What::IsLost(from));
-        let wait = SECOND << attempt;
-        self.happen_in(wait, Happening::Syn { from, attempt: attempt + 1 });
-    }
-
-    /// A wish to connect arrives, or is to be sent again: the attempts after the first begin here.
-    pub(crate) fn handle_syn(&mut self, from: EndId, attempt: u32) {
-        let Some(end) = self.tcp.get(from) else { return };
-        if end.stands != Stands::NotYet || end.other.is_some() {
+    /// A wish to connect arrives.
+    pub(super) fn handle_syn(
+        &mut self,
+        from: EndId,
+        (client, client_addr): (HostId, SocketAddr),
+        (server, to): (HostId, SocketAddr),
+        edge: u64,
+    ) {
+        // What is late, as another was answered or the client has gone, would come to nothing in any case.
+        if self.tcp.get(from).is_none_or(|end| end.state != State::SynSent) {
             return;
         }
-        let (client, server, to) = (end.host, end.other_host, end.peer);
-        if attempt >= SYNS_MAX {
-            return self.time_out(from);
-        }
-        if server == NOBODY || self.links.is_cut(client, server) {
-            return self.lose_syn(from, attempt);
-        }
-        let machine = self.host(server);
-        let listener = machine.listeners.get(&to.port()).copied().filter(|_| machine.is_up);
-        let listener = listener.and_then(|id| Some((id, self.tcp.listeners.get(&id)?)));
-        let takes =
-            |listener: &Listener| listener.addr.ip().is_unspecified() || listener.addr.ip() == to.ip();
-        let Some((id, listener)) = listener.filter(|(_, listener)| takes(listener)) else {
-            return self.refuse(from, attempt);
+        let listener = self.ports.listener(server, to);
+        let Some((id, listener)) = listener.and_then(|id| Some((id, self.tcp.listeners.get(&id)?))) else {
+            self.tell(server, What::Refuses(to));
+            return self.answer_by_reset(server, client, None, from);
         };
-        if listener.queue.len() + listener.begun.len() >= listener.backlog {
-            self.tell(server, What::IsFull(to));
-            return self.lose_syn(from, attempt);
+        let is_of_it = |id: &&EndId| self.tcp.get(**id).is_some_and(|end| end.other == Some(from));
+        if let Some(begun) = listener.begun.iter().find(is_of_it).copied() {
+            self.transmit(begun, Kind::SynAck);
+            return self.wait_anew(begun);
         }
-        let Some(peer) = self.tcp.get(from).map(|end| end.local) else { return };
-        let mut end = self.new_end(server, client, to, peer);
-        (end.stands, end.other, end.listener) = (Stands::Yes, Some(from), Some(id));
+        if listener.is_full() {
+            return self.tell(server, What::IsFull(to));
+        }
+        let mut end = self.new_end(server, client, to, client_addr);
+        (end.state, end.other, end.listener) = (State::SynReceived, Some(from), Some(id));
+        end.line.set_window(edge);
         let there = self.tcp.next_end();
         self.tcp.ends.insert(there, end);
         if let Some(listener) = self.tcp.listeners.get_mut(&id) {
             listener.begun.push(there);
         }
-        if let Some(end) = self.tcp.get_mut(from) {
-            end.other = Some(there);
-        }
-        self.send(there, Segment::SynAck);
+        self.transmit(there, Kind::SynAck);
+        self.wait_for_answer(there);
     }
 
-    /// Nobody listens there. The machine says so, if it can be heard.
-    fn refuse(&mut self, from: EndId, attempt: u32) {
-        let Some(end) = self.tcp.get(from) else { return };
-        let (client, server, to) = (end.host, end.other_host, end.peer);
-        self.tell(server, What::Refuses(to));
-        if self.links.is_cut(server, client) {
-            return self.lose_syn(from, attempt);
-        }
-        let time = self.travel(server, client, TCP_HEADER_BYTES);
-        self.happen_in(time, Happening::Refused { end: from });
-    }
-
-    pub(crate) fn handle_refusal(&mut self, id: EndId) {
-        self.fail(id, io::ErrorKind::ConnectionRefused);
-    }
-
-    /// The client has heard that its connection was taken.
-    pub(super) fn handle_syn_ack(&mut self, id: EndId) {
+    /// The client hears that its connection is taken.
+    pub(super) fn handle_syn_ack(&mut self, id: EndId, from: EndId, edge: u64) {
+        self.handle_handshake(id);
+        let now = self.now;
         let Some(end) = self.tcp.get_mut(id) else { return };
-        end.stands = Stands::Yes;
+        (end.state, end.other, end.ear.heard_last) = (State::Established, Some(from), now);
+        end.line.set_window(edge);
         let (host, token) = (end.host, end.token);
         self.tell(host, What::Connected(id));
-        self.send(id, Segment::Ack);
+        self.transmit(id, Kind::Ack);
+        self.begin_probes(id);
         self.tell_ready(host, token, Readiness::new(false, true));
     }
 
-    /// The listener's machine has heard that of the client: the connection can be accepted.
-    pub(super) fn handle_ack(&mut self, id: EndId) {
-        let Some(listener_id) = self.tcp.get(id).and_then(|end| end.listener) else { return };
-        let Some(listener) = self.tcp.listeners.get_mut(&listener_id) else { return };
+    /// The listener's machine hears from the client that it has heard: the connection can be accepted, if there is room.
+    pub(super) fn establish(&mut self, id: EndId) -> bool {
+        let Some(listener_id) = self.tcp.get(id).and_then(|end| end.listener) else { return false };
+        let Some(listener) = self.tcp.listeners.get_mut(&listener_id) else { return false };
+        let (host, addr) = (listener.host, listener.addr);
+        if listener.is_full() {
+            self.tell(host, What::IsFull(addr));
+            return false;
+        }
         listener.begun.retain(|begun| *begun != id);
         listener.queue.push_back(id);
-        let (host, tokens) = (listener.host, listener.tokens.clone());
+        let tokens = listener.tokens.clone();
+        self.handle_handshake(id);
+        if let Some(end) = self.tcp.get_mut(id) {
+            end.state = State::Established;
+        }
         for token in tokens {
             self.tell_ready(host, Some(token), Readiness::new(true, false));
         }
+        true
     }
 
     fn new_end(&mut self, host: HostId, other_host: HostId, local: SocketAddr, peer: SocketAddr) -> End {
-        let window = self.draw_window();
+        let window = self.draw_window() as u64;
         End {
             host,
             local,
             peer,
             other: None,
             other_host,
+            state: State::SynSent,
             token: None,
-            stands: Stands::NotYet,
             listener: None,
+            has_port: false,
             is_closed: false,
             resets_when_closed: false,
-            received: Default::default(),
-            has_heard_end: false,
-            reads_no_more: false,
-            unreturned: 0,
-            expected: 0,
-            heard_last: self.now,
-            probes: None,
-            room: window,
-            window,
-            has_said_end: false,
             line: Line::default(),
+            ear: Ear::new(self.now, window),
+            timer: None,
+            probes: None,
         }
     }
 
@@ -251,17 +240,11 @@ impl World {
         }
         self.hosts.iter().zip(0..).find(|(host, _)| host.ip == ip).map(|(_, id)| HostId(id))
     }
-
-    pub(in crate::world) fn happen_in(&mut self, nanos: u64, happening: Happening) {
-        let (at, tie) = (self.now.saturating_add(nanos), self.chance.next());
-        self.queue.push(at, tie, happening);
-    }
 }
 
-/// The host of an address that none has.
-const NOBODY: HostId = HostId(u32::MAX);
-
-const SECOND: u64 = 1_000_000_000;
-
-/// The first and six more, which are over after 127 seconds.
-const SYNS_MAX: u32 = 7;
+impl Listener {
+    /// Whether nobody more can wait to be accepted: one more can than the backlog says, as on Linux.
+    fn is_full(&self) -> bool {
+        self.queue.len() > self.backlog
+    }
+}
