@@ -4,7 +4,7 @@
 //! What a byte means has its tests beside the codec; what is here is here because only the other program can show it.
 //! In reading order: `client` is about calls, `lost` about a server that goes away amid them, `blocking` about
 //! commands that wait, `messages` about what nobody asked for; `commands` has every command in both versions of the
-//! protocol; `kv` is the example that serves.
+//! protocol; `kv` is the example that serves, and `proxy` our client, served.
 #![forbid(unsafe_code)]
 
 mod client;
@@ -13,6 +13,7 @@ mod blocking;
 mod messages;
 mod commands;
 mod kv;
+mod proxy;
 
 use std::future::Future;
 

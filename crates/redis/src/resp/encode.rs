@@ -46,8 +46,7 @@ pub fn encode(value: &Value, version: Version, buf: &mut BytesMut) {
             line(b':', digits::signed(*number, &mut digits), buf);
         }
         Value::Double(number) => {
-            // Rust writes "inf", "-inf" and "NaN".
-            let text = if number.is_nan() { "nan".to_owned() } else { number.to_string() };
+            let text = double(*number);
             if is_3 { line(b',', text.as_bytes(), buf) } else { bulk(b'$', text.as_bytes(), buf) }
         }
         Value::Boolean(is) if is_3 => buf.put_slice(if *is { b"#t\r\n" } else { b"#f\r\n" }),
@@ -75,6 +74,41 @@ pub fn encode(value: &Value, version: Version, buf: &mut BytesMut) {
             }
         }
     }
+}
+
+/// How many values follow, which are one.
+pub(crate) fn array_header(count: usize, buf: &mut BytesMut) {
+    header(b'*', count, buf);
+}
+
+/// As few digits as say which number it is, in the notation that Redis chooses since its version 7.2 (`d2string` and its
+/// fpconv): without an exponent as long as few zeros are needed for that.
+fn double(number: f64) -> String {
+    let is_integer = number.fract() == 0.0 && number.abs() < (1_u64 << 52) as f64;
+    if number.is_nan() {
+        return "nan".to_owned();
+    } else if is_integer || number.is_infinite() {
+        return number.to_string();
+    }
+    let scientific = format!("{:e}", number.abs());
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let (digits, exponent) = (mantissa.replace('.', ""), exponent.parse::<i32>().unwrap_or(0));
+    let count = digits.len() as i32; // 17 at most.
+    // So many zeros at the end, or so many digits behind the point.
+    let zeros = exponent - (count - 1);
+    let sign = if number < 0.0 { "-" } else { "" };
+    if zeros >= 0 && exponent < count + 7 {
+        return format!("{sign}{digits}{}", "0".repeat(zeros as usize));
+    }
+    if zeros < 0 && (zeros > -7 || exponent.abs() < 4) {
+        return match count + zeros {
+            whole @ 1.. => format!("{sign}{}.{}", &digits[..whole as usize], &digits[whole as usize..]),
+            whole => format!("{sign}0.{}{digits}", "0".repeat(whole.unsigned_abs() as usize)),
+        };
+    }
+    let (first, rest) = digits.split_at(1);
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{sign}{first}{point}{rest}e{exponent:+}")
 }
 
 fn many(kind: u8, values: &[Value], version: Version, buf: &mut BytesMut) {
@@ -143,6 +177,33 @@ mod tests {
         check(Value::map([("a", 1)]), "*2|$1|a|:1|", "%1|$1|a|:1|");
         check(Value::set([1]), "*1|:1|", "~1|:1|");
         check(Value::Push(vec![1.into()]), "*1|:1|", ">1|:1|");
+    }
+
+    #[test]
+    fn doubles_have_as_few_digits_as_they_need() {
+        for (number, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (3.0, "3"),
+            (-2.5, "-2.5"),
+            (0.1, "0.1"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1e-6, "0.000001"),
+            (1e-7, "1e-7"),
+            (-1.5e-7, "-1.5e-7"),
+            (0.000_123_456_789, "1.23456789e-4"),
+            (0.001_234_567_89, "0.00123456789"),
+            (4_503_599_627_370_495.0, "4503599627370495"),
+            (1e16, "1e+16"),
+            (123_456_789_012_345_680_000.0, "123456789012345680000"),
+            (1.5e300, "1.5e+300"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (f64::MIN_POSITIVE, "2.2250738585072014e-308"),
+            (5e-324, "5e-324"),
+        ] {
+            assert_eq!(double(number), text);
+            assert_eq!(text.parse(), Ok(number));
+        }
     }
 
     #[test]

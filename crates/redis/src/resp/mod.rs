@@ -33,6 +33,7 @@ mod request;
 mod encode;
 mod error;
 
+pub(crate) use encode::array_header;
 pub use encode::{Version, encode};
 pub use error::RespError;
 pub use limits::Limits;

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use bytes::BytesMut;
 use ekiden_proto::codec::{Decoded, Decoder, Encoder};
 
+use super::shape::Shape;
 use crate::command::Command;
 use crate::resp::{Limits, RequestDecoder, RespError, Version, encode};
 use crate::value::Value;
@@ -30,6 +31,8 @@ pub(super) enum Request {
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) value: Value,
+    /// How it is said in RESP2.
+    pub(super) shape: Shape,
     /// The version in which it, and whatever follows it, is written, if that changes here.
     pub(super) version: Option<Version>,
 }
@@ -66,13 +69,16 @@ impl Encoder<Reply> for Codec {
 
     fn encode(&mut self, reply: Reply, buf: &mut BytesMut) -> Result<(), Infallible> {
         self.version = reply.version.unwrap_or(self.version);
-        encode(&reply.value, self.version, buf);
+        match self.version {
+            Version::Resp2 => reply.shape.encode(&reply.value, buf),
+            Version::Resp3 => encode(&reply.value, Version::Resp3, buf),
+        }
         Ok(())
     }
 }
 
 impl From<Value> for Reply {
     fn from(value: Value) -> Self {
-        Self { value, version: None }
+        Self { value, shape: Shape::Same, version: None }
     }
 }

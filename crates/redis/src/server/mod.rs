@@ -10,12 +10,17 @@
 //! proxy. Which version of RESP a client wants is its connection's business and not the service's: `HELLO` is answered here,
 //! and a type that RESP2 does not have is said in another: a map as an array of keys and values, a double as a string.
 //!
+//! Redis changes more than types: a few commands answer in another shape in version 3, as `ZRANGE` with `WITHSCORES`, whose
+//! pairs are then arrays of their own, and `XREAD`, whose answer is a map; and what is nil there is a null string or a null
+//! array in RESP2. So a service had best answer as in RESP3, as a client that is served does by default: what it answers goes
+//! to peers of RESP2 as Redis itself would say it, by the command that was asked.
+//!
 //! # What is not translated
 //!
-//! Redis changes more than types: a few commands answer in another shape in version 3, as `ZRANGE` with `WITHSCORES`, whose
-//! pairs are then arrays of their own, and `XREAD`, whose answer is a map. A value says nothing of that, so it goes to either
-//! version as the service made it, and nil is always a null string. A proxy has the shapes of the version that its own client
-//! speaks upstream ([`client::Config::protocol`](crate::client::Config::protocol)): set the one that its peers speak.
+//! The answers within that of `EXEC`, whose commands are not known any more: their types are, and their shapes stay. An answer
+//! in the shape of RESP2 stays so for peers of RESP3, too; a proxy whose own client speaks RESP2
+//! ([`client::Config::protocol`](crate::client::Config::protocol)) is for such peers. A double has as few digits as it
+//! needs, as Redis has it since version 7.2.
 //!
 //! # A peer that leaves
 //!
@@ -25,10 +30,12 @@
 //! what was owed before. That needs a listener that [knows of it](Listener::hangup), as those of sockets do, or a
 //! [seat](Seat::with_hangup) that does; others find out when they write. A peer that is reset is noticed at any time.
 //!
-//! In reading order: [`Config`] has the knobs; `codec` is what is spoken, `session` what is answered here.
+//! In reading order: [`Config`] has the knobs; `codec` is what is spoken, `shape` how an answer looks in RESP2, `session` what is
+//! answered here.
 
 mod config;
 mod codec;
+mod shape;
 mod session;
 #[cfg(test)]
 mod tests;

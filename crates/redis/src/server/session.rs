@@ -9,6 +9,7 @@ use ekiden_reactor::net::Hangup;
 use ekiden_service::{Service, Status};
 
 use super::codec::{Reply, Request};
+use super::shape::Shape;
 use crate::command::Command;
 use crate::nature::Nature;
 use crate::resp::Version;
@@ -73,7 +74,7 @@ where
                 return error.into();
             }
         }
-        Reply { value: greeting(version.unwrap_or_default()), version }
+        Reply { version, ..greeting(version.unwrap_or_default()).into() }
     }
 }
 
@@ -95,12 +96,16 @@ where
             4 if name.eq_ignore_ascii_case(b"QUIT") => Value::ok().into(),
             // In a box, since it is said once.
             5 if name.eq_ignore_ascii_case(b"HELLO") => Box::pin(self.hello(&command)).await,
-            _ => match &self.hangup {
-                Some(hangup) if Nature::waits(&command) => {
-                    Box::pin(self.ask_while_there(command, hangup)).await?.into()
-                }
-                _ => self.ask(command).await.into(),
-            },
+            _ => {
+                let shape = Shape::of(&command);
+                let value = match &self.hangup {
+                    Some(hangup) if Nature::waits(&command) => {
+                        Box::pin(self.ask_while_there(command, hangup)).await?
+                    }
+                    _ => self.ask(command).await,
+                };
+                Reply { value, shape, version: None }
+            }
         })
     }
 
