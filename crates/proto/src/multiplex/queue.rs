@@ -218,3 +218,36 @@ const SAID_MAX: u32 = 16;
 
 /// As many places are kept while there is nothing to say.
 const KEPT_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is sent next: the body of call 1, or a control.
+    fn next(queue: &Queue) -> String {
+        if let Some(outlet) = queue.next_overdue() {
+            return format!("{:?}, early", outlet.next().0);
+        }
+        queue.next_control().map_or_else(String::new, |control| format!("{control:?}"))
+    }
+
+    #[test]
+    fn the_end_of_a_body_that_had_to_wait_comes_behind_what_was_said_of_its_call_and_before_the_rest() {
+        let queue = Rc::<Queue>::default();
+        let outlet = Rc::new(Outlet::new(1, 40, queue.clone()));
+        outlet.begin();
+        (0..u64::from(SAID_MAX)).for_each(|token| queue.push(Control::Pong { token }));
+        queue.push(Control::Credit { id: 1, bytes: 7 });
+        outlet.finish();
+        for token in 0..SAID_MAX {
+            assert_eq!(next(&queue), format!("Pong {{ token: {token} }}"));
+        }
+        queue.push(Control::Pong { token: 99 });
+        // It is overdue now, and its id may be another's as soon as it has left.
+        assert_eq!(next(&queue), "Credit { id: 1, bytes: 7 }");
+        queue.push(Control::Pong { token: 100 });
+        assert_eq!(next(&queue), "Pong { token: 99 }");
+        assert_eq!(next(&queue), "End, early");
+        assert_eq!(next(&queue), "Pong { token: 100 }");
+    }
+}

@@ -52,6 +52,7 @@ async fn play(script: &'static str) -> String {
             "room" => wire.set_room(what.parse().unwrap()),
             "end" => wire.end(),
             "reset" => wire.reset(),
+            "reset-by" => wire.reset_by_write(what.replace('/', "\n")),
             "status" => log.push(format!("{:?}", client.as_ref().unwrap().status())),
             "unread" => log.push(format!("{} unread", wire.unread())),
             _ => log.extend(bodies.play(verb, what, cx).unwrap_or_else(|| panic!("no such step: {step}"))),
@@ -93,6 +94,15 @@ async fn play(script: &'static str) -> String {
 fn an_answer_comes_back_to_who_asked() {
     check("ask a, in reply 0 1/", "out open 0 a/, a = 1");
     check("ask a, ask b, in reply 1 2/, in reply 0 1/", "out open 0 a/, out open 1 b/, b = 2, a = 1");
+}
+
+#[test]
+fn answers_that_came_while_writing_failed_are_good() {
+    let lost = "! the connection was lost before the request was sent: the connection failed: broken pipe";
+    check(
+        "ask a, reset-by reply 0 1/, ask b",
+        &format!("out open 0 a/, broken: the connection failed, a = 1, b {lost} (begun: No)"),
+    );
 }
 
 #[test]

@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use ekiden_reactor::driver::hand::Hand;
 use ekiden_reactor::{Config, Reactor, spawn};
-use ekiden_service::{Refused, service_fn};
+use ekiden_service::{Refused, Service, service_fn};
 use futures_core::Stream;
 
-use super::settle;
+use super::{settle, told};
 use crate::multiplex::text::Text;
-use crate::multiplex::{Body, Message, ServerConfig};
+use crate::multiplex::{Body, Client, ClientConfig, Message, ServerConfig};
 use crate::server::Drain;
 use crate::wire::Wire;
 
@@ -90,6 +90,33 @@ fn of_a_stream_that_panics_the_operator_is_told_once() {
 #[test]
 fn a_stream_that_panics_in_drop_after_a_long_item_harms_no_other() {
     with_bad(|| Bad { polled: false, dropped: true, long: true });
+}
+
+/// The same at a client: whoever asked hears that the body cannot be made, and others are asked all the same.
+#[test]
+fn a_request_whose_body_panics_fails_and_harms_no_other() {
+    ekiden_reactor::run(async {
+        let wire = Wire::new();
+        let config = ClientConfig::default();
+        let (client, connection) = Client::with_config(wire.clone(), Text::new(60), config);
+        let connection = spawn(connection);
+        let bad = Bad { polled: true, dropped: false, long: false };
+        let asked = client.clone();
+        let call =
+            spawn(async move { asked.call(Message::with_body("bad".to_owned(), Body::new(bad))).await });
+        settle().await;
+        assert!(call.is_finished(), "out: {:?}", wire.take_written());
+        let error = call.await.unwrap().unwrap_err();
+        let cause = "whoever made the body was dropped before its end";
+        // Nothing of it had been sent.
+        assert_eq!(told(&error), format!("! the body cannot be made: {cause} (begun: No)"));
+        let other = spawn(async move { client.call(Message::new("a".to_owned())).await });
+        settle().await;
+        assert_eq!(wire.take_written(), "open 0 a\n");
+        wire.send("reply 0 fine\n");
+        assert_eq!(other.await.unwrap().unwrap().head, "fine");
+        drop(connection);
+    });
 }
 
 struct Bomb;

@@ -220,6 +220,11 @@ fn a_cancelled_call_is_dropped_and_its_end_is_told() {
     // A reply that has left already was the end of it.
     check("in open 1 now/cancel 1/", "out reply 1 now/");
     check("in cancel 7/", "");
+    // Its id may be used again at once, and what was to follow of the first is nothing of the second's.
+    check(
+        "in open 1 now+/cancel 1/open 1 a/, in cancel 1/, calls",
+        "out reply+ 1 now+/reset 1 cancelled/, out reset 1 cancelled/, []",
+    );
 }
 
 #[test]
@@ -765,7 +770,8 @@ fn check_farewell(has_pings: bool, told: &str, reads: (Duration, &str), closes_a
 fn a_drain_waits_until_all_was_read_and_then_not_long() {
     let seconds = Duration::from_secs;
     check_farewell(true, "drain\nping 1\n", (seconds(9), "pong 1\n"), seconds(1));
-    check_farewell(true, "drain\nping 1\n", (seconds(9), "pong 2\n"), seconds(1));
+    // What is no answer to that leaves it all of its time.
+    check_farewell(true, "drain\nping 1\n", (seconds(2), "pong 2\n"), seconds(8));
     check_farewell(true, "drain\nping 1\n", (seconds(2), "pong 1\n"), seconds(1));
     check_farewell(false, "drain\n", (Duration::from_millis(900), ""), Duration::from_millis(100));
 }
