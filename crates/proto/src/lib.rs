@@ -39,7 +39,7 @@
 //!
 //! In reading order: [`codec`] turns bytes into frames; [`Transport`] does that for a byte stream, with as few system
 //! calls as there can be; [`pipeline`] gives each request its reply, in order, and [`multiplex`] by an id that each frame
-//! carries; `dispatch` is what the two share; [`server`] accepts connections, counts them and drains. Beneath them, `spare`
+//! carries; `dispatch` is what the two share, and `body` what messages are to both, with what streams behind their heads; [`server`] accepts connections, counts them and drains. Beneath them, `spare`
 //! keeps buffers that nobody holds while waiting, and `slots` places for what comes and goes. `wire` plays the peer in
 //! tests.
 //!
@@ -52,6 +52,7 @@ mod spare;
 mod slots;
 #[cfg(test)]
 mod wire;
+mod body;
 mod dispatch;
 pub mod pipeline;
 pub mod multiplex;

@@ -17,7 +17,7 @@ use crate::dispatch::reset::Reset;
 /// - What is said of an id that is not open is passed over, since it was on its way when the call ended. An `Open` of an id
 ///   that is open breaks the protocol, and ends the connection.
 /// - Each body begins with the credit that both ends have agreed upon (`window_bytes`). A chunk costs its length and
-///   [`CHUNK_COST`] more, and may be sent as long as there is any credit, so the last one may go below zero. `Credit` adds
+///   [`CHUNK_COST`](super::CHUNK_COST) more, and may be sent as long as there is any credit, so the last one may go below zero. `Credit` adds
 ///   to it as the other side takes what it has. To send without credit breaks the protocol.
 /// - `Ping` is answered by a `Pong` with the same token.
 /// - After `Drain` every `Open` is answered by `Reset(Refused)`; what was open is served to its end.
@@ -87,17 +87,4 @@ pub enum Frame<T> {
     },
     /// The server takes no more calls on this connection.
     Drain,
-}
-
-/// What a chunk costs of its body's credit besides its length, in bytes: so that a million empty chunks are not free. It is
-/// about what a frame has around them, and so what they cost the wire.
-///
-/// To hold a short one costs more: a handle of 32 bytes, in a list that has room for up to twice as many, and what an
-/// allocation takes. The smallest take up to four times their credit, so a window of 64 KiB up to 256 KiB.
-pub const CHUNK_COST: u32 = 16;
-
-/// What a chunk costs.
-pub(super) fn cost(bytes: &Bytes) -> i64 {
-    // A length is far below the half of an i64.
-    bytes.len() as i64 + i64::from(CHUNK_COST)
 }

@@ -89,10 +89,7 @@
 //! [`Stats`] how calls end.
 
 mod frame;
-mod message;
-mod body;
-pub(crate) mod queue;
-pub(crate) mod inlet;
+mod queue;
 mod outlet;
 mod pump;
 mod keepalive;
@@ -105,12 +102,11 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use crate::body::{Body, CHUNK_COST, Message};
 pub use crate::dispatch::error::{ConnectionError, Error};
 pub use crate::dispatch::reset::Reset;
-pub use body::Body;
 pub use client::{Client, Connection};
 pub use config::{ClientConfig, ServerConfig};
-pub use frame::{CHUNK_COST, Frame};
-pub use message::Message;
+pub use frame::Frame;
 pub use server::{serve, serve_connection, serve_on_cores};
 pub use stats::Stats;

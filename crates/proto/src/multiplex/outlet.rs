@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::frame::cost;
 use super::queue::Queue;
+use crate::body::cost;
 use crate::dispatch::error::BoxError;
 
 /// The chunks that were not sent yet.

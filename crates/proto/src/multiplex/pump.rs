@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use ekiden_reactor::task::poll_proceed;
 
-use super::body::Body;
 use super::outlet::{Closed, Outlet};
+use crate::body::Body;
 
 /// Fills an outlet from a body. Ready when there is no more, or when no more is wanted.
 ///

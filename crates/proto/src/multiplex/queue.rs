@@ -12,12 +12,13 @@ use std::task::Waker;
 
 use super::frame::Frame;
 use super::outlet::Outlet;
+use crate::body::inlet::Reading;
 use crate::dispatch::bell::Bell;
 use crate::dispatch::reset::Reset;
 
 /// What waits to be sent on a connection, and whom to wake for it.
 #[derive(Default)]
-pub(crate) struct Queue {
+pub(super) struct Queue {
     controls: RefCell<VecDeque<Control>>,
     /// How many of them the peer has asked for, each by a frame of its own.
     asked_for: Cell<usize>,
@@ -38,7 +39,7 @@ pub(crate) struct Queue {
 
 /// A frame that is no chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Control {
+pub(super) enum Control {
     /// The head is the next of those that the server keeps.
     Reply {
         id: u32,
@@ -96,7 +97,7 @@ impl Queue {
         self.controls.borrow_mut().push_back(control);
     }
 
-    pub(crate) fn next_control(&self) -> Option<Control> {
+    pub(super) fn next_control(&self) -> Option<Control> {
         let control = self.controls.borrow_mut().pop_front()?;
         if control.is_asked_for() {
             self.asked_for.update(|count| count - 1);
@@ -183,13 +184,13 @@ impl Queue {
     }
 
     /// Keeps what wakes the connection, which runs now: until it says that it [looks](Self::look), nobody need wake it.
-    pub(crate) fn register(&self, waker: &Waker) {
+    pub(super) fn register(&self, waker: &Waker) {
         self.will_look.set(true);
         self.connection.register(waker);
     }
 
     /// The connection looks now at what there is to send, and is woken for whatever comes from here on.
-    pub(crate) fn look(&self) {
+    pub(super) fn look(&self) {
         self.will_look.set(false);
     }
 
@@ -207,6 +208,18 @@ impl Queue {
             return;
         }
         self.connection.ring();
+    }
+}
+
+impl Reading for Queue {
+    fn handle_taken(&self, id: u32, bytes: u32) {
+        self.push(Control::Credit { id, bytes });
+        self.wake();
+    }
+
+    fn handle_abandoned(&self, id: u32) {
+        self.push(Control::Cancel { id });
+        self.wake();
     }
 }
 

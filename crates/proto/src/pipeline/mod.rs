@@ -17,7 +17,7 @@
 //!
 //! In reading order: `config` has the knobs of both ends; `shape` is what messages are made of, and `streamed` those with
 //! bodies; `client` has its `calls` and what drives its `connection`, `server` the [`Order`] of its replies and the
-//! `session` of each connection. What it shares with multiplexed dispatch, errors among it, is in `dispatch`.
+//! `session` of each connection. What it shares with multiplexed dispatch is in `dispatch`, errors among it, and in `body`.
 
 mod config;
 mod shape;
@@ -25,8 +25,8 @@ mod streamed;
 mod client;
 mod server;
 
+pub use crate::body::{Body, Message};
 pub use crate::dispatch::error::{ConnectionError, Error};
-pub use crate::multiplex::{Body, Message};
 pub use client::{Client, Connection, StreamedConnection};
 pub use config::{ClientConfig, ServerConfig};
 pub use server::{Order, ServeError, Ticket, serve, serve_connection, serve_on_cores};

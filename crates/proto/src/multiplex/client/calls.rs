@@ -21,11 +21,10 @@ use std::task::Waker;
 use bytes::Bytes;
 use ekiden_service::{Begun, Refused};
 
+use crate::body::inlet::{Inlet, Whose};
+use crate::body::{Body, Message};
 use crate::dispatch::error::{BoxError, ConnectionError, Error};
 use crate::dispatch::reset::Reset;
-use crate::multiplex::body::Body;
-use crate::multiplex::inlet::{Inlet, Whose};
-use crate::multiplex::message::Message;
 use crate::multiplex::outlet::Outlet;
 use crate::multiplex::queue::{Control, Queue};
 use crate::slots::{self, Slots};

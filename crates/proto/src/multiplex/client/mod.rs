@@ -25,11 +25,11 @@ use ekiden_reactor::{context, spawn_named};
 use ekiden_service::{Expired, Service, Status};
 use futures_io::{AsyncRead, AsyncWrite};
 
+use crate::body::Message;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Error};
 use crate::multiplex::config::ClientConfig;
 use crate::multiplex::frame::Frame;
-use crate::multiplex::message::Message;
 use crate::multiplex::pump::Pump;
 use crate::multiplex::queue::Queue;
 use crate::transport::Transport;

@@ -23,11 +23,11 @@ use ekiden_reactor::net::Spread;
 use ekiden_service::{Failure, Service};
 use futures_io::{AsyncRead, AsyncWrite};
 
+use crate::body::Message;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, ConnectionError};
 use crate::multiplex::config::ServerConfig;
 use crate::multiplex::frame::Frame;
-use crate::multiplex::message::Message;
 use crate::server::{Drain, Listener, Seat, Server};
 use session::Session;
 

@@ -17,9 +17,9 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
+use crate::body::inlet::{Inlet, Whose};
 use crate::dispatch::error::Error;
 use crate::dispatch::reset::Reset;
-use crate::multiplex::inlet::{Inlet, Whose};
 use crate::multiplex::outlet::Outlet;
 use crate::multiplex::queue::{Control, Queue};
 

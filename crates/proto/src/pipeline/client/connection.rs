@@ -14,11 +14,11 @@ use ekiden_service::Begun;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::calls::{Calls, Delivery};
+use crate::body::Message;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::bell::Bell;
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::pace::Pace;
-use crate::multiplex::Message;
 use crate::pipeline::config::ClientConfig;
 use crate::pipeline::shape::{Shape, Whole};
 use crate::pipeline::streamed::{Frame, Streamed};

@@ -22,9 +22,9 @@ use ekiden_reactor::{context, spawn_named};
 use ekiden_service::{Expired, Service, Status};
 use futures_io::{AsyncRead, AsyncWrite};
 
+use crate::body::Message;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Error};
-use crate::multiplex::Message;
 use crate::pipeline::config::ClientConfig;
 use crate::pipeline::streamed::Frame;
 use crate::transport::Transport;

@@ -26,9 +26,9 @@ use ekiden_reactor::notice::{Causes, Level};
 use ekiden_service::Service;
 use futures_io::{AsyncRead, AsyncWrite};
 
+use crate::body::Message;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, ConnectionError};
-use crate::multiplex::Message;
 use crate::pipeline::config::ServerConfig;
 use crate::pipeline::shape::{Shape, Whole};
 use crate::pipeline::streamed::{Frame, Streamed};

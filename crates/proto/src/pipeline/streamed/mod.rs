@@ -19,10 +19,10 @@ use bytes::Bytes;
 use ekiden_service::Begun;
 
 use super::shape::Shape;
+use crate::body::inlet::{Inlet, Reading, Whose};
+use crate::body::{Body, Message};
+use crate::dispatch::bell::Bell;
 use crate::dispatch::error::{BoxError, Cause, Error};
-use crate::multiplex::inlet::{Inlet, Whose};
-use crate::multiplex::queue::Queue;
-use crate::multiplex::{Body, Message};
 
 /// One frame of a pipelined protocol whose messages have bodies. `T` is the head of a message: of a request on the way to
 /// the server, of a reply on the way back.
@@ -110,8 +110,8 @@ pub enum Frame<T> {
 pub(super) struct Streamed<In, Out> {
     /// The body that comes, until it is complete.
     inlet: Option<Rc<Inlet>>,
-    /// Where readers say that they have read.
-    queue: Rc<Queue>,
+    /// What readers ring when they have read, or are gone.
+    bell: Rc<Bell>,
     window_bytes: u32,
     parts: u64,
     /// The body that goes, until it is complete.
@@ -123,7 +123,7 @@ impl<In, Out> Streamed<In, Out> {
     pub(super) fn new(body_bytes_max: u32) -> Self {
         Self {
             inlet: None,
-            queue: Rc::default(),
+            bell: Rc::default(),
             window_bytes: body_bytes_max,
             parts: 0,
             sending: None,
@@ -159,10 +159,7 @@ impl<In, Out> Shape for Streamed<In, Out> {
             return Poll::Ready(());
         }
         // Registered before the look, so that whoever reads from now on wakes the connection.
-        self.queue.register(cx.waker());
-        self.queue.look();
-        // What a reader says is that there is room, or that he is gone: which is seen at the body.
-        while self.queue.next_control().is_some() {}
+        self.bell.register(cx.waker());
         if self.has_room() { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -171,7 +168,7 @@ impl<In, Out> Shape for Streamed<In, Out> {
             (Frame::Head { head, more: false }, None) => Ok(Some(Message::new(head))),
             (Frame::Head { head, more: true }, None) => {
                 // A reader who goes is told of at both ends, as one of a reply is.
-                let inlet = Inlet::new(0, Whose::Reply, self.window_bytes, self.queue.clone());
+                let inlet = Inlet::new(0, Whose::Reply, self.window_bytes, self.bell.clone());
                 let inlet = self.inlet.insert(Rc::new(inlet));
                 Ok(Some(Message::with_body(head, Body::coming(inlet.clone()))))
             }
@@ -222,6 +219,17 @@ impl<In, Out> Shape for Streamed<In, Out> {
 
     fn stop_sending(&mut self) {
         drop(mem::take(&mut self.sending));
+    }
+}
+
+/// Whether there is room, or nobody reads any more, is seen at the body.
+impl Reading for Bell {
+    fn handle_taken(&self, _id: u32, _bytes: u32) {
+        self.ring();
+    }
+
+    fn handle_abandoned(&self, _id: u32) {
+        self.ring();
     }
 }
 

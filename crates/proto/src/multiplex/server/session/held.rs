@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::multiplex::message::Message;
+use crate::body::Message;
 
 /// Requests, in the order in which they came. Their calls are open, so that there are no more of them than of those.
 ///

@@ -26,17 +26,16 @@ use held::Held;
 use sending::tell;
 
 use super::streams::{Opened, Over, Phase, Streams};
+use crate::body::{Body, Message};
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
 use crate::dispatch::pace::REQUEST_COST;
 use crate::dispatch::patience::{Patience, Wait};
 use crate::dispatch::peer::Peer;
 use crate::dispatch::running::{self, Running};
-use crate::multiplex::body::Body;
 use crate::multiplex::config::ServerConfig;
 use crate::multiplex::frame::Frame;
 use crate::multiplex::keepalive::{Beat, Keepalive, Signs};
-use crate::multiplex::message::Message;
 use crate::multiplex::pump::Pump;
 use crate::multiplex::queue::{Control, Queue};
 use crate::multiplex::stats::Stats;

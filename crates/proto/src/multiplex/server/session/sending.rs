@@ -11,12 +11,12 @@ use ekiden_service::Failure;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{Session, tell_panic};
+use crate::body::Message;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::BoxError;
 use crate::dispatch::reset::Reset;
 use crate::dispatch::running::Outcome;
 use crate::multiplex::frame::Frame;
-use crate::multiplex::message::Message;
 use crate::multiplex::outlet::{Next, Outlet};
 use crate::multiplex::pump::{Dropped, Pump};
 use crate::multiplex::queue::Control;

@@ -1,4 +1,16 @@
-//! What follows the head of a message in pieces: [`Body`].
+//! What a message is to a service: a [`Message`], whose head is followed by a [`Body`] in pieces.
+//!
+//! ```text
+//!   connection ── chunks ──► Inlet ──► Body ──► service
+//!              ◄── Reading: taken, abandoned ───┘
+//!   connection ◄── chunks ── Body ◄── the service's stream
+//! ```
+//!
+//! Both dispatchers have the same ones. How a body that goes is sent is the dispatcher's affair; one that comes waits in an
+//! `inlet`, and the connection is told what became of it.
+
+mod message;
+pub(crate) mod inlet;
 
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
@@ -11,15 +23,17 @@ use ekiden_service::Begun;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::inlet::Inlet;
+pub use message::Message;
+
 use crate::dispatch::error::{BoxError, Error};
 use crate::dispatch::reset::Reset;
+use inlet::Inlet;
 
 /// The chunks of a message: none, those of a stream of yours, or those that come from the peer.
 ///
 /// One that is sent is polled by a task of its own at the client, by the connection's at the server, as far as the peer has
 /// room for it. One that comes holds at most its window (`window_bytes` of the configuration) and one chunk, where each counts
-/// its length and [`CHUNK_COST`](super::CHUNK_COST); a reader that stops stops its writer, and nobody else.
+/// its length and [`CHUNK_COST`]; a reader that stops stops its writer, and nobody else.
 ///
 /// Dropping the body of a reply before its end gives up the call. Dropping that of a request does not: the service may
 /// answer without reading all of it.
@@ -49,7 +63,7 @@ impl Body {
     /// is ends the body as an error of the stream does.
     ///
     /// An error ends it: of a request's body it gives up the call, of a reply's it is told to the operator, and the peer
-    /// learns that the rest does not come. One that is [`Reset::Expired`](super::Reset) or `Unreadable` of a reply's is told to
+    /// learns that the rest does not come. One that is [`Reset::Expired`] or `Unreadable` of a reply's is told to
     /// the peer as such, and not to the operator, since it is no failure of ours.
     pub fn new<St, E>(chunks: St) -> Self
     where
@@ -111,7 +125,7 @@ impl Body {
     }
 
     /// Why the rest does not come, where that is known without asking for it.
-    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
         match &mut self.0 {
             Kind::Made(chunks) => chunks.as_mut().poll_end(cx),
             Kind::Empty | Kind::Coming(_) => Poll::Pending,
@@ -197,4 +211,17 @@ where
     fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<BoxError> {
         self.project().end.poll(cx).map(Into::into)
     }
+}
+
+/// What a chunk costs of its body's credit besides its length, in bytes: so that a million empty chunks are not free. It is
+/// about what a frame has around them, and so what they cost the wire.
+///
+/// To hold a short one costs more: a handle of 32 bytes, in a list that has room for up to twice as many, and what an
+/// allocation takes. The smallest take up to four times their credit, so a window of 64 KiB up to 256 KiB.
+pub const CHUNK_COST: u32 = 16;
+
+/// What a chunk costs.
+pub(crate) fn cost(bytes: &Bytes) -> i64 {
+    // A length is far below the half of an i64.
+    bytes.len() as i64 + i64::from(CHUNK_COST)
 }

@@ -1,6 +1,6 @@
 //! A request or a reply as a service sees it: [`Message`].
 
-use super::body::Body;
+use super::Body;
 
 /// A head, and a body that is mostly empty.
 ///

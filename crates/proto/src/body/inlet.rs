@@ -13,16 +13,24 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use ekiden_reactor::task::poll_proceed;
 
-use super::frame::cost;
-use super::queue::{Control, Queue};
+use super::cost;
 use crate::dispatch::error::Error;
 
 /// The chunks that have come and were not taken yet.
 pub(crate) struct Inlet {
     id: u32,
-    queue: Rc<Queue>,
+    connection: Rc<dyn Reading>,
     state: RefCell<State>,
     whose: Whose,
+}
+
+/// What the connection learns of whoever reads.
+pub(crate) trait Reading {
+    /// So much was taken of the body of a call, and as much more may come.
+    fn handle_taken(&self, id: u32, bytes: u32);
+
+    /// Nobody reads it any more.
+    fn handle_abandoned(&self, id: u32);
 }
 
 /// Whose body it is.
@@ -57,11 +65,11 @@ enum End {
 }
 
 impl Inlet {
-    pub(crate) fn new(id: u32, whose: Whose, window_bytes: u32, queue: Rc<Queue>) -> Self {
+    pub(crate) fn new(id: u32, whose: Whose, window_bytes: u32, connection: Rc<dyn Reading>) -> Self {
         let window = i64::from(window_bytes);
         let state =
             State { chunks: VecDeque::new(), credit: window, taken: 0, window, end: End::Open, reader: None };
-        Self { id, queue, state: RefCell::new(state), whose }
+        Self { id, connection, state: RefCell::new(state), whose }
     }
 
     /// A chunk came. Says whom to wake.
@@ -98,7 +106,7 @@ impl Inlet {
     }
 
     /// The next chunk, or the end.
-    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         let mut state = self.state.borrow_mut();
         if state.chunks.is_empty() {
             return match &mut state.end {
@@ -127,14 +135,13 @@ impl Inlet {
             drop(state);
             // What is taken was in credit, or one chunk beyond it, whose length is a u32.
             let bytes = u32::try_from(granted).unwrap_or(u32::MAX);
-            self.queue.push(Control::Credit { id: self.id, bytes });
-            self.queue.wake();
+            self.connection.handle_taken(self.id, bytes);
         }
         Poll::Ready(Some(Ok(bytes)))
     }
 
     /// Nobody reads it any more. What it holds is dropped when nothing is borrowed.
-    pub(super) fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         let mut state = self.state.borrow_mut();
         let is_open = matches!(state.end, End::Open);
         if is_open {
@@ -144,8 +151,7 @@ impl Inlet {
         drop(state);
         drop(left);
         if is_open && self.whose == Whose::Reply {
-            self.queue.push(Control::Cancel { id: self.id });
-            self.queue.wake();
+            self.connection.handle_abandoned(self.id);
         }
     }
 
@@ -161,12 +167,12 @@ impl Inlet {
     }
 
     /// Whether nobody reads it any more.
-    pub(super) fn is_abandoned(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         matches!(self.state.borrow().end, End::Abandoned)
     }
 
     /// Whether nothing comes of it any more.
-    pub(super) fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         let state = self.state.borrow();
         state.chunks.is_empty() && matches!(state.end, End::Finished)
     }
