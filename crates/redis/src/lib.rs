@@ -64,7 +64,7 @@
 //! In reading order: [`Value`] is what is answered and [`Command`] what is asked, with numbers as `digits`; to `convert` the one into what a
 //! program wants is [`FromValue`]'s business, [`Typed`] knows it of the other, and [`Ask`] puts the two together;
 //! `collections` are those of std, as both. [`commands`] has all that are known, and of each `nature` says what it does to its connection. [`resp`] is the wire format.
-//! [`client`] and [`server`] are the two ends, `pubsub` listens to messages, [`Script`] calls scripts by their
+//! `link` makes connections, on which `pubsub` listens to messages; [`client`] and [`server`] are the two ends, [`Script`] calls scripts by their
 //! `sha1`, and [`Error`] says why there is no answer, by its `verdict` on
 //! what the server said.
 #![forbid(unsafe_code)]
@@ -79,8 +79,9 @@ mod ask;
 pub mod commands;
 mod nature;
 pub mod resp;
-pub mod client;
+mod link;
 mod pubsub;
+pub mod client;
 mod script;
 mod sha1;
 pub mod server;

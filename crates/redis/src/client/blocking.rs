@@ -11,12 +11,11 @@ use std::rc::Rc;
 use ekiden_reactor::{Elapsed, Instant, context, timeout_at};
 use ekiden_service::{Expired, Refused, Service, Status};
 
-use super::address::Address;
 use super::attempts::{Attempt, Attempts};
-use super::config::Config;
 use super::dedicated::Dedicated;
 use crate::command::Command;
 use crate::error::Error;
+use crate::link::{Address, Config};
 use crate::value::Value;
 
 pub(super) struct Blocking {

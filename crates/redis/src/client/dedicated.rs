@@ -7,13 +7,11 @@ use ekiden_proto::pipeline;
 use ekiden_reactor::{AbortHandle, context, spawn_named};
 use ekiden_service::{Refused, Service, Status};
 
-use super::address::Address;
-use super::config::Config;
-use super::greeting;
 use super::shared::asked;
 use crate::ask::transact;
 use crate::command::{Command, ToArgs};
 use crate::error::Error;
+use crate::link::{Address, Config, connect_in_time};
 use crate::nature::Nature;
 use crate::typed::Together;
 use crate::value::Value;
@@ -65,7 +63,7 @@ struct Blocked<'a> {
 
 impl Dedicated {
     pub(super) async fn connect(address: &Address, config: &Config) -> Result<Self, Error> {
-        let wire = greeting::connect_in_time(address, config).await?;
+        let wire = connect_in_time(address, config).await?;
         let (calls, connection) = pipeline::Client::with_transport(wire, config.pipeline.clone());
         // Nothing on it is tracked or subscribed to; what is pushed all the same is for nobody.
         let connection = connection.on_frame(|frame| (!matches!(frame, Value::Push(_))).then_some(frame));

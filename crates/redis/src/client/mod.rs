@@ -7,18 +7,12 @@
 //!   Subscriber ────────────► another, for messages
 //! ```
 //!
-//! In reading order: [`Config`] has the knobs, and [`Address`] says where to; a `url` says both;
-//! `codec` is what is spoken, over a `socket`, with `patience`, after a `greeting`; `shared` is the connection that all share, `dedicated`
-//! one that somebody has alone; `attempts` says when such are made, and `blocking` has those of commands that wait; `invalidations` are what the server says of keys
-//! that have changed, for which `presence` keeps the client connected.
+//! How each is made, and what [`Config`] says of it, is in `link`.
+//!
+//! In reading order: `shared` is the connection that all share, `dedicated` one that somebody has alone; `attempts` says when
+//! such are made, and `blocking` has those of commands that wait; `invalidations` are what the server says of keys that have
+//! changed, for which `presence` keeps the client connected.
 
-mod address;
-mod config;
-mod url;
-mod codec;
-mod socket;
-mod patience;
-mod greeting;
 mod shared;
 mod dedicated;
 mod attempts;
@@ -33,12 +27,9 @@ use ekiden_middleware::Reconnect;
 use ekiden_reactor::channel::Notify;
 use ekiden_service::{Service, Status};
 
-pub use address::Address;
-pub use config::{Config, Protocol, Tracking};
+pub use crate::link::{Address, Config, Protocol, Tracking};
 pub use dedicated::{Dedicated, Outcome};
 pub use invalidations::{Invalidation, Invalidations};
-
-pub(crate) use greeting::{Wire, connect_in_time};
 
 use crate::command::Command;
 use crate::error::Error;

@@ -8,12 +8,10 @@ use ekiden_reactor::channel::Notify;
 use ekiden_reactor::{context, spawn_named};
 use ekiden_service::{Service, Status};
 
-use super::address::Address;
-use super::config::Config;
-use super::greeting::{self, Purpose};
 use super::invalidations::Readers;
 use crate::command::Command;
 use crate::error::Error;
+use crate::link::{Address, Config, Purpose, connect};
 use crate::value::Value;
 use crate::verdict::Runs;
 
@@ -44,7 +42,7 @@ impl Service for Connector {
     type Error = Error;
 
     async fn call(&self, (): ()) -> Result<Shared, Error> {
-        let wire = greeting::connect(&self.address, &self.config, Purpose::Shared).await?;
+        let wire = connect(&self.address, &self.config, Purpose::Shared).await?;
         if self.has_connected.replace(true) && self.config.tells_whoever_reads() {
             // What was read meanwhile, over other connections, nobody told about.
             self.readers.handle_lost();

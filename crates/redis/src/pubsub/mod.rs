@@ -26,9 +26,9 @@ use ekiden_reactor::sleep;
 use ekiden_service::{Failure, Fault};
 use futures_core::Stream;
 
-use crate::client::{Address, Config, Wire, connect_in_time};
 use crate::command::Command;
 use crate::error::Error;
+use crate::link::{Address, Config, Wire, connect_in_time};
 use crate::value::{ServerError, Value};
 use event::Heard;
 use topics::{Kind, Said, Ticket, Topics};

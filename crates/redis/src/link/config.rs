@@ -36,7 +36,7 @@ pub struct Config {
     /// The version of RESP to speak. 3, and 2 with a server that does not know 3.
     pub protocol: Protocol,
     /// Have the server say which keys have changed that were read over the shared connection: see
-    /// [`Client::invalidations`](super::Client::invalidations). `None`: it costs the server memory for each key that is read.
+    /// [`Client::invalidations`](crate::Client::invalidations). `None`: it costs the server memory for each key that is read.
     pub tracking: Option<Tracking>,
     /// How long an attempt to connect may take, with look-up, connect and greeting; how long is waited between two;
     /// and how long and how many calls wait for it. Its defaults are explained there, but for the number of calls that wait:
@@ -51,7 +51,7 @@ pub struct Config {
     /// where it has to take something before more can be; then the connection is given up,
     /// its calls fail, and the next one makes another. 60 s: longer than what a server should do in one piece, and a server
     /// that has vanished is noticed, which the system takes a quarter of an hour for. `None` where scripts or the like take
-    /// longer, or ask them of a [`Dedicated`](super::Dedicated) connection: those, and commands that block, know no such limit.
+    /// longer, or ask them of a [`Dedicated`](crate::Dedicated) connection: those, and commands that block, know no such limit.
     pub silence_max: Option<Duration>,
     /// How large replies may be, in one piece and in depth. One beyond it ends the connection that it comes on, and all the calls
     /// that wait there are lost with it.
@@ -123,7 +123,7 @@ impl Default for Config {
 
 impl Config {
     /// Whether keys are told about that were read over whatever connection.
-    pub(super) fn tells_whoever_reads(&self) -> bool {
+    pub(crate) fn tells_whoever_reads(&self) -> bool {
         self.tracking.as_ref().is_some_and(|tracking| !tracking.prefixes.is_empty())
     }
 }

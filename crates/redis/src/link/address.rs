@@ -21,7 +21,7 @@ pub enum Address {
 }
 
 /// A text with a slash in it is a path. A URL is none, and no address either: nothing connects to it. It says more than where
-/// a server is, so give it to [`Config::from_url`](super::Config::from_url).
+/// a server is, so give it to [`Config::from_url`](crate::client::Config::from_url).
 impl From<&str> for Address {
     fn from(text: &str) -> Self {
         let is_path = text.contains('/') && !text.contains("://");
