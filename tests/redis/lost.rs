@@ -62,7 +62,7 @@ fn what_was_never_sent_is_told_so() {
     let mut server = server();
     run(async {
         let mut config = ekiden::redis::client::Config::default();
-        config.pipeline.in_flight_max = 1;
+        config.dispatch.in_flight_max = 1;
         let client = Client::with_config(server.addr(), config);
         client.call(pause()).await.unwrap();
         let calls: Vec<_> = (0..3)

@@ -24,7 +24,7 @@ pub struct ServerConfig {
     /// heard; but no more when a thousand refusals wait beyond an answer for each of these calls, which nobody comes to who keeps
     /// to the limit. 1,024, as many as a client sends by default: one connection often carries the calls of a whole machine. What
     /// they may hold together is this many windows, and this many heads in either direction, which are as long as the protocol
-    /// lets a frame be: where strangers connect, lower one of the two.
+    /// lets a frame be: where strangers connect, lower one of the two. 0 counts as 1.
     pub in_flight_max: usize,
     /// Credit that each body begins with, in bytes, in both directions; both ends must have the same, by agreement of
     /// the protocol, and 0 counts as 1. 64 KiB: at a round trip of half a millisecond that is 128 MB a second for one stream.

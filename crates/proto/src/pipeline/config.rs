@@ -20,7 +20,7 @@ pub struct ServerConfig {
     pub accept: server::Config,
     /// Most requests of one connection that are begun and whose replies have not left. Beyond it nothing is read, and
     /// the peer feels it. 64: plenty to keep a core busy, and one peer cannot have all of a service to itself. With
-    /// 1, requests are served strictly one after the other.
+    /// 1, requests are served strictly one after the other. 0 counts as 1.
     pub in_flight_max: usize,
     /// Most bytes that the requests of one connection may have taken on the wire that are begun and not done; beyond it nothing
     /// is read, and the peer feels it. One request may go beyond it, so how long one may be remains the codec's to say. 16 MiB:
@@ -55,7 +55,7 @@ pub struct ServerConfig {
 pub struct ClientConfig {
     /// Most requests that are sent and not answered. 1,024: one connection hides a round trip of a millisecond at
     /// a million calls a second; what is beyond it would only wait in the peer's buffers, where it cannot be taken
-    /// back.
+    /// back. 0 counts as 1.
     pub in_flight_max: usize,
     /// Most calls that wait for a place among those in flight; further ones are refused, not begun. 1,024: as many again
     /// as are in flight, so that a burst is smoothed and a peer that has stopped is noticed. With 0 none ever waits.

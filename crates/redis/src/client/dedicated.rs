@@ -64,7 +64,7 @@ struct Blocked<'a> {
 impl Dedicated {
     pub(super) async fn connect(address: &Address, config: &Config) -> Result<Self, Error> {
         let wire = connect_in_time(address, config).await?;
-        let (calls, connection) = pipeline::Client::with_transport(wire, config.pipeline.clone());
+        let (calls, connection) = pipeline::Client::with_transport(wire, config.dispatch.clone());
         // Nothing on it is tracked or subscribed to; what is pushed all the same is for nobody.
         let connection = connection.on_frame(|frame| (!matches!(frame, Value::Push(_))).then_some(frame));
         let task = context::Context::none()

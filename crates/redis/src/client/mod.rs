@@ -44,8 +44,9 @@ use shared::Connector;
 /// A Redis server, as a service: it takes commands, and answers values.
 ///
 /// Clones are cheap and share one connection, on which many calls are under way at the same time: a thousand, and 16 Ki wait
-/// behind them, in order; what is beyond that is refused, not begun ([`Config::pipeline`] has both numbers). The connection is
-/// made when it is first needed, and made anew when it was lost, with pauses that grow.
+/// behind them, in order ([`Config::dispatch`] has both numbers, and [`Config::reconnect`] how many wait for a connection). What
+/// is beyond that is refused, by an error whose [`begun`](ekiden_service::Failure::begun) is `No`: whoever asks again later
+/// does nothing twice. The connection is made when it is first needed, and made anew when it was lost, with pauses that grow.
 ///
 /// ```
 /// use ekiden_redis::{Client, Commands};

@@ -47,7 +47,7 @@ impl Service for Connector {
             // What was read meanwhile, over other connections, nobody told about.
             self.readers.handle_lost();
         }
-        let (calls, connection) = pipeline::Client::with_transport(wire, self.config.pipeline.clone());
+        let (calls, connection) = pipeline::Client::with_transport(wire, self.config.dispatch.clone());
         let readers = Rc::downgrade(&self.readers);
         let connection = connection.on_frame(move |frame| match frame {
             Value::Push(push) => {

@@ -40,13 +40,13 @@ pub struct Config {
     pub tracking: Option<Tracking>,
     /// How long an attempt to connect may take, with look-up, connect and greeting; how long is waited between two;
     /// and how long and how many calls wait for it. Its defaults are explained there, but for the number of calls that wait:
-    /// 16 Ki, as in the queue of [`pipeline`](Self::pipeline).
+    /// 16 Ki, as in the queue of [`dispatch`](Self::dispatch).
     pub reconnect: ReconnectConfig,
     /// How many calls may be in flight on a connection and how many may wait for that. Its defaults are explained there, but
     /// for the queue: 16 Ki. A burst of ten thousand tasks that ask at once is usual for a cache, whose server answers them all
     /// in some tens of milliseconds, and the commands take a few megabytes while they wait. Further calls are refused, not
     /// begun.
-    pub pipeline: ClientConfig,
+    pub dispatch: ClientConfig,
     /// Longest that the server may owe answers on the shared connection and send nothing, nor take anything of what it is sent,
     /// where it has to take something before more can be; then the connection is given up,
     /// its calls fail, and the next one makes another. 60 s: longer than what a server should do in one piece, and a server
@@ -100,8 +100,8 @@ const QUEUE_MAX: usize = 16 * 1024;
 
 impl Default for Config {
     fn default() -> Self {
-        let (mut reconnect, mut pipeline) = (ReconnectConfig::default(), ClientConfig::default());
-        (reconnect.waiting_max, pipeline.queue_max) = (QUEUE_MAX, QUEUE_MAX);
+        let (mut reconnect, mut dispatch) = (ReconnectConfig::default(), ClientConfig::default());
+        (reconnect.waiting_max, dispatch.queue_max) = (QUEUE_MAX, QUEUE_MAX);
         Self {
             username: None,
             password: None,
@@ -110,7 +110,7 @@ impl Default for Config {
             protocol: Protocol::Resp3,
             tracking: None,
             reconnect,
-            pipeline,
+            dispatch,
             silence_max: Some(Duration::from_secs(60)),
             limits: Limits::of_replies(),
             blocking_max: 256,

@@ -1,4 +1,4 @@
-//! How a connection to a server comes about: [`connect`](greeting::connect).
+//! How a connection to a server comes about: [`connect`].
 //!
 //! ```text
 //!   Address ──► Socket ──► Patient ──► Codec ──► greeting ──► Wire

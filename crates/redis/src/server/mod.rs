@@ -121,7 +121,7 @@ impl Config {
         L: Listener + 'static,
         S: Service<Req = Command, Resp = Value, Error: Into<Value>> + 'static,
     {
-        self.pipeline.accept.clone().serve(listener, move |io, peer, seat| {
+        self.dispatch.accept.clone().serve(listener, move |io, peer, seat| {
             let serving = self.clone().serve_connection(io, make(&peer), seat);
             async move {
                 // It harms no other, and what is wrong was said to the peer if there was a way.
@@ -146,7 +146,7 @@ impl Config {
         Make: Fn() -> S + Send + Sync + 'static,
         S: Service<Req = Command, Resp = Value, Error: Into<Value>> + 'static,
     {
-        self.pipeline.accept.clone().serve_on_cores(listener, move || {
+        self.dispatch.accept.clone().serve_on_cores(listener, move || {
             let (config, service) = (self.clone(), std::rc::Rc::new(make()));
             move |io, _peer, seat: Seat| {
                 let service = std::rc::Rc::clone(&service);
@@ -182,7 +182,7 @@ impl Config {
     {
         let seat = seat.into();
         let session = Session::new(service, seat.hangup().cloned());
-        let serving = self.pipeline.serve_connection(io, Codec::new(self.limits), session, seat);
+        let serving = self.dispatch.serve_connection(io, Codec::new(self.limits), session, seat);
         async move {
             let mut parts = match serving.await {
                 Ok(parts) => parts,

@@ -139,7 +139,7 @@ fn check_left(in_flight_max: usize, sent: &'static str, answered: &'static str) 
         let addr = listener.local_addr().unwrap();
         let given_up = Rc::<Latch>::default();
         let mut config = Config::default();
-        config.pipeline.in_flight_max = in_flight_max;
+        config.dispatch.in_flight_max = in_flight_max;
         let server = config.serve(listener, waiting(Rc::clone(&given_up)));
         let stream = TcpStream::connect(addr).await.unwrap();
         stream.write_all(sent.replace('|', "\r\n").as_bytes()).await.unwrap();

@@ -266,7 +266,7 @@ impl<Io, Codec, Shaped: Shape> Drop for Driver<Io, Codec, Shaped> {
 impl<Req, Resp> Shared<Req, Resp> {
     pub(super) fn new(config: &ClientConfig) -> Self {
         Self {
-            calls: RefCell::new(Calls::new(config.in_flight_max, config.queue_max)),
+            calls: RefCell::new(Calls::new(config.in_flight_max.max(1), config.queue_max)),
             connection: Bell::default(),
             is_orphan: Cell::default(),
         }

@@ -45,6 +45,13 @@ pub use connection::{Connection, StreamedConnection};
 /// been begun, [`status`](Service::status) is [`Closed`](Status::Closed), and later calls fail without being
 /// begun. It does not connect again by itself.
 ///
+/// # A peer that vanishes
+///
+/// It asks its peer for no sign of life: what could be asked is the protocol's to say, and its answer would wait behind all
+/// others. Have the system ask (`TcpStream::set_keepalive`, and `set_user_timeout` for what was sent), which notices a peer
+/// that is gone while nothing is under way, too, and costs it nothing; and put a `Timeout` around the client for one that is
+/// there and does not answer.
+///
 /// ```
 /// use ekiden_proto::codec::Lines;
 /// use ekiden_proto::pipeline::Client;
@@ -394,6 +401,21 @@ mod tests {
             "ask a, ask b, ask c, ask d, status, ask e, in 1/, in 2/3/, status",
             "out a/, out b/, Busy, e begun: No, out c/, a = 1, out d/, b = 2, c = 3, Open",
         );
+    }
+
+    #[test]
+    fn where_none_may_be_in_flight_one_is() {
+        by_hand(|cx| {
+            let wire = Wire::new();
+            let config = ClientConfig { in_flight_max: 0, queue_max: 1, ..ClientConfig::default() };
+            let (client, mut connection) =
+                Client::<_, String>::with_config(wire.clone(), Lines::new(20), config);
+            let mut calls = ["a", "b", "c"].map(|req| Box::pin(client.call(req)));
+            let begun: Vec<_> = calls.iter_mut().map(|call| call.as_mut().poll(cx).is_pending()).collect();
+            assert_eq!(begun, [true, true, false], "the third is refused");
+            assert!(Pin::new(&mut connection).poll(cx).is_pending());
+            assert_eq!(wire.take_written(), "a\n");
+        });
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl<Io, Codec, Head, Asked> Session<Io, Codec, Head, Asked> {
         let queue = Rc::<Queue>::default();
         Self {
             transport,
-            streams: Streams::new(config.in_flight_max, config.window_bytes.max(1), queue.clone()),
+            streams: Streams::new(config.in_flight_max.max(1), config.window_bytes.max(1), queue.clone()),
             held: Held::new(),
             queue,
             heads: VecDeque::new(),

@@ -89,7 +89,7 @@ where
         transport.set_write_bytes_max(config.write_bytes_max);
         Self {
             transport,
-            order: Order::new(config.in_flight_max),
+            order: Order::new(config.in_flight_max.max(1)),
             in_flight_bytes: 0,
             in_flight_bytes_max: config.in_flight_bytes_max,
             shape,

@@ -181,10 +181,14 @@ fn no_more_bytes_are_begun_than_allowed_but_of_one_request() {
 }
 
 #[test]
-fn where_no_bytes_may_be_in_flight_requests_are_served_one_by_one() {
+fn where_none_or_no_bytes_may_be_in_flight_requests_are_served_one_by_one() {
+    one_by_one(ServerConfig { in_flight_bytes_max: 0, ..ServerConfig::default() });
+    one_by_one(ServerConfig { in_flight_max: 0, ..ServerConfig::default() });
+}
+
+fn one_by_one(config: ServerConfig) {
     by_hand(|cx| {
         let (wire, service) = (Wire::new(), Script::default());
-        let config = ServerConfig { in_flight_bytes_max: 0, ..ServerConfig::default() };
         let serving = config.serve_connection(wire.clone(), Lines::default(), service.clone(), Drain::new());
         let mut serving = Box::pin(serving);
         wire.send("a\nb\n");
