@@ -27,6 +27,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
+use ekiden_reactor::task::poll_proceed;
 use futures_core::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -147,7 +148,7 @@ impl<Io, Codec> Transport<Io, Codec> {
 
     /// How many bytes were read and not decoded: of a part of a frame, mostly.
     pub(crate) fn undecoded_bytes(&self) -> usize {
-        self.inbound.bytes.as_ref().map_or(0, |bytes| bytes.len())
+        self.inbound.len()
     }
 
     /// How many bytes the frame that was read last took on the wire; from 4 GiB on, that many.
@@ -188,6 +189,10 @@ impl<Io: AsyncRead + Unpin, Codec: Decoder> Transport<Io, Codec> {
     /// Waits for the next frame. `None` at the end of the byte stream, and as long as the decoder
     /// [holds](Self::is_held).
     ///
+    /// Each frame costs its task one of the 128 units of a turn, as each read does ([`poll_proceed`]): a task that takes
+    /// frame after frame from a peer that sends without a pause leaves the others theirs. If more is done with one than
+    /// that, ask for more.
+    ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: a frame leaves only in the same poll that returns it, and what was read
@@ -211,6 +216,12 @@ impl<Io: AsyncRead + Unpin, Codec: Decoder> Transport<Io, Codec> {
     ///
     /// As [`next`](Self::next).
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<NextFrame<Codec>>> {
+        ready!(poll_proceed(cx, 1));
+        self.poll_frame(cx)
+    }
+
+    /// The same, for who counts by himself what a frame costs of the task's turn.
+    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<NextFrame<Codec>>> {
         self.inbound.poll_next(cx, &mut self.io, &mut self.codec)
     }
 

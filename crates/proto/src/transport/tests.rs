@@ -1,12 +1,17 @@
 //! Scripts for a transport, and frames through one in all pieces.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use proptest::prelude::*;
+
+use ekiden_reactor::{spawn, yield_now};
+use futures_io::AsyncRead;
 
 use super::Transport;
 use crate::codec::{Decoded, Decoder, LengthDelimited, Lines};
@@ -189,10 +194,10 @@ fn a_burst_is_one_read_and_its_answer_one_write() {
         let mut transport = Transport::new(wire.clone(), Lines::default());
         wire.send("ping\n".repeat(1000));
         for _ in 0..1000 {
-            let Poll::Ready(Some(Ok(line))) = transport.poll_next(cx) else { panic!("a line is there") };
+            let Poll::Ready(Some(Ok(line))) = transport.poll_frame(cx) else { panic!("a line is there") };
             transport.start_send(line).unwrap();
         }
-        assert!(transport.poll_next(cx).is_pending());
+        assert!(transport.poll_frame(cx).is_pending());
         assert!(transport.poll_flush(cx).is_ready());
         assert_eq!(wire.calls(), (1, 1));
         assert_eq!(wire.take_written(), "ping\n".repeat(1000));
@@ -219,9 +224,9 @@ fn half_a_frame_behind_a_burst_keeps_no_more_than_itself() {
         let mut transport = Transport::new(wire.clone(), Lines::default());
         wire.send("ping\n".repeat(10_000) + "po");
         for _ in 0..10_000 {
-            assert!(transport.poll_next(cx).is_ready());
+            assert!(transport.poll_frame(cx).is_ready());
         }
-        assert!(transport.poll_next(cx).is_pending());
+        assert!(transport.poll_frame(cx).is_pending());
         // The capacity of the buffer counts only from where it begins, that of the vector beneath all of it.
         assert_eq!(transport.inbound.bytes.map(|bytes| Vec::from(*bytes).capacity()), Some(2));
     });
@@ -283,7 +288,7 @@ fn receive_in_pieces(mut bytes: &[u8], pieces: &[usize]) -> Vec<bytes::Bytes> {
             let (piece, rest) = bytes.split_at(bytes.len().min(*piece));
             bytes = rest;
             wire.send(piece);
-            while let Poll::Ready(frame) = receiver.poll_next(cx) {
+            while let Poll::Ready(frame) = receiver.poll_frame(cx) {
                 received.push(frame.unwrap().unwrap());
             }
             let rest = receiver.inbound.bytes.as_ref();
@@ -339,4 +344,69 @@ fn a_future_around_it_is_small() {
     };
     let besides = size_of_val(&echo) - held;
     assert!(besides <= 16, "{besides}");
+}
+
+/// A peer that sends the same for ever, and counts how often it was asked.
+struct Flood(&'static [u8], Rc<Cell<usize>>);
+
+impl AsyncRead for Flood {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.1.set(self.1.get() + 1);
+        assert!(self.1.get() < 1_000, "others have their turn before");
+        let piece = self.0.len();
+        let bytes = buf.len() / piece * piece;
+        buf[..bytes].chunks_exact_mut(piece).for_each(|buf| buf.copy_from_slice(self.0));
+        Poll::Ready(Ok(bytes))
+    }
+}
+
+/// Lines, of which empty ones are none.
+struct Filled(Lines);
+
+impl Decoder for Filled {
+    type Item = String;
+    type Error = crate::codec::LinesError;
+
+    fn decode(&mut self, buf: &mut BytesMut) -> Result<Decoded<String>, Self::Error> {
+        loop {
+            match self.0.decode(buf)? {
+                Decoded::Frame(line) if line.is_empty() => {}
+                decoded => return Ok(decoded),
+            }
+        }
+    }
+}
+
+#[test]
+fn who_takes_frames_from_a_peer_without_pauses_leaves_others_their_turn() {
+    ekiden_reactor::run(async {
+        let reads = Rc::<Cell<usize>>::default();
+        let taken = Rc::<Cell<usize>>::default();
+        let mut lines = Transport::new(Flood(b"a\n", reads), Filled(Lines::new(8)));
+        let taking = Rc::clone(&taken);
+        let task = spawn(async move {
+            while let Some(Ok(_)) = lines.next().await {
+                taking.set(taking.get() + 1);
+            }
+        });
+        for turn in 1..20 {
+            yield_now().await;
+            assert!((turn * 100..=turn * 128).contains(&taken.get()), "{} after {turn}", taken.get());
+        }
+        task.abort_handle().abort();
+    });
+}
+
+#[test]
+fn what_is_passed_over_leaves_others_their_turn() {
+    ekiden_reactor::run(async {
+        let reads = Rc::<Cell<usize>>::default();
+        let mut lines = Transport::new(Flood(b"\n", Rc::clone(&reads)), Filled(Lines::new(8)));
+        let task = spawn(async move { lines.next().await.is_some() });
+        for turn in 1..20 {
+            yield_now().await;
+            assert!((turn..=turn * 8).contains(&reads.get()), "{} after {turn}", reads.get());
+        }
+        task.abort_handle().abort();
+    });
 }

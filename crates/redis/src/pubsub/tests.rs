@@ -2,7 +2,7 @@
 
 use super::*;
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::spawn;
+use ekiden_reactor::{spawn, yield_now};
 use std::cell::Cell;
 use std::pin::pin;
 use std::time::Duration;
@@ -32,6 +32,21 @@ fn the_oldest_of_too_many_messages_are_missed() {
     check("a b c d e f", "missed e f");
     check("missed a b", "missed a b");
     check("missed a b c", "missed b c");
+}
+
+#[test]
+fn whatever_is_heard_but_a_no_says_that_the_connection_was_of_use() {
+    let mut subscriber = Subscriber::new(Rc::new("nobody:6379".into()), Rc::new(Config::default()));
+    for (value, failures) in [
+        (Value::Push(vec!["message".into(), "c".into(), "x".into()]), 0),
+        (Value::Push(vec!["subscribe".into(), "c".into(), 1.into()]), 0),
+        (Value::status("PONG"), 0),
+        (Value::error("NOPERM no"), 3),
+    ] {
+        subscriber.failures = 3;
+        drop(subscriber.handle_value(value.clone()));
+        assert_eq!(subscriber.failures, failures, "{value:?}");
+    }
 }
 
 /// Greets three connections and ends each at once, with something unread, so that it is reset. The fourth
@@ -165,5 +180,39 @@ fn a_server_that_is_held_for_now_ends_no_subscription() {
             assert_eq!(subscriber.next().await.unwrap() == Event::Missed, missed);
         }
         drop(serving);
+    });
+}
+
+#[test]
+fn a_flood_of_messages_leaves_others_their_turn() {
+    ekiden_reactor::run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let flooding = spawn(async move {
+            let stream = confirm_first(listener).await;
+            // Every other is none that a subscriber knows.
+            let many = ">3\r\n$7\r\nmessage\r\n$5\r\nfirst\r\n$1\r\nx\r\n>1\r\n+what\r\n".repeat(5_000);
+            stream.write_all(many.as_bytes()).await.unwrap();
+            stream
+        });
+        let mut subscriber = Subscriber::new(Rc::new(addr.into()), Rc::new(Config::default()));
+        subscriber.subscribe(["first"]).await.unwrap();
+        let stream = flooding.await.unwrap();
+        let heard = Rc::<Cell<usize>>::default();
+        let hearing = Rc::clone(&heard);
+        let reading = spawn(async move {
+            while subscriber.next().await.is_ok() {
+                hearing.set(hearing.get() + 1);
+            }
+        });
+        let (mut before, mut most) = (0, 0);
+        while heard.get() < 5_000 {
+            yield_now().await;
+            most = most.max(heard.get() - before);
+            before = heard.get();
+        }
+        assert!((32..=128).contains(&most), "{most} in one turn");
+        reading.abort_handle().abort();
+        drop(stream);
     });
 }

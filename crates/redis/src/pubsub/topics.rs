@@ -302,6 +302,13 @@ mod tests {
                     topics.withdraw(tickets.pop().unwrap());
                     None
                 }
+                "known" => {
+                    log.push(format!(
+                        "{} known",
+                        topics.channels.len() + topics.patterns.len() + topics.shards.len()
+                    ));
+                    None
+                }
                 "lost" => {
                     is_connected = false;
                     topics.handle_lost();
@@ -381,6 +388,14 @@ mod tests {
             "add a, has a, add a b, refused, lost, anew",
             "SUBSCRIBE a, all, SUBSCRIBE a b, call 2, SUBSCRIBE a",
         );
+    }
+
+    #[test]
+    fn what_matters_to_nobody_is_forgotten() {
+        check("add a b, known, refused, known", "SUBSCRIBE a b, 2 known, call 1, 0 known");
+        check("add a b, has a, refused, known", "SUBSCRIBE a b, more, call 1, 1 known");
+        check("add a, has a, remove a, ended a, known", "SUBSCRIBE a, all, UNSUBSCRIBE a, all, 0 known");
+        check("lost, add a, withdraw, known", "0 known");
     }
 
     #[test]

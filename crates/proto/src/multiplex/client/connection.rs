@@ -154,7 +154,7 @@ where
                 return Poll::Pending;
             }
             let Some(transport) = &mut self.transport else { return Poll::Pending };
-            match ready!(transport.poll_next(cx)) {
+            match ready!(transport.poll_frame(cx)) {
                 Some(frame) => {
                     self.heard += 1;
                     self.handle_frame(frame?)?;

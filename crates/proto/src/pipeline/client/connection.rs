@@ -173,7 +173,7 @@ where
         loop {
             ready!(self.shape.poll_room(cx));
             let Some(transport) = &mut self.transport else { return Poll::Pending };
-            match ready!(transport.poll_next(cx)) {
+            match ready!(transport.poll_frame(cx)) {
                 Some(frame) => {
                     self.handle_frame(frame?)?;
                     ready!(pace.poll_next(cx));

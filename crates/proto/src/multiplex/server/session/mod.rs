@@ -334,7 +334,7 @@ where
         E: Failure,
     {
         while self.intake != Intake::Ended && !self.is_deaf() {
-            let Poll::Ready(next) = self.transport.poll_next(cx) else { break };
+            let Poll::Ready(next) = self.transport.poll_frame(cx) else { break };
             match next {
                 Some(Ok(frame)) => {
                     self.heard += 1;

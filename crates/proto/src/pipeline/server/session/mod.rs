@@ -245,9 +245,9 @@ where
                 return Ok(Stop::Waiting);
             }
             let next = match self.intake {
-                Intake::Open => self.transport.poll_next(cx),
+                Intake::Open => self.transport.poll_frame(cx),
                 // What has begun is read to its end.
-                Intake::Draining if self.shape.is_amid_message() => self.transport.poll_next(cx),
+                Intake::Draining if self.shape.is_amid_message() => self.transport.poll_frame(cx),
                 Intake::Draining => Poll::Ready(self.transport.try_next()),
                 Intake::Ended => Poll::Pending,
             };
