@@ -29,7 +29,18 @@ pub enum Version {
 /// encode(&Value::from(true), Version::Resp3, &mut buf);
 /// assert_eq!(buf, ":1\r\n#t\r\n");
 /// ```
+///
+/// A [push](Value::Push) is one by itself only: within another value it is written as an array.
 pub fn encode(value: &Value, version: Version, buf: &mut BytesMut) {
+    match value {
+        Value::Push(values) if version == Version::Resp3 => many(b'>', values, version, buf),
+        value => answer(value, version, buf),
+    }
+}
+
+/// The same, of what answers a command, or is a part of that: no push does, and whoever read one there would take the answer
+/// to the next command for that to this one. It is written as an array, as it is in RESP2.
+pub(crate) fn answer(value: &Value, version: Version, buf: &mut BytesMut) {
     let is_3 = version == Version::Resp3;
     match value {
         Value::Nil => buf.put_slice(if is_3 { b"_\r\n" } else { b"$-1\r\n" }),
@@ -62,15 +73,14 @@ pub fn encode(value: &Value, version: Version, buf: &mut BytesMut) {
         }
         Value::Verbatim { text, .. } => bulk(b'$', text, buf),
         Value::Error(error) => line(b'-', cut(error.line()), buf),
-        Value::Array(values) => many(b'*', values, version, buf),
+        Value::Array(values) | Value::Push(values) => many(b'*', values, version, buf),
         Value::Set(values) => many(if is_3 { b'~' } else { b'*' }, values, version, buf),
-        Value::Push(values) => many(if is_3 { b'>' } else { b'*' }, values, version, buf),
         Value::Map(pairs) => {
             let (kind, count) = if is_3 { (b'%', pairs.len()) } else { (b'*', pairs.len() * 2) };
             header(kind, count, buf);
             for (key, value) in pairs {
-                encode(key, version, buf);
-                encode(value, version, buf);
+                answer(key, version, buf);
+                answer(value, version, buf);
             }
         }
     }
@@ -113,7 +123,7 @@ fn double(number: f64) -> String {
 
 fn many(kind: u8, values: &[Value], version: Version, buf: &mut BytesMut) {
     header(kind, values.len(), buf);
-    values.iter().for_each(|value| encode(value, version, buf));
+    values.iter().for_each(|value| answer(value, version, buf));
 }
 
 fn bulk(kind: u8, bytes: &[u8], buf: &mut BytesMut) {
@@ -177,6 +187,7 @@ mod tests {
         check(Value::map([("a", 1)]), "*2|$1|a|:1|", "%1|$1|a|:1|");
         check(Value::set([1]), "*1|:1|", "~1|:1|");
         check(Value::Push(vec![1.into()]), "*1|:1|", ">1|:1|");
+        check(vec![Value::Push(vec![Value::Push(vec![])])], "*1|*1|*0|", "*1|*1|*0|");
     }
 
     #[test]

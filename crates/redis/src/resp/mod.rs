@@ -33,8 +33,8 @@ mod request;
 mod encode;
 mod error;
 
-pub(crate) use encode::array_header;
 pub use encode::{Version, encode};
+pub(crate) use encode::{answer, array_header};
 pub use error::RespError;
 pub use limits::Limits;
 pub use reply::ReplyDecoder;

@@ -7,7 +7,7 @@ use ekiden_proto::codec::{Decoded, Decoder, Encoder};
 
 use super::shape::Shape;
 use crate::command::Command;
-use crate::resp::{Limits, RequestDecoder, RespError, Version, encode};
+use crate::resp::{Limits, RequestDecoder, RespError, Version, answer};
 use crate::value::Value;
 
 /// Bytes to requests, and replies to bytes in the version that was agreed upon.
@@ -71,7 +71,7 @@ impl Encoder<Reply> for Codec {
         self.version = reply.version.unwrap_or(self.version);
         match self.version {
             Version::Resp2 => reply.shape.encode(&reply.value, buf),
-            Version::Resp3 => encode(&reply.value, Version::Resp3, buf),
+            Version::Resp3 => answer(&reply.value, Version::Resp3, buf),
         }
         Ok(())
     }

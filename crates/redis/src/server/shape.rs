@@ -7,7 +7,7 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::command::Command;
-use crate::resp::{Version, array_header, encode};
+use crate::resp::{Version, answer, array_header};
 use crate::value::Value;
 
 /// The shape of an answer in RESP2.
@@ -50,13 +50,13 @@ impl Shape {
             (Self::NullArray | Self::Streams, Value::Nil) => buf.put_slice(NULL_ARRAY),
             (Self::Flat, Value::Array(pairs)) if pairs.iter().all(is_pair) => {
                 array_header(pairs.len() * 2, buf);
-                pairs.iter().flat_map(values_of).for_each(|value| encode(value, Version::Resp2, buf));
+                pairs.iter().flat_map(values_of).for_each(|value| answer(value, Version::Resp2, buf));
             }
             (Self::Streams, Value::Map(streams)) => {
                 array_header(streams.len(), buf);
                 for (name, entries) in streams {
                     array_header(2, buf);
-                    encode(name, Version::Resp2, buf);
+                    answer(name, Version::Resp2, buf);
                     self.encode(entries, buf);
                 }
             }
@@ -75,7 +75,7 @@ impl Shape {
                     shape.encode(value, buf);
                 }
             }
-            (_, value) => encode(value, Version::Resp2, buf),
+            (_, value) => answer(value, Version::Resp2, buf),
         }
     }
 }

@@ -23,6 +23,7 @@ fn check(sent: &'static [u8], answered: &str, asked: &[&str]) {
                 match args.last().map(|arg| &arg[..]) {
                     Some("bad") => Ok::<_, Error>(Value::error("WRONGPASS no")),
                     Some("fail") => Err(ekiden_service::Refused::new("full").into()),
+                    Some("push") => Ok(Value::Push(vec!["a".into()])),
                     _ => Ok(Value::map([("a", true)])),
                 }
             }
@@ -76,6 +77,12 @@ fn who_may_come_in_is_for_the_service_to_say() {
 #[test]
 fn an_error_of_the_service_is_a_reply() {
     check(b"fail\r\nA\r\n", "-ERR the call was not begun: refused: full|*2|$1|a|:1|", &["fail", "A"]);
+}
+
+#[test]
+fn what_answers_is_no_push() {
+    check(b"push\r\nA\r\n", "*1|$1|a|*2|$1|a|:1|", &["push", "A"]);
+    check(b"HELLO 3\r\npush\r\nA\r\n", &format!("{GREETING_3}*1|$1|a|%1|$1|a|#t|"), &["push", "A"]);
 }
 
 #[test]
