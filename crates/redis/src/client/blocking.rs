@@ -103,3 +103,47 @@ impl Drop for Place<'_> {
         self.0.set(self.0.get() - 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ekiden_reactor::net::{TcpListener, TcpStream};
+    use ekiden_reactor::{Latch, run, spawn, yield_now};
+
+    /// Greets a connection and answers one command.
+    async fn answer_one(listener: &TcpListener) -> TcpStream {
+        let (stream, _peer) = listener.accept().await.unwrap();
+        for answer in ["+OK\r\n", "$1\r\na\r\n"] {
+            assert!(stream.read(&mut [0; 256]).await.unwrap() > 0);
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+        stream
+    }
+
+    #[test]
+    fn a_connection_that_was_closed_while_it_was_idle_is_not_used_again() {
+        run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let blocking =
+                Blocking::new(Rc::new(listener.local_addr().unwrap().into()), Rc::new(Config::default()));
+            let is_kept = Rc::<Latch>::default();
+            let closing = Rc::clone(&is_kept);
+            let serving = spawn(async move {
+                let first = answer_one(&listener).await;
+                closing.wait().await;
+                drop(first);
+                answer_one(&listener).await
+            });
+            let pop = || Command::new("BLPOP").arg("a").arg(0);
+            assert_eq!(blocking.call(pop()).await.unwrap(), Value::from("a"));
+            assert_eq!(blocking.idle.borrow().len(), 1);
+            is_kept.open();
+            let is_closed = || blocking.idle.borrow().iter().all(|idle| idle.status() == Status::Closed);
+            while !is_closed() {
+                yield_now().await;
+            }
+            assert_eq!(blocking.call(pop()).await.unwrap(), Value::from("a"));
+            drop(serving.await);
+        });
+    }
+}
