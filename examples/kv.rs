@@ -52,6 +52,7 @@ pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn Error>> {
     });
     server::serve(listener, service).await?;
     sweeping.abort_handle().abort();
+    drop(sweeping.await); // or it would be told as one that had not ended
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! A protocol in one codec, both ends of it: lines of text, each answered by a line.
+//! A protocol of a codec and a dispatch rule, both ends of it: lines of text, each answered by a line.
 //!
 //! ```console
 //! $ cargo run --release --example lines
@@ -9,8 +9,8 @@
 //!
 //! With an address alone it serves there; with lines behind the address it asks the server that is there.
 //!
-//! The codec says where a line ends. Pipelined dispatch makes of it a server that takes a service, and a client that
-//! is one.
+//! The codec says where a line ends: it is one of Ekiden's, and `ekiden::proto::codec::Decoder` shows how to write another.
+//! Pipelined dispatch makes of it a server that takes a service, and a client that is one.
 #![forbid(unsafe_code)]
 
 use std::convert::Infallible;

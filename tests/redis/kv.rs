@@ -49,6 +49,7 @@ fn redis_cli_accepts_it_in_both_versions_and_it_ends_by_ctrl_c() {
     kv.program.signal("INT");
     let status = kv.program.wait_for_end();
     assert!(status.success(), "{status}: {}", kv.program.said());
+    assert!(!kv.program.said().contains("had not ended"), "{}", kv.program.said());
 }
 
 #[test]

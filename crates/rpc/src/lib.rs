@@ -73,6 +73,12 @@
 //!
 //! A method may take one stream, and return one, or a `Result` of one. A caller reads what is returned as a [`Streaming`].
 //!
+//! # Bytes
+//!
+//! To serde a `Vec<u8>` is an array of numbers, and so it is on the wire: in up to two bytes each, one after the other. What
+//! carries bytes by the megabyte, such as the items of an upload, had best be a type that says so: a `serde_bytes::ByteBuf`,
+//! or a struct with a field of `#[serde(with = "serde_bytes")]`.
+//!
 //! # What goes along
 //!
 //! The [context](ekiden_reactor::context) of the caller does: at the server there is a deadline as much later as the

@@ -19,6 +19,9 @@
 //! before it allocates. What names cost, in bytes, a trait that is called a million times a second can save by short
 //! ones (`#[serde(rename = "t")]`).
 //!
+//! A `Vec<u8>` is an array of numbers, as serde has it, and bytes are bytes only for types that say so, as those of
+//! `serde_bytes` do.
+//!
 //! Arguments are an array in their order, and not a map, since they have no other way to be told apart in a trait that is
 //! renamed: see `arguments`.
 //!
