@@ -224,4 +224,4 @@ pub use task::{
 pub use time::{
     Elapsed, Instant, Interval, Sleep, interval, sleep, sleep_until, timeout, timeout_at, wall_clock,
 };
-pub use turns::{Turned, Turns};
+pub use turns::{Ready, Turned, Turns};

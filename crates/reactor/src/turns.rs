@@ -10,14 +10,18 @@
 //!      └───────────────────────────────────────────────────────────────────
 //! ```
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::Poll;
 
 use crate::context::{self, Context};
+use crate::inspect::Spawned;
 use crate::reactor::{Patience, Reactor, Running};
+use crate::task::table::Entry;
 use crate::time::Instant;
 
 /// A reactor and the future that it runs, in turns that the caller asks for; made by [`Reactor::start`].
@@ -51,6 +55,36 @@ pub struct Turns<F: Future> {
     reactor: Reactor,
 }
 
+/// The tasks that are ready, for whoever chooses the next; see [`Turns::turn`].
+pub struct Ready<'a>(pub(crate) &'a VecDeque<Rc<Entry>>);
+
+impl Ready<'_> {
+    /// How many there are: one at least.
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The number of the task at that place, which is that of [`TaskInfo::id`](crate::inspect::TaskInfo::id), its name and
+    /// where it was spawned.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such place.
+    #[must_use]
+    pub fn task(&self, index: usize) -> (u32, Spawned) {
+        let account = &self.0[index].account;
+        (account.number(), account.origin().known().into())
+    }
+}
+
+impl fmt::Debug for Ready<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ready").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
 /// What came of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "it says when the next turn is due"]
@@ -74,14 +108,15 @@ impl<F: Future> Turns<F> {
     /// Takes a turn: hears what has happened, fires the timers that are due, and runs what is ready, some hundred polls at
     /// most.
     ///
-    /// Which task is next is for `choose` to say, each time that more than one is ready: it is given how many there are and
-    /// returns a number below that. Zero is the one that is ready for longest, which is the order of [`Reactor::run`]; any
-    /// other is as legal, as a task may rely on none.
+    /// Which task is next is for `choose` to say, before each poll: it is given those that are ready, one at least, and
+    /// returns the place of one. Zero is the one that is ready for longest, which is the order of [`Reactor::run`]; any
+    /// other is as legal, as a task may rely on none. One that has yielded may be among them; it is put off to the next turn,
+    /// and another is asked for. It must wake none of them.
     ///
     /// # Panics
     ///
     /// If the future panics or is over, if the driver fails for good, or if `choose` returns too much.
-    pub fn turn(&mut self, mut choose: impl FnMut(usize) -> usize) -> Turned<F::Output> {
+    pub fn turn(&mut self, mut choose: impl FnMut(&Ready<'_>) -> usize) -> Turned<F::Output> {
         let core = self.reactor.core();
         let _entered = core.enter();
         let mut nothing = Context::none();

@@ -27,6 +27,7 @@ use crate::context;
 use crate::core::{self, Core, ReactorId};
 use crate::inbox::Inbox;
 use crate::notice::{Level, notice};
+use crate::turns::Ready;
 
 /// All tasks of one reactor.
 pub(crate) struct TaskTable {
@@ -257,11 +258,20 @@ impl TaskTable {
     }
 
     /// Somebody else says which of the tasks that are ready is the next.
-    pub(crate) fn bring_forward(&self, choose: &mut impl FnMut(usize) -> usize) {
-        let count = self.ready.borrow().len();
-        if count > 1 {
-            let chosen = choose(count);
-            self.ready.borrow_mut().swap(0, chosen);
+    pub(crate) fn bring_forward(&self, choose: &mut impl FnMut(&Ready<'_>) -> usize) {
+        loop {
+            let chosen = match &*self.ready.borrow() {
+                ready if ready.is_empty() => return,
+                ready => choose(&Ready(ready)),
+            };
+            let mut ready = self.ready.borrow_mut();
+            ready.swap(0, chosen);
+            if ready.front().is_none_or(|first| first.queued.get() != Queued::Yields) {
+                return;
+            }
+            let yields = ready.pop_front();
+            drop(ready);
+            yields.into_iter().for_each(|yields| self.put_off(yields));
         }
     }
 

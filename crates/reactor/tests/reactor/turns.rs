@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::{
-    Config, Handle, Instant, Reactor, Turned, Turns, inspect, sleep, spawn, sync, yield_now,
+    Config, Handle, Instant, Reactor, Ready, Turned, Turns, inspect, sleep, spawn, spawn_named, sync,
+    yield_now,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -18,7 +19,7 @@ fn start<F: Future>(main: F) -> (Turns<F>, Clock) {
     (Reactor::with_driver(Config::default(), hand).start(main), clock)
 }
 
-fn first(_ready: usize) -> usize {
+fn first(_ready: &Ready<'_>) -> usize {
     0
 }
 
@@ -72,7 +73,7 @@ fn two_reactors_on_a_thread_speak_to_each_other() {
 
 #[test]
 fn which_task_is_next_is_the_callers_to_say() {
-    let order = |choose: fn(usize) -> usize| {
+    let order = |choose: fn(&Ready<'_>) -> usize| {
         let log = Rc::new(RefCell::new(Vec::new()));
         let logged = log.clone();
         let (mut turns, _clock) = start(async move {
@@ -87,7 +88,60 @@ fn which_task_is_next_is_the_callers_to_say() {
         Rc::into_inner(log).unwrap().into_inner()
     };
     assert_eq!(order(first), [0, 1, 2, 3]);
-    assert_eq!(order(|ready| ready - 1), [3, 0, 1, 2]);
+    assert_eq!(order(|ready| ready.len() - 1), [3, 0, 1, 2]);
+}
+
+#[test]
+fn who_chooses_knows_each_by_its_number_and_name() {
+    let (mut turns, _clock) = start(async {
+        drop(spawn_named("one", pending::<()>()));
+        drop(spawn_named("other", pending::<()>()));
+        pending::<()>().await;
+    });
+    let mut seen = Vec::new();
+    let choose = |ready: &Ready<'_>| {
+        seen.push((0..ready.len()).map(|at| (ready.task(at).0, ready.task(at).1.name)).collect::<Vec<_>>());
+        ready.len() - 1
+    };
+    assert_eq!(turns.turn(choose), Turned::Idle(None));
+    let (main, one, other) = ((1, Some("main")), (2, Some("one")), (3, Some("other")));
+    assert_eq!(seen, [vec![main], vec![one, other], vec![one]]);
+}
+
+#[test]
+fn one_that_has_yielded_is_put_off_though_it_is_chosen_and_another_is_asked_for() {
+    let log = Rc::new(RefCell::new(Vec::new()));
+    let logged = log.clone();
+    let (mut turns, _clock) = start(async move {
+        let log = logged.clone();
+        drop(spawn(async move {
+            // Woken, and then it yields: it is in this turn's queue, for the next turn.
+            poll_fn(|cx| {
+                cx.waker().wake_by_ref();
+                Poll::Ready(())
+            })
+            .await;
+            yield_now().await;
+            log.borrow_mut().push(0);
+        }));
+        for number in 1..3 {
+            let log = logged.clone();
+            drop(spawn(async move { log.borrow_mut().push(number) }));
+        }
+        pending::<()>().await;
+    });
+    // The main future, the first task; then that again, behind the others.
+    let mut choices = [0, 0, 2, 0].into_iter();
+    let mut chosen = Vec::new();
+    let choose = |ready: &Ready<'_>| {
+        let choice = choices.next().unwrap_or(0);
+        chosen.push(ready.task(choice).0);
+        choice
+    };
+    assert_eq!(turns.turn(choose), Turned::Ready);
+    assert_eq!(turns.turn(first), Turned::Idle(None));
+    assert_eq!(*log.borrow(), [2, 1, 0]);
+    assert_eq!(chosen, [1, 2, 2, 4, 3]);
 }
 
 #[test]
