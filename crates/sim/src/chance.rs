@@ -4,19 +4,50 @@
 //! what the program does. It is SplitMix64 (Steele, Lea, Flood, 2014): one addition and two multiplications a number, and
 //! no state that is bad. It is no source of secrets.
 
+use std::fmt;
+
 /// The numbers of one seed.
 #[derive(Clone, Debug)]
-pub(crate) struct Chance(u64);
+pub(crate) struct Chance {
+    state: u64,
+    /// What was drawn since somebody asked, if anybody does.
+    drawn: Option<Vec<Drawn>>,
+}
+
+/// A number that was drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drawn {
+    /// Any.
+    Any(u64),
+    /// One below another.
+    Below(u64, u64),
+}
 
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
+        Self { state: seed, drawn: None }
+    }
+
+    /// From now on it remembers what is drawn, for [`drawn`](Self::drawn).
+    pub(crate) fn remember(&mut self) {
+        self.drawn = Some(Vec::new());
+    }
+
+    /// What was drawn since this was asked last, in order.
+    pub(crate) fn drawn(&mut self) -> Vec<Drawn> {
+        self.drawn.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The next number, any as likely as another.
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let number = self.step();
+        self.drawn.iter_mut().for_each(|drawn| drawn.push(Drawn::Any(number)));
+        number
+    }
+
+    fn step(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
@@ -24,7 +55,9 @@ impl Chance {
     /// A number below `end`, which is not zero.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         // The upper half of a product: no division, and as even as the numbers are many more than `end`.
-        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
+        let number = ((u128::from(self.step()) * u128::from(end)) >> 64) as u64;
+        self.drawn.iter_mut().for_each(|drawn| drawn.push(Drawn::Below(end, number)));
+        number
     }
 
     /// The same for an index.
@@ -63,6 +96,16 @@ impl Chance {
     }
 }
 
+/// `3 of 10`, or sixteen digits.
+impl fmt::Display for Drawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any(number) => write!(f, "{number:016x}"),
+            Self::Below(end, number) => write!(f, "{number} of {end}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +126,16 @@ mod tests {
         assert_eq!((0..9).filter(|_| chance.one_in(0)).count(), 0);
         let hits = (0..10_000).filter(|_| chance.one_in(10)).count();
         assert!((900..1100).contains(&hits), "{hits}");
+    }
+
+    #[test]
+    fn what_is_drawn_can_be_had_again_and_is_the_same() {
+        let (mut chance, mut other) = (Chance::new(7), Chance::new(7));
+        chance.remember();
+        let (any, below) = (chance.next(), chance.below(10));
+        assert_eq!((other.next(), other.below(10)), (any, below));
+        assert_eq!(chance.drawn(), [Drawn::Any(any), Drawn::Below(10, below)]);
+        assert!(chance.drawn().is_empty() && other.drawn().is_empty());
     }
 
     #[test]

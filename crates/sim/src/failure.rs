@@ -16,6 +16,8 @@ use crate::world::World;
 #[derive(Clone, Debug)]
 pub struct Failure {
     pub(crate) seed: u64,
+    /// The first line or more of what it says.
+    pub(crate) what: String,
     pub(crate) text: String,
 }
 
@@ -34,7 +36,7 @@ impl Failure {
             let _ = writeln!(text, "  {} ({}) {state}", host.name, host.ip);
             text.push_str(table);
         }
-        let names: Vec<String> = world.hosts.iter().map(|host| host.name.clone()).collect();
+        let names = world.journal.names();
         for (from, to) in world.links.cut() {
             let _ = writeln!(text, "  {} is not heard by {}", names[from.index()], names[to.index()]);
         }
@@ -43,7 +45,7 @@ impl Failure {
         }
         let _ = writeln!(text, "\nlast of {} events", world.journal.count());
         for event in world.journal.last() {
-            let _ = writeln!(text, "  {}", Line(event, &names));
+            let _ = writeln!(text, "  {}", Line(event, names));
         }
         if !world.notices.is_empty() {
             let _ = writeln!(text, "\nwhat operators were told last");
@@ -51,7 +53,7 @@ impl Failure {
                 let _ = writeln!(text, "  {notice}");
             }
         }
-        Self { seed, text }
+        Self { seed, what: what.to_owned(), text }
     }
 
     /// The seed of the run.

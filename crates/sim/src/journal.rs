@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use ekiden_reactor::Signal;
 
+use crate::trace::Trace;
+
 /// Names a host, in the order in which they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct HostId(pub(crate) u32);
@@ -97,9 +99,12 @@ pub(crate) enum What {
 pub(crate) struct Journal {
     hash: Digest,
     count: u64,
-    /// The first ones, for the comparison of two runs and the trace.
+    /// The first ones, for the comparison of two runs.
     first: Vec<Event>,
     last: VecDeque<Event>,
+    /// The hosts', in their order.
+    names: Vec<String>,
+    trace: Option<Trace>,
 }
 
 impl Journal {
@@ -107,6 +112,9 @@ impl Journal {
     pub(crate) fn tell(&mut self, event: Event) {
         event.hash(&mut self.hash);
         self.count += 1;
+        if let Some(trace) = &mut self.trace {
+            trace.line(format_args!("{}", Line(&event, &self.names)));
+        }
         if self.first.len() < FIRST_MAX {
             self.first.push(event);
         }
@@ -116,9 +124,35 @@ impl Journal {
         self.last.push_back(event);
     }
 
-    /// Takes note of what is too small to be an event: it shows in the hash, and in no line.
+    /// Takes note of what is too small to be an event: it shows in the hash, and in no line but of a trace.
     pub(crate) fn mix(&mut self, number: u64) {
         self.hash.write_u64(number);
+    }
+
+    /// There is one more host.
+    pub(crate) fn add_host(&mut self, name: &str) {
+        self.names.push(name.to_owned());
+    }
+
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Everything from now on is written to a file, too.
+    pub(crate) fn trace_to(&mut self, trace: Trace) {
+        self.trace = Some(trace);
+    }
+
+    pub(crate) fn is_traced(&self) -> bool {
+        self.trace.is_some()
+    }
+
+    /// A line of the trace that is no event.
+    pub(crate) fn trace(&mut self, nanos: u64, host: HostId, what: fmt::Arguments<'_>) {
+        if let Some(trace) = &mut self.trace {
+            let name = self.names.get(host.index()).map_or("", String::as_str);
+            trace.line(format_args!("{:>16} {name:<10} {what}", At(nanos).to_string()));
+        }
     }
 
     pub(crate) fn hash(&self) -> u64 {
@@ -133,8 +167,12 @@ impl Journal {
         self.last.iter()
     }
 
-    pub(crate) fn into_first(self) -> Vec<Event> {
-        self.first
+    /// The first ones, with the hosts' names.
+    pub(crate) fn into_first(self) -> (Vec<Event>, Vec<String>) {
+        if let Some(trace) = self.trace {
+            trace.finish();
+        }
+        (self.first, self.names)
     }
 }
 

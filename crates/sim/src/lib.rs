@@ -82,7 +82,7 @@
 //!
 //! In reading order: [`Sim`] is the world as scripts see it, `config` how it behaves, `links` and `clocks` what scripts do to
 //! those; `run` is its loop, `check` the many seeds, `faults` what goes wrong and when, [`oracle`] whether promises are kept; `program` is what a host runs, `driver`
-//! what its reactor asks; `world` has the network, as data; `chance` draws, `journal` writes everything down, `failure` says what was wrong; `quiet` keeps panics
+//! what its reactor asks; `world` has the network, as data; `chance` draws, `journal` writes everything down, `trace` all of it into a file, `failure` says what was wrong; `quiet` keeps panics
 //! from being printed.
 //!
 //! [`guide`] leads from nothing to a bug that is found and mended.
@@ -101,6 +101,7 @@ mod driver;
 mod world;
 mod chance;
 mod journal;
+mod trace;
 mod failure;
 mod quiet;
 pub mod guide;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use ekiden_reactor::inspect::{self, CoreStats, TaskInfo};
 use ekiden_reactor::notice::{Level, Notice};
-use ekiden_reactor::{Handle, Runtime, Turned};
+use ekiden_reactor::{Handle, Ready, Runtime, Turned};
 
 use crate::driver::HostDriver;
 use crate::failure::{Failure, busiest, line, message, table};
@@ -195,10 +195,14 @@ impl Sim {
         if let Some(index) = spurious {
             turns.wake_spuriously(index);
         }
-        let choose = |ready| {
+        let choose = |ready: &Ready<'_>| {
             let mut world = world.lock();
-            let chosen = world.chance.index(ready);
-            world.journal.mix(chosen as u64);
+            let chosen = if ready.len() > 1 { world.chance.index(ready.len()) } else { 0 };
+            let (number, spawned) = ready.task(chosen);
+            world.note(host, number.into(), || {
+                let (core, of) = (seat.core, ready.len());
+                format!("runs task {number} of core {core}, {spawned}, of {of} that are ready")
+            });
             chosen
         };
         let turned = catch_unwind(AssertUnwindSafe(|| turns.turn(choose)));

@@ -121,6 +121,7 @@ impl Sim {
         let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 1)) + number);
         world.hosts.push(Host::new(name, ip));
         self.0.programs.borrow_mut().push(Program { begin, cores: BTreeMap::new() });
+        world.journal.add_host(name);
         world.draw_clock(HostId(number));
         HostId(number)
     }

@@ -8,8 +8,10 @@
 mod played;
 mod shrunk;
 
+use std::any;
 use std::env;
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread;
 
@@ -17,6 +19,7 @@ use crate::config::Config;
 use crate::faults::Faults;
 use crate::quiet::quietly;
 use crate::sim::Sim;
+use crate::trace::{self, Trace};
 
 use played::Played;
 use shrunk::Shrunk;
@@ -24,8 +27,12 @@ use shrunk::Shrunk;
 /// Runs a scenario for many seeds, each in a world of its own.
 ///
 /// The environment says for which: `EKIDEN_SEED=7` for that one, `EKIDEN_SEEDS=1000` for so many, from zero. By default a
-/// hundred. With `EKIDEN_TRACE=file` the events of the last run (the first quarter million of them) are written there, one
-/// line each, that two runs can be compared.
+/// hundred.
+///
+/// With `EKIDEN_TRACE=file` all that happens in a run is written there, one line each, while it happens: the events, whose turn
+/// it was, which task it was given to, and what was drawn. With `EKIDEN_SEED`, that seed is traced, and its second run
+/// in `file.again`, so that the two can be compared; without, it is the second run of the first seed that fails, and if none does there is no file.
+/// One test can be traced at a time.
 ///
 /// When a run fails whose faults were [drawn](Sim::draw_faults), some of them may be enough. Fewer and fewer are tried with
 /// the same seed, each with what undoes it, and what is told is the run with the least schedule that was found to fail, however it
@@ -52,7 +59,7 @@ use shrunk::Shrunk;
 /// # Panics
 ///
 /// If the scenario fails for a seed, with what there is to say about it and how to run it again; or if two runs of a seed
-/// differ. And if the environment does not make sense: a seed or a number that is none, faults that cannot be read, or an
+/// differ, by what happens in them or by how they end. And if the environment does not make sense: a seed or a number that is none, faults that cannot be read, or an
 /// `EKIDEN_TRACE` that cannot be written.
 pub fn check(scenario: impl Fn(Sim)) {
     check_with(&Config::default(), scenario);
@@ -71,21 +78,28 @@ pub fn check_with(config: &Config, scenario: impl Fn(Sim)) {
     };
     let given: Option<Faults> = from_env("EKIDEN_FAULTS");
     let instead = given.map(|given| vec![given]);
+    let test = test_name(&scenario);
+    let path = env::var_os("EKIDEN_TRACE").map(|path| trace::claim(path, &test));
+    let create = |path: PathBuf| Trace::create(&path);
+    let play = |at, trace| Played::new(at, config, instead.clone(), trace, &scenario);
     for at in (0..count).map(|index| begin + index) {
-        let first = Played::new(at, config, instead.clone(), &scenario);
+        let first = play(at, path.clone().filter(|_| seed.is_some()).map(create));
         let is_repeated = first.failure.is_some() || seed.is_some() || at % REPEATED_ONE_IN == 0;
-        let repeated = is_repeated.then(|| quietly(|| Played::new(at, config, instead.clone(), &scenario)));
-        first.trace();
+        let path = match seed {
+            Some(_) => path.as_deref().map(trace::again),
+            None => path.clone().filter(|_| first.failure.is_some()),
+        };
+        let repeated = is_repeated.then(|| quietly(|| play(at, path.map(create))));
         if let Some(second) = &repeated
             && let Some(difference) = first.difference(second)
         {
             panic!(
                 "two runs of seed {at} differ, so something came in that is not of the seed: a clock, entropy, a thread, \
-                 the order of a std HashMap\n{difference}"
+                 the order of a std HashMap\n{difference}\n\
+                 to hold them against each other: EKIDEN_SEED={at} EKIDEN_TRACE=trace cargo test {test}\n"
             );
         }
         if let Some(failure) = first.failure {
-            let test = thread::current().name().unwrap_or("the test").to_owned();
             let again = format!("to run it again: EKIDEN_SEED={at} cargo test {test}\n");
             let drawn = first.drawn.filter(|drawn| !drawn.is_empty() && instead.is_none());
             let Some(drawn) = drawn else { panic!("{failure}\n{again}") };
@@ -94,6 +108,18 @@ pub fn check_with(config: &Config, scenario: impl Fn(Sim)) {
             panic!(
                 "{shrunk}{again}with no more faults: EKIDEN_SEED={at} EKIDEN_FAULTS='{line}' cargo test {test}\n"
             );
+        }
+    }
+}
+
+/// By which `cargo test` knows the test that this is.
+fn test_name<S>(_scenario: &S) -> String {
+    match thread::current().name() {
+        Some(name) if name != "main" => name.to_owned(),
+        // With one thread for all of them it has no name. The scenario is a closure within the test, or what that calls.
+        _ => {
+            let path = any::type_name::<S>().replace("::{{closure}}", "");
+            path.split_once("::").map_or(path.clone(), |(_crate, path)| path.to_owned())
         }
     }
 }

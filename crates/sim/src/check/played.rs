@@ -1,7 +1,5 @@
 //! A run from its beginning to its end, and what is kept of it: whether it failed, and the events by which it is compared.
 
-use std::env;
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::config::Config;
@@ -9,6 +7,7 @@ use crate::failure::{Failure, message};
 use crate::faults::Faults;
 use crate::journal::{Event, Journal, Line};
 use crate::sim::Sim;
+use crate::trace::Trace;
 
 /// A run that is over.
 pub(super) struct Played {
@@ -23,13 +22,19 @@ pub(super) struct Played {
 
 impl Played {
     /// `instead` is taken for what would be drawn of faults.
+    ///
+    /// # Panics
+    ///
+    /// If its trace cannot be written.
     pub(super) fn new(
         seed: u64,
         config: &Config,
         instead: Option<Vec<Faults>>,
+        trace: Option<Trace>,
         scenario: &impl Fn(Sim),
     ) -> Self {
         let sim = Sim::with_config(seed, config.clone());
+        trace.into_iter().for_each(|trace| sim.0.world.lock().trace_to(trace));
         sim.0.is_checked.set(true);
         sim.0.plan.borrow_mut().instead = instead;
         let failure = match catch_unwind(AssertUnwindSafe(|| scenario(sim.clone()))) {
@@ -40,21 +45,29 @@ impl Played {
             }
         };
         // What the programs do while they are dropped is no part of it.
-        let (journal, names) = {
+        let journal = {
             let mut world = sim.0.world.lock();
-            let names = world.hosts.iter().map(|host| host.name.clone()).collect();
-            (std::mem::take::<Journal>(&mut world.journal), names)
+            world.trace_drawn();
+            std::mem::take::<Journal>(&mut world.journal)
         };
         sim.end();
         let drawn = sim.0.plan.borrow_mut().drawn.take();
         let (hash, count) = (journal.hash(), journal.count());
-        Self { failure, drawn, hash, count, events: journal.into_first(), names }
+        let (events, names) = journal.into_first();
+        Self { failure, drawn, hash, count, events, names }
     }
 
-    /// Where two runs differ.
+    /// Where two runs differ: in what happened, or in what came of it.
     pub(super) fn difference(&self, other: &Self) -> Option<String> {
         if self.hash == other.hash {
-            return None;
+            let outcome = |played: &Self| match &played.failure {
+                Some(failure) => format!("it failed: {}", failure.what),
+                None => "it passed".to_owned(),
+            };
+            let (once, then) = (outcome(self), outcome(other));
+            return (once != then).then(|| {
+                format!("all that happened is alike, and not what came of it\n  once: {once}\n  then: {then}")
+            });
         }
         let line = |played: &Self, at: usize| {
             let event = played.events.get(at).map(|event| Line(event, &played.names).to_string());
@@ -73,19 +86,9 @@ impl Played {
                 )
             }
             None => format!(
-                "all {} events that were kept are alike: it is the order of tasks, or something later",
+                "all {} events that were kept are alike: it is the order of tasks, or something later, which two traces show",
                 self.events.len()
             ),
         })
-    }
-
-    /// Writes the events where the environment says.
-    pub(super) fn trace(&self) {
-        let Some(path) = env::var_os("EKIDEN_TRACE") else { return };
-        let lines: String =
-            self.events.iter().map(|event| format!("{}\n", Line(event, &self.names))).collect();
-        if let Err(error) = fs::write(&path, lines) {
-            panic!("cannot write EKIDEN_TRACE={}: {error}", path.display());
-        }
     }
 }

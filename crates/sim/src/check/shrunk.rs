@@ -27,7 +27,7 @@ impl Shrunk {
         let (seed, mut runs, mut least) = (failure.seed(), 0, failure);
         let left = shrink(drawn, from_env("EKIDEN_SHRINK").unwrap_or(RUNS_MAX), |fewer| {
             runs += 1;
-            let failure = quietly(|| Played::new(seed, config, Some(fewer.to_vec()), scenario)).failure;
+            let failure = quietly(|| Played::new(seed, config, Some(fewer.to_vec()), None, scenario)).failure;
             let has_failed = failure.is_some();
             failure.into_iter().for_each(|failure| least = failure);
             has_failed

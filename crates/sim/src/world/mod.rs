@@ -34,6 +34,7 @@ use crate::chance::Chance;
 use crate::clocks::DRIFT_PPM_MAX;
 use crate::config::{Config, nanos, to_nanos};
 use crate::journal::{Event, HostId, Journal, What};
+use crate::trace::Trace;
 
 pub(crate) use host::Host;
 pub(crate) use links::Links;
@@ -112,7 +113,33 @@ impl World {
     }
 
     pub(crate) fn tell(&mut self, host: HostId, what: What) {
+        self.trace_drawn();
         self.journal.tell(Event { nanos: self.now, host, what });
+    }
+
+    /// Takes note of something small, by a number; a trace has words for it.
+    pub(crate) fn note(&mut self, host: HostId, number: u64, what: impl FnOnce() -> String) {
+        self.journal.mix(number);
+        if self.journal.is_traced() {
+            self.trace_drawn();
+            self.journal.trace(self.now, host, format_args!("{}", what()));
+        }
+    }
+
+    /// A trace has what was drawn since its last line.
+    pub(crate) fn trace_drawn(&mut self) {
+        if self.journal.is_traced() {
+            let drawn: Vec<String> = self.chance.drawn().iter().map(ToString::to_string).collect();
+            if !drawn.is_empty() {
+                self.journal.trace(self.now, NOBODY, format_args!("drawn: {}", drawn.join(", ")));
+            }
+        }
+    }
+
+    /// Everything is written to a file from now on.
+    pub(crate) fn trace_to(&mut self, trace: Trace) {
+        self.journal.trace_to(trace);
+        self.chance.remember();
     }
 
     pub(crate) fn host(&mut self, id: HostId) -> &mut Host {
@@ -214,7 +241,8 @@ impl World {
         core.busy_until = now.saturating_add(cost.saturating_mul(slowness));
         core.turns_busy = if let Again::At(_) = again { 0 } else { core.turns_busy + 1 };
         let (turns_busy, has_news) = (core.turns_busy, !core.news.is_empty());
-        self.journal.mix(u64::from(seat.host.0) | u64::from(seat.core) << u32::BITS);
+        let number = u64::from(seat.host.0) | u64::from(seat.core) << u32::BITS;
+        self.note(seat.host, number, || format!("ends its turn on core {}: {again:?}", seat.core));
         match again {
             Again::AtOnce => self.wake(seat),
             Again::At(_) if has_news => self.wake(seat),
@@ -259,7 +287,7 @@ impl World {
     pub(crate) fn take_news(&mut self, seat: Seat) -> Vec<News> {
         let mut news = std::mem::take(&mut self.host(seat.host).core(seat.core).news);
         self.chance.shuffle(&mut news);
-        self.journal.mix(news.len() as u64);
+        self.note(seat.host, news.len() as u64, || format!("hears: {news:?}"));
         news
     }
 
@@ -360,6 +388,9 @@ pub(crate) enum Again {
     AtOnce,
     At(Option<u64>),
 }
+
+/// What is of no host.
+const NOBODY: HostId = HostId(u32::MAX);
 
 /// The world as its drivers and sockets share it. They are `Send`, as drivers' sockets have to be, so it is behind a lock;
 /// but there is one thread, so who finds it taken is within it, which is a mistake of ours.

@@ -56,15 +56,11 @@ fn a_seed_gives_the_same_run_and_another_seed_another() {
 
 #[test]
 fn the_greatest_seed_can_be_asked_for_as_well() {
-    if std::env::var_os("ANOTHER_PROCESS").is_some() {
+    if is_alone() {
         return check(|sim| sim.run(async |sim| println!("seed {}", sim.seed())));
     }
-    let mut other = Command::new(std::env::current_exe().unwrap());
-    let this_test = "discipline::the_greatest_seed_can_be_asked_for_as_well";
-    other.args([this_test, "--exact", "--nocapture"]).env_clear();
-    let output =
-        other.env("ANOTHER_PROCESS", "yes").env("EKIDEN_SEED", u64::MAX.to_string()).output().unwrap();
-    let says = String::from_utf8_lossy(&output.stdout);
+    let seed = u64::MAX.to_string();
+    let says = alone("the_greatest_seed_can_be_asked_for_as_well", &[("EKIDEN_SEED", &seed)], &[]);
     assert!(says.contains("seed 18446744073709551615"), "{says}");
 }
 
@@ -94,6 +90,78 @@ fn what_is_not_of_the_seed_is_found_with_the_first_event_that_differs() {
     assert!(said("then:").contains("writes 1 bytes"), "{says}");
     let digest = |word| said(word).split_once("bytes").map(|(_, digest)| digest.to_owned());
     assert_ne!(digest("once:"), digest("then:"), "{says}");
+}
+
+#[test]
+fn two_runs_that_end_differently_are_found_though_all_that_happens_is_alike() {
+    let runs = Cell::new(0);
+    let says = complaint(|sim| {
+        runs.set(runs.get() + 1);
+        sim.run(async |_sim| sleep(Duration::from_millis(1)).await);
+        assert_eq!(runs.get(), 1, "a second time");
+    });
+    assert!(says.starts_with("two runs of seed 0 differ"), "{says}");
+    assert!(says.contains("\n  once: it passed\n  then: it failed: assertion"), "{says}");
+    let runs = Cell::new(0);
+    let says = complaint(|sim| {
+        runs.set(runs.get() + 1);
+        let run = runs.get();
+        sim.run(async move |_sim| panic!("run {run}"));
+    });
+    assert!(says.contains("panicked: run 1\n  then: it failed"), "{says}");
+}
+
+/// Runs that test of this file in another process, where only it does what it does, and returns what it says.
+fn alone(test: &str, envs: &[(&str, &str)], args: &[&str]) -> String {
+    let mut other = Command::new(std::env::current_exe().unwrap());
+    other.args([&format!("discipline::{test}"), "--exact", "--nocapture"]).args(args).env_clear();
+    other.env("ANOTHER_PROCESS", "yes").envs(envs.iter().copied());
+    let output = other.output().unwrap();
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn is_alone() -> bool {
+    std::env::var_os("ANOTHER_PROCESS").is_some()
+}
+
+#[test]
+fn a_trace_has_every_event_who_ran_and_what_was_drawn() {
+    const TEST: &str = "a_trace_has_every_event_who_ran_and_what_was_drawn";
+    if is_alone() {
+        // With a seed it is more than is kept in memory.
+        let sends = if std::env::var_os("EKIDEN_SEED").is_some() { 90_000 } else { 10 };
+        return check(|sim| {
+            sim.host("server", echo);
+            sim.run(async move |sim| {
+                sleep(Duration::from_millis(1)).await;
+                drop(spawn_named("clerk", sleep(Duration::from_secs(1))));
+                let socket = ekiden_reactor::net::UdpSocket::bind("127.0.0.1:9").await.unwrap();
+                for _ in 0..sends {
+                    socket.send_to(&[1], "127.0.0.1:9".parse().unwrap()).await.unwrap();
+                    let _ = socket.recv(&mut [0]).await.unwrap();
+                }
+                assert!(sim.seed() != 1, "one is bad luck");
+            });
+        });
+    }
+    let folder = std::env::temp_dir().join(format!("ekiden-trace-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("trace");
+    let at = path.to_str().unwrap();
+    let says = alone(TEST, &[("EKIDEN_SEED", "0"), ("EKIDEN_TRACE", at)], &[]);
+    assert!(says.contains("test result: ok"), "{says}");
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
+    let (once, again) = (read(&path), read(&folder.join("trace.again")));
+    assert!(once == again, "the seed is the same run");
+    assert!(once.matches(" writes 1 bytes").count() == 90_000, "all of it is there");
+    assert!(once.contains(" runs task 2 of core 0, clerk, spawned at "), "{}", &once[..10_000]);
+    assert!(once.contains(" drawn: "));
+    // With many seeds it is the first that fails.
+    let says = alone(TEST, &[("EKIDEN_SEEDS", "3"), ("EKIDEN_TRACE", at)], &["--test-threads", "1"]);
+    assert!(says.contains("one is bad luck"), "{says}");
+    assert!(says.contains(&format!("EKIDEN_SEED=1 cargo test discipline::{TEST}\n")), "{says}");
+    assert_ne!(read(&path), once);
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
@@ -212,5 +280,5 @@ fn ready_tasks_run_in_every_order_and_are_woken_for_nothing() {
         orders.borrow_mut().insert(order);
     });
     assert_eq!(orders.borrow().len(), 6);
-    assert!(polls.get() > 110, "{} polls in 110 runs, each of one that was never woken", polls.get());
+    assert!(polls.get() > 275, "{} polls in 275 runs, each of one that was never woken", polls.get());
 }
