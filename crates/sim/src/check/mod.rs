@@ -26,8 +26,7 @@ use shrunk::Shrunk;
 
 /// Runs a scenario for many seeds, each in a world of its own.
 ///
-/// The environment says for which: `EKIDEN_SEED=7` for that one, `EKIDEN_SEEDS=1000` for so many, from zero. By default a
-/// hundred.
+/// The environment says for which: `EKIDEN_SEED=7` for that one, `EKIDEN_SEEDS=1000` for so many, from zero. By default 250.
 ///
 /// With `EKIDEN_TRACE=file` all that happens in a run is written there, one line each, while it happens: the events, whose turn
 /// it was, which task it was given to, and what was drawn. With `EKIDEN_SEED`, that seed is traced, and its second run
@@ -130,6 +129,6 @@ fn from_env<T: FromStr<Err: Display>>(name: &str) -> Option<T> {
 }
 
 /// Enough to find what is not rare, in a second or so.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 250;
 
 const REPEATED_ONE_IN: u64 = 10;

@@ -217,7 +217,7 @@ fn a_run_that_passes_is_not_done_again_for_its_faults() {
         sim.draw_faults(Profile::Hostile, SECOND);
         sim.run(async |_sim| sleep(SECOND).await);
     });
-    assert_eq!(runs.get(), 110);
+    assert_eq!(runs.get(), 275);
 }
 
 #[test]

@@ -289,8 +289,11 @@ fn what_was_to_be_told_of_a_socket_is_not_told_of_the_next() {
             sleep(Duration::from_millis(1)).await;
             let first = TcpStream::connect("server:7").await.unwrap();
             first.shutdown(Shutdown::Write).unwrap();
+            // Until it was accepted, as it is to be the first.
+            sleep(Duration::from_millis(50)).await;
             let other = TcpStream::connect("server:7").await.unwrap();
             other.write_all(&[1]).await.unwrap();
+            sleep(Duration::from_millis(50)).await;
             let third = TcpStream::connect("server:7").await.unwrap();
             sleep(Duration::from_secs(5)).await;
             drop((first, other, third));

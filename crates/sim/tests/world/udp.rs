@@ -48,10 +48,10 @@ fn datagrams_are_lost_come_twice_and_in_any_order() {
         twice.set(twice.get() + (0..20).filter(|n| times(*n) > 1).count());
         disordered.set(disordered.get() + usize::from(!heard.is_sorted()));
     });
-    // Of 2,200 that go and come, one in twenty is lost each way, and one in fifty comes twice.
-    assert!((100..400).contains(&lost.get()), "{lost:?}");
-    assert!((20..200).contains(&twice.get()), "{twice:?}");
-    assert!(disordered.get() > 90, "{disordered:?}");
+    // Of 5,500 that go and come, one in twenty is lost each way, and one in fifty comes twice.
+    assert!((250..1000).contains(&lost.get()), "{lost:?}");
+    assert!((50..500).contains(&twice.get()), "{twice:?}");
+    assert!(disordered.get() > 225, "{disordered:?}");
 }
 
 #[test]
