@@ -186,6 +186,28 @@ fn probes_of_a_keepalive_do_not_end_an_attempt_to_connect() {
     });
 }
 
+/// What is not acknowledged is for the timer to see to, which is more patient.
+#[test]
+fn probes_of_a_keepalive_rest_while_something_is_not_acknowledged() {
+    check(|sim| {
+        sim.host("server", echo);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let mut options = ConnectOptions::default();
+            let mut keepalive = Keepalive::default();
+            (keepalive.idle, keepalive.interval, keepalive.probes) = (SECOND, SECOND, 1);
+            options.keepalive = Some(keepalive);
+            let stream = TcpStream::connect_with("server:7", &options).await.unwrap();
+            sleep(SECOND).await;
+            sim.partition("main", "server");
+            stream.write_all(&[1]).await.unwrap();
+            let cut = sim.now();
+            assert_eq!(stream.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::TimedOut);
+            assert!((924..924 + 121).contains(&(sim.now() - cut).as_secs()));
+        });
+    });
+}
+
 /// Those who have half a connection to a listener leave no trace there after a minute.
 #[test]
 fn handshakes_that_are_never_completed_take_no_place() {

@@ -79,6 +79,36 @@ fn who_closes_last_has_his_port_no_more() {
     });
 }
 
+/// One that was reset has none, though a program still holds it; one whose other end never closes has his for a minute.
+#[test]
+fn who_has_closed_or_was_reset_does_not_keep_his_port_for_ever() {
+    let mut config = Config::default();
+    config.ephemeral_ports = 40_000..=40_000;
+    check_with(&config, |sim| {
+        sim.host("server", async || {
+            let listener = TcpListener::bind("0.0.0.0:7").await?;
+            let mut streams = Vec::new();
+            loop {
+                streams.push(listener.accept().await?);
+            }
+            #[expect(unreachable_code, reason = "what it would return")]
+            std::io::Result::Ok(())
+        });
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let reset = TcpStream::connect("server:7").await.unwrap();
+            sim.reset("main", "server");
+            drop(TcpStream::connect("server:7").await.unwrap());
+            drop(reset);
+            sleep(Duration::from_secs(59)).await;
+            let error = TcpStream::connect("server:7").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+            sleep(Duration::from_secs(2)).await;
+            drop(TcpStream::connect("server:7").await.unwrap());
+        });
+    });
+}
+
 #[test]
 fn ports_that_are_bound_run_out_too() {
     let mut config = Config::default();

@@ -123,6 +123,27 @@ fn what_a_slow_line_carries_trickles() {
     });
 }
 
+/// It would be late even if it were not lost, so to say it again helps nobody.
+#[test]
+fn what_still_waits_for_the_wire_is_not_sent_again() {
+    let mut config = quick();
+    config.short_one_in = 0;
+    check_with(&config, |sim| {
+        sim.host("slow", sink);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            sim.bandwidth("main", "slow", 1000);
+            // Each segment is on the wire for longer than an answer took before.
+            let before = sim.now();
+            for _ in 0..2 {
+                pour("slow:7", 5 * 1460).await.unwrap();
+            }
+            let took = (sim.now() - before).as_secs_f64();
+            assert!((15.0..16.0).contains(&took), "{took} s");
+        });
+    });
+}
+
 #[test]
 fn datagrams_that_find_the_queue_full_are_lost() {
     let mut config = quick();

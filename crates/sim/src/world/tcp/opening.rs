@@ -33,7 +33,7 @@ impl World {
         let addr = at(port.ok_or(io::ErrorKind::AddrInUse)?);
         let id = self.tcp.next_listener();
         self.ports.listen(host, addr, id);
-        let (backlog, keepalive) = (options.backlog.max(1) as usize, options.keepalive.clone());
+        let (backlog, keepalive) = (options.backlog.min(SOMAXCONN) as usize, options.keepalive.clone());
         let tokens = vec![token];
         let listener = Listener {
             host,
@@ -248,3 +248,6 @@ impl Listener {
         self.queue.len() > self.backlog
     }
 }
+
+/// Longer than that no backlog is, on Linux.
+const SOMAXCONN: u32 = 4096;
