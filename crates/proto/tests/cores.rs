@@ -9,14 +9,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ekiden_proto::codec::Lines;
+use bytes::BytesMut;
+use ekiden_proto::codec::{Decoded, Decoder, Encoder, Lines};
+use ekiden_proto::multiplex::{self, Frame, Message};
 use ekiden_proto::pipeline::{self, Client};
 use ekiden_proto::server::{Config, Drained, Seat, Server};
 use ekiden_reactor::context::Context;
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::net::{TcpListener, TcpStream};
 use ekiden_reactor::{CoreId, Instant, Runtime, cores, request_shutdown, spawn, spawn_on, yield_now};
-use ekiden_service::{Service, service_fn};
+use ekiden_service::{Refused, Service, service_fn};
 
 /// Runs a test on so many cores, whose clock only the test moves; returns what the operator was told.
 fn by_hand<F: Future<Output = ()>>(threads: usize, test: impl FnOnce(Clock) -> F) -> Vec<String> {
@@ -135,6 +137,65 @@ fn connections_are_shared_by_all_cores_each_with_a_service_of_its_own() {
         }
         assert_eq!(server.connections(), 64);
         assert_eq!(made.load(Ordering::Relaxed), 2);
+    });
+}
+
+/// Lines that begin with a number: calls, and their replies.
+#[derive(Clone)]
+struct Numbered(Lines);
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Decoder for Numbered {
+    type Item = Frame<String>;
+    type Error = BoxError;
+
+    fn decode(&mut self, buf: &mut BytesMut) -> Result<Decoded<Self::Item>, BoxError> {
+        let Decoded::Frame(line) = Decoder::decode(&mut self.0, buf)? else { return Ok(Decoded::Incomplete) };
+        let (id, head) = line.split_once(' ').ok_or("a line without a number")?;
+        Ok(Decoded::Frame(Frame::Open { id: id.parse()?, head: head.to_owned(), more: false }))
+    }
+}
+
+impl Encoder<Frame<String>> for Numbered {
+    type Error = BoxError;
+
+    fn encode(&mut self, frame: Frame<String>, buf: &mut BytesMut) -> Result<(), BoxError> {
+        match frame {
+            Frame::Reply { id, head, more: false } => Ok(self.0.encode(format!("{id} {head}"), buf)?),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn calls_that_overtake_each_other_are_shared_by_all_cores_too() {
+    by_hand(2, async |_clock| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let _server = multiplex::serve_on_cores(listener, Numbered(Lines::default()), || {
+            // Neither Send nor shared.
+            let calls = Rc::new(Cell::new(0));
+            service_fn(async move |_: Message<String>| {
+                calls.set(calls.get() + 1);
+                Ok::<_, Refused>(Message::new(format!("{} {}", CoreId::current(), calls.get())))
+            })
+        })
+        .unwrap();
+        let mut clients = Vec::new();
+        for round in 1..=8 {
+            let mut answers = Vec::new();
+            for _ in 0..2 {
+                let client = TcpStream::connect(addr).await.unwrap();
+                client.write_all(b"1 who?\n").await.unwrap();
+                let mut answer = [0; 64];
+                let n = client.read(&mut answer).await.unwrap();
+                answers.push(String::from_utf8_lossy(&answer[..n]).into_owned());
+                clients.push(client);
+            }
+            answers.sort();
+            assert_eq!(answers, [0, 1].map(|core| format!("1 core {core} {round}\n")));
+        }
     });
 }
 

@@ -133,6 +133,23 @@ impl Config {
     /// Serves a listener on all cores of the runtime: each connection on the core that has the fewest, by the service that
     /// `make` made there.
     ///
+    /// ```
+    /// use ekiden_reactor::net::TcpListener;
+    /// use ekiden_redis::{Client, Command, Error, Value, server};
+    /// use ekiden_service::{Service, service_fn};
+    ///
+    /// # ekiden_reactor::run(async {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let addr = listener.local_addr()?;
+    /// let _server = server::Config::default().serve_on_cores(listener, || {
+    ///     service_fn(async |_: Command| Ok::<_, Error>(Value::from("PONG")))
+    /// })?;
+    ///
+    /// assert_eq!(Client::new(addr).call(Command::new("PING")).await?, Value::from("PONG"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// As the system's: too many open files.

@@ -83,6 +83,37 @@ where
 /// Serves a listener on all cores of the runtime with the [default configuration](Config), each connection on the core that
 /// has the fewest. `make` makes the service of each core, on that core, so that it need not be `Send`.
 ///
+/// ```
+/// use ekiden_reactor::net::TcpListener;
+/// use ekiden_rpc::{self as rpc, Client};
+/// use std::cell::Cell;
+///
+/// #[ekiden_rpc::rpc(crate = ekiden_rpc)]
+/// trait Counter {
+///     async fn count(&self) -> u64;
+/// }
+///
+/// #[derive(Default)]
+/// struct Calls(Cell<u64>);
+///
+/// impl Counter for Calls {
+///     async fn count(&self) -> u64 {
+///         self.0.set(self.0.get() + 1);
+///         self.0.get()
+///     }
+/// }
+///
+/// # ekiden_reactor::run(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let addr = listener.local_addr()?;
+/// let _server = rpc::serve_on_cores(listener, || CounterServer::new(Calls::default()))?;
+///
+/// let counter = CounterClient::new(Client::connect(addr).await?);
+/// assert_eq!(counter.count().await?, 1); // on that core
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
 /// # Errors
 ///
 /// As the system's: too many open files.

@@ -6,6 +6,7 @@ mod checksum;
 mod library;
 mod raw;
 mod calls;
+mod cores;
 mod streams;
 mod context;
 mod evolution;

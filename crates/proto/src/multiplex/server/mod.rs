@@ -53,7 +53,8 @@ where
 /// Serves a listener on all cores of the runtime with the [default configuration](ServerConfig), each connection on the core
 /// that has the fewest.
 ///
-/// `make` makes the service of each core, on that core, so that it need not be `Send`.
+/// `make` makes the service of each core, on that core, so that it need not be `Send`. As
+/// [of pipelines](crate::pipeline::serve_on_cores), whose example is of this too.
 ///
 /// # Errors
 ///
