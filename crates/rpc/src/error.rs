@@ -55,7 +55,7 @@ pub enum ErrorKind {
     Unsendable,
     /// An item of the caller's stream cannot be encoded, or is longer than the server takes, and that ended the call.
     UnsendableItem,
-    /// It was done, and its result cannot be sent: it cannot be encoded, or is longer than the caller takes.
+    /// It was done, and its result cannot be sent, or an item of it: it cannot be encoded, or is longer than the caller takes.
     BadResult,
     /// It was done, and the caller cannot read the result, or an item of the result. The method returns another here.
     BadAnswer,
@@ -123,7 +123,7 @@ impl Error {
     /// What dispatch says of a call of this method. It is named where the request or the stream is at fault.
     pub(crate) fn dispatch(error: multiplex::Error, method: Method) -> Self {
         let mut error = Self::from(error);
-        if matches!(error.kind(), ErrorKind::Unsendable | ErrorKind::UnsendableItem)
+        if matches!(error.kind(), ErrorKind::Unsendable | ErrorKind::UnsendableItem | ErrorKind::BadResult)
             && let Some(inner) = Arc::get_mut(&mut error.inner)
         {
             inner.method = Some(method);
@@ -204,6 +204,7 @@ impl From<multiplex::Error> for Error {
             (_, true, ..) => ErrorKind::Expired,
             _ if error.is_body() => ErrorKind::UnsendableItem,
             _ if error.reset() == Some(Reset::Unreadable) => ErrorKind::BadItem,
+            _ if error.reset() == Some(Reset::Unsendable) => ErrorKind::BadResult,
             (_, _, Begun::No, Fault::Caller) => ErrorKind::Unsendable,
             (_, _, Begun::No, _) => ErrorKind::Refused,
             _ => ErrorKind::Failed,

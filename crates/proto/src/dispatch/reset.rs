@@ -5,7 +5,7 @@ use std::fmt;
 
 use ekiden_service::{Begun, Failure, Fault};
 
-use super::error::Error as CallError;
+use super::error::{BoxError, Error as CallError};
 
 /// Why a call of a multiplexed protocol has no answer, or not the rest of one, as its server says it on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +20,33 @@ pub enum Reset {
     Cancelled,
     /// It was begun, and ended by its own body, of which the server cannot make anything.
     Unreadable,
+    /// It was begun, and the rest of its reply cannot be sent: a piece of that cannot be encoded, or is longer than the caller
+    /// takes.
+    Unsendable,
+}
+
+/// What the body of a reply ends with when a piece of it cannot be encoded: the caller is told so, by
+/// [`Reset::Unsendable`], and the operator why.
+#[derive(Debug)]
+pub struct Unsendable(BoxError);
+
+impl Unsendable {
+    /// For this reason.
+    pub fn new(error: impl Into<BoxError>) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Display for Unsendable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Unsendable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
 }
 
 impl Reset {
@@ -38,7 +65,8 @@ impl Reset {
     pub(crate) fn of_body(error: &(dyn Error + 'static)) -> Self {
         let of_peer = || error.downcast_ref::<CallError>()?.reset();
         match error.downcast_ref().copied().or_else(of_peer) {
-            Some(reset @ (Self::Expired | Self::Unreadable)) => reset,
+            Some(reset @ (Self::Expired | Self::Unreadable | Self::Unsendable)) => reset,
+            _ if error.is::<Unsendable>() => Self::Unsendable,
             _ => Self::Failed,
         }
     }
@@ -48,14 +76,16 @@ impl Failure for Reset {
     fn fault(&self) -> Fault {
         match self {
             Self::Cancelled | Self::Unreadable => Fault::Caller,
-            Self::Refused | Self::Expired | Self::Failed => Fault::Service,
+            Self::Refused | Self::Expired | Self::Failed | Self::Unsendable => Fault::Service,
         }
     }
 
     fn begun(&self) -> Begun {
         match self {
             Self::Refused => Begun::No,
-            Self::Expired | Self::Failed | Self::Cancelled | Self::Unreadable => Begun::Yes,
+            Self::Expired | Self::Failed | Self::Cancelled | Self::Unreadable | Self::Unsendable => {
+                Begun::Yes
+            }
         }
     }
 
@@ -72,6 +102,7 @@ impl fmt::Display for Reset {
             Self::Failed => "the peer began it and failed",
             Self::Cancelled => "it was cancelled",
             Self::Unreadable => "the peer began it and cannot read its body",
+            Self::Unsendable => "the peer began it and cannot send the rest of its answer",
         })
     }
 }
@@ -85,10 +116,14 @@ mod tests {
     /// A body may be that of a reply that came from elsewhere: what ended it there has ended it here.
     #[test]
     fn what_ends_the_body_of_a_reply_is_told_as_what_it_is() {
-        let all = [Reset::Refused, Reset::Expired, Reset::Failed, Reset::Cancelled, Reset::Unreadable];
-        let told = all.map(|reset| Reset::of_body(&reset));
-        assert_eq!(told, [Reset::Failed, Reset::Expired, Reset::Failed, Reset::Failed, Reset::Unreadable]);
-        assert_eq!(all.map(|reset| Reset::of_body(&CallError::broken_off(reset))), told);
+        let passed_on = [Reset::Expired, Reset::Unreadable, Reset::Unsendable];
+        let all = [passed_on, [Reset::Refused, Reset::Failed, Reset::Cancelled]].concat();
+        for reset in all {
+            let told = if passed_on.contains(&reset) { reset } else { Reset::Failed };
+            assert_eq!(Reset::of_body(&reset), told);
+            assert_eq!(Reset::of_body(&CallError::broken_off(reset)), told);
+        }
+        assert_eq!(Reset::of_body(&Unsendable::new("too long")), Reset::Unsendable);
         assert_eq!(Reset::of_body(&fmt::Error), Reset::Failed);
     }
 }

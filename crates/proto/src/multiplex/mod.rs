@@ -104,7 +104,7 @@ mod tests;
 
 pub use crate::body::{Body, CHUNK_COST, Message};
 pub use crate::dispatch::error::{ConnectionError, Error};
-pub use crate::dispatch::reset::Reset;
+pub use crate::dispatch::reset::{Reset, Unsendable};
 pub use client::{Client, Connection};
 pub use config::{ClientConfig, ServerConfig};
 pub use frame::Frame;

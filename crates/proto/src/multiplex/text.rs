@@ -18,12 +18,13 @@ impl Text {
     }
 }
 
-const RESETS: [(&str, Reset); 5] = [
+const RESETS: [(&str, Reset); 6] = [
     ("refused", Reset::Refused),
     ("expired", Reset::Expired),
     ("failed", Reset::Failed),
     ("cancelled", Reset::Cancelled),
     ("unreadable", Reset::Unreadable),
+    ("unsendable", Reset::Unsendable),
 ];
 
 impl Decoder for Text {

@@ -19,8 +19,8 @@ const HEAD_BYTES: usize = 10;
 /// No chunk of these tests is longer.
 const CHUNK_BYTES_MAX: usize = 4096;
 
-const RESETS: [Reset; 5] =
-    [Reset::Refused, Reset::Expired, Reset::Failed, Reset::Cancelled, Reset::Unreadable];
+const RESETS: [Reset; 6] =
+    [Reset::Refused, Reset::Expired, Reset::Failed, Reset::Cancelled, Reset::Unreadable, Reset::Unsendable];
 
 impl Decoder for Binary {
     type Item = Numbered;

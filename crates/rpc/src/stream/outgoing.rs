@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use ekiden_proto::multiplex::{Body, Reset};
+use ekiden_proto::multiplex::{Body, Reset, Unsendable};
 use ekiden_reactor::{context, sleep_until};
 use futures_core::Stream;
 
@@ -184,6 +184,8 @@ impl<C: Future<Output = ()>> Stream for Producer<C> {
         self.poll_item(cx).map_err(|error| match error.kind() {
             // An item of the caller's, which is told what it was, and the operator is not.
             ErrorKind::BadItem => Reset::Unreadable.into(),
+            // One of the method's. The caller is told that, and the operator why.
+            ErrorKind::BadResult => Unsendable::new(error).into(),
             _ => error.into(),
         })
     }

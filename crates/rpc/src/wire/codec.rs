@@ -169,6 +169,7 @@ fn reset(reason: u8) -> Result<Reset, WireError> {
         FAILED => Reset::Failed,
         CANCELLED => Reset::Cancelled,
         UNREADABLE => Reset::Unreadable,
+        UNSENDABLE => Reset::Unsendable,
         _ => return Err(WireError::Reason { reason }),
     })
 }
@@ -249,6 +250,7 @@ impl<In, Out: Head> Codec<In, Out> {
                     Reset::Failed => FAILED,
                     Reset::Cancelled => CANCELLED,
                     Reset::Unreadable => UNREADABLE,
+                    Reset::Unsendable => UNSENDABLE,
                 });
             }
             Frame::Ping { token } => {
@@ -327,3 +329,4 @@ const EXPIRED: u8 = 2;
 const FAILED: u8 = 3;
 const CANCELLED: u8 = 4;
 const UNREADABLE: u8 = 5;
+const UNSENDABLE: u8 = 6;

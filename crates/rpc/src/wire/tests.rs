@@ -104,6 +104,7 @@ fn what_only_one_side_sends_is_as_the_page_says() {
         (Reset::Failed, 3),
         (Reset::Cancelled, 4),
         (Reset::Unreadable, 5),
+        (Reset::Unsendable, 6),
     ] {
         let bytes = [b"\x06\0\0\0\x07\x07\0\0\0", &[code][..]].concat();
         from_server(Frame::Reset { id: 7, reason }, &bytes);
@@ -159,7 +160,7 @@ fn heads_that_are_cut_or_say_what_is_unknown_are_refused() {
     assert_eq!(client(b"\x06\0\0\0\x02\0\0\0\0\0"), WireError::Truncated { kind: 2 });
     assert_eq!(client(b"\x07\0\0\0\x02\0\0\0\0\x02\0"), WireError::Flags { kind: 2, flags: 2 });
     assert_eq!(client(b"\x07\0\0\0\x02\0\0\0\0\0\x06"), WireError::Status { status: 6 });
-    assert_eq!(client(b"\x06\0\0\0\x07\0\0\0\0\x06"), WireError::Reason { reason: 6 });
+    assert_eq!(client(b"\x06\0\0\0\x07\0\0\0\0\x07"), WireError::Reason { reason: 7 });
 }
 
 #[test]

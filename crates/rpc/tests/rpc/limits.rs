@@ -62,7 +62,7 @@ fn what_the_client_does_not_take_is_told_instead() {
             (ErrorKind::BadResult, Begun::Yes, Fault::Service)
         );
         let mut blobs = library.blobs(1100).await.unwrap();
-        assert_eq!(blobs.next().await.unwrap().unwrap_err().kind(), ErrorKind::Failed);
+        assert_eq!(blobs.next().await.unwrap().unwrap_err().kind(), ErrorKind::BadResult);
         assert_eq!(library.count().await.unwrap(), 3);
     });
 }
@@ -191,6 +191,26 @@ fn a_window_of_the_smallest_chunks_takes_up_to_four_times_its_credit() {
     most(0); // What is made once.
     let held = most(WINDOW_BYTES) - most(0);
     assert!((1..4 * u64::from(WINDOW_BYTES)).contains(&held), "it holds {held} bytes");
+}
+
+#[test]
+fn an_item_that_is_longer_than_the_caller_takes_is_told_as_that() {
+    run(async {
+        let served = Served::start().await;
+        let mut config = client::Config::default();
+        config.frame_bytes_max = 1024;
+        let library = LibraryClient::new(Client::connect_with(config, served.addr).await.unwrap());
+        let words = stream::iter(["a".to_owned(), "x".repeat(2000), "b".to_owned()]);
+        let mut upper = library.upper(words).await.unwrap();
+        assert_eq!(upper.next().await.unwrap().unwrap(), "A");
+        let error = upper.next().await.unwrap().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.begun(), error.fault()),
+            (ErrorKind::BadResult, Begun::Yes, Fault::Service)
+        );
+        assert_eq!(error.method().and_then(|method| method.name()), Some("Library.upper"));
+        assert!(upper.next().await.is_none());
+    });
 }
 
 /// A client of a gateway, and no peer of it, has asked for too much.

@@ -41,7 +41,7 @@ impl Drop for Bad {
 }
 
 /// What the operator is told of it.
-fn with_bad(bad: fn() -> Bad) -> Vec<String> {
+fn with_bad(bad: fn() -> Bad, reason: &str) -> Vec<String> {
     let notices = Rc::<RefCell<Vec<String>>>::default();
     let log = notices.clone();
     let mut config = Config::default();
@@ -68,7 +68,7 @@ fn with_bad(bad: fn() -> Bad) -> Vec<String> {
         let written = wire.take_written();
         assert!(!serving.is_finished(), "the connection has ended; out: {written:?}");
         assert!(written.contains("reply 2 fine"), "{written:?}");
-        assert!(written.contains("reset 1 failed"), "{written:?}");
+        assert!(written.contains(&format!("reset 1 {reason}\n")), "{written:?}");
         drop(serving);
     });
     notices.take()
@@ -77,19 +77,19 @@ fn with_bad(bad: fn() -> Bad) -> Vec<String> {
 /// A panic of a stream concerns its call alone, also if it panics again when it is dropped.
 #[test]
 fn a_stream_that_panics_in_poll_and_in_drop_harms_no_other() {
-    with_bad(|| Bad { polled: true, dropped: true, long: false });
+    with_bad(|| Bad { polled: true, dropped: true, long: false }, "failed");
 }
 
 #[test]
 fn of_a_stream_that_panics_the_operator_is_told_once() {
-    let told = with_bad(|| Bad { polled: true, dropped: false, long: false });
+    let told = with_bad(|| Bad { polled: true, dropped: false, long: false }, "failed");
     assert_eq!(told, ["warning: multiplex: a call panicked: polled; panic 1 of this server"]);
 }
 
 /// A stream that panics when it is dropped, because one of its items is too long to be sent.
 #[test]
 fn a_stream_that_panics_in_drop_after_a_long_item_harms_no_other() {
-    with_bad(|| Bad { polled: false, dropped: true, long: true });
+    with_bad(|| Bad { polled: false, dropped: true, long: true }, "unsendable");
 }
 
 /// The same at a client: whoever asked hears that the body cannot be made, and others are asked all the same.

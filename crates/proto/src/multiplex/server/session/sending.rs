@@ -14,7 +14,7 @@ use super::{Session, tell_panic};
 use crate::body::Message;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::BoxError;
-use crate::dispatch::reset::Reset;
+use crate::dispatch::reset::{Reset, Unsendable};
 use crate::dispatch::running::Outcome;
 use crate::multiplex::frame::Frame;
 use crate::multiplex::outlet::{Next, Outlet};
@@ -134,7 +134,10 @@ where
         writer.into_iter().for_each(Waker::wake);
         let failure = match next {
             Next::Nothing => None,
-            Next::Chunk(bytes) => self.transport.start_send(Frame::Chunk { id, bytes }).err().map(Into::into),
+            Next::Chunk(bytes) => {
+                let sent = self.transport.start_send(Frame::Chunk { id, bytes });
+                sent.err().map(|error| Unsendable::new(error).into())
+            }
             Next::End => {
                 self.transport.start_send(Frame::End { id }).map_err(io::Error::other)?;
                 self.stats.count_answered();
@@ -149,7 +152,7 @@ where
         };
         if let Some(error) = failure {
             let reason = Reset::of_body(&*error);
-            if reason == Reset::Failed && !error.is::<Dropped>() {
+            if matches!(reason, Reset::Failed | Reset::Unsendable) && !error.is::<Dropped>() {
                 self.tell_failure("the body of a reply cannot be made", &*error);
             }
             self.reset(id, reason, seat);
