@@ -5,7 +5,8 @@
 //! a failure says is what to do about it.
 //!
 //! In reading order: `repository` is what the rules look at; `floors` are about who may know whom, `trees` about what is
-//! depended on, `sources` about every source file, `papers` about what people are told.
+//! depended on, `sources` about every source file, `papers` about what people are told, `planted` about the bugs
+//! that are planted in tests.
 //!
 //! Nothing here builds or runs our code; cargo is only asked what it knows.
 #![forbid(unsafe_code)]
@@ -15,6 +16,7 @@ mod floors;
 mod trees;
 mod sources;
 mod papers;
+mod planted;
 
 use repository::Repository;
 
