@@ -67,8 +67,15 @@ pub struct Config {
     pub drift_ppm_max: u32,
     /// How long a job of [`blocking`](fn@ekiden_reactor::blocking) takes. 20 µs to 10 ms.
     pub blocking: RangeInclusive<Duration>,
-    /// How long it takes to look up a name. 50 µs to 5 ms.
+    /// How many such jobs of a host run at once; more wait for one to end. 64, as the system's driver has threads.
+    pub blocking_threads_max: usize,
+    /// How many wait, beyond which a job is refused. 1,024, as on the system's driver.
+    pub blocking_waiting_max: usize,
+    /// How long it takes to look up a name, unless it is said of a host ([`Sim::lookups`](crate::Sim::lookups)). 50 µs to 5 ms.
     pub lookup: RangeInclusive<Duration>,
+    /// Once in so many times a name is not found, for the time being; zero for never, which it is: a fault that a scenario
+    /// says it wants. See [`Sim::fail_lookups`](crate::Sim::fail_lookups), too.
+    pub lookup_failed_one_in: u32,
     /// From these a port is drawn for who connects, and for who listens on port 0. 32,768 to 60,999, as on Linux
     /// (`ip_local_port_range`); of fewer it shows what becomes of who finds none left.
     pub ephemeral_ports: RangeInclusive<u16>,
@@ -79,8 +86,9 @@ pub struct Config {
     /// where nothing can happen any more but probes, of a connection's keepalive or of who wants room to write and gets none, it
     /// is found by this.
     pub time_max: Duration,
-    /// So many turns may a host take one after the other without ever having nothing to do. 100,000: a second or so of its
-    /// time. Beyond that it works and gets nowhere.
+    /// So many turns may a host take one after the other without ever having nothing to do, or with nothing to show for them
+    /// (no byte, datagram, connection, name or job) where it never rests for more than a millisecond: who sleeps for a nanosecond again and
+    /// again is busy, too. 100,000: a second or so of its time. Beyond that it works and gets nowhere.
     pub busy_turns_max: u32,
 }
 
@@ -104,7 +112,10 @@ impl Default for Config {
             skew_max: Duration::ZERO,
             drift_ppm_max: 0,
             blocking: Duration::from_micros(20)..=Duration::from_millis(10),
+            blocking_threads_max: 64,
+            blocking_waiting_max: 1024,
             lookup: Duration::from_micros(50)..=Duration::from_millis(5),
+            lookup_failed_one_in: 0,
             ephemeral_ports: 32_768..=60_999,
             give_up: Duration::from_secs(924),
             time_max: Duration::from_secs(3600),

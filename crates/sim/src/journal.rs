@@ -90,8 +90,19 @@ pub(crate) enum What {
     TakesLong(HostId, u64),
     LooksUp(u32),
     RunsJob,
+    FindsNoNames,
+    FindsNames,
+    /// So many nanoseconds at most.
+    LooksUpIn(u64),
     Draws(usize),
     Notice(u32),
+}
+
+impl What {
+    /// Whether something has come of a turn, if it did that.
+    pub(crate) fn is_progress(&self) -> bool {
+        !matches!(self, Self::Draws(_) | Self::Notice(_))
+    }
 }
 
 /// All that happened in a run.
@@ -228,6 +239,11 @@ impl fmt::Display for Line<'_> {
             }
             What::IsSlow(times) => write!(f, "takes {times} times as long"),
             What::LooksUp(digest) => write!(f, "looks up a name ({digest:08x})"),
+            What::FindsNoNames => write!(f, "finds no names"),
+            What::FindsNames => write!(f, "finds names again"),
+            What::LooksUpIn(nanos) => {
+                write!(f, "takes up to {:?} to find a name", Duration::from_nanos(*nanos))
+            }
             What::RunsJob => write!(f, "runs a job that blocks"),
             What::Draws(bytes) => write!(f, "draws {bytes} bytes of entropy"),
             What::Notice(digest) => write!(f, "tells its operator something ({digest:08x})"),

@@ -17,9 +17,10 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If there is no host of one of the names.
+    /// If the range ends before it begins, or there is no host of one of the names.
     #[track_caller]
     pub fn latency(&self, a: &str, b: &str, latency: RangeInclusive<Duration>) {
+        assert!(!latency.is_empty(), "a range of times ends after it begins");
         let (a, b) = (self.id(a), self.id(b));
         let mut world = self.0.world.lock();
         world.set_latency(a, b, nanos(&latency));

@@ -78,9 +78,9 @@ impl Sim {
             None => self.add_host(MAIN, main),
         };
         self.0.orders.borrow_mut().push_back(Order::Start(id));
-        let result = self.run_until(|| output.take());
-        self.0.is_running.set(false);
-        result
+        // Also by a panic, as of what a script's fault does.
+        let _runs = Runs(&self.0.is_running);
+        self.run_until(|| output.take())
     }
 
     fn run_until<T>(&self, is_over: impl Fn() -> Option<T>) -> Result<T, Failure> {
@@ -116,7 +116,7 @@ impl Sim {
             let order = self.0.orders.borrow_mut().pop_front();
             match order {
                 Some(Order::Start(host)) => self.start(host),
-                Some(Order::Crash(host)) => self.crash_now(host)?,
+                Some(Order::Crash(host)) => self.crash_now(host),
                 None => return Ok(()),
             }
         }
@@ -162,13 +162,14 @@ impl Sim {
         self.0.programs.borrow_mut()[seat.host.index()].cores.insert(seat.core, core);
     }
 
-    fn crash_now(&self, host: HostId) -> Result<(), Failure> {
+    fn crash_now(&self, host: HostId) {
         let is_up = self.0.world.lock().host(host).is_up;
         if is_up {
             // Before its sockets are dropped, which would close them in good order.
             self.0.world.lock().crash(host);
         }
-        self.drop_cores(host)
+        // What it does at its end reaches nobody, a panic neither.
+        drop(self.drop_cores(host));
     }
 
     /// Ends the cores of a program that are left, in their order: the first has told the others of its end by then, and
@@ -186,11 +187,12 @@ impl Sim {
         let (world, host) = (&self.0.world, seat.host);
         let Some(mut core) = self.take_out(seat) else { return Ok(()) };
         let turns = &mut core.turns;
+        let tasks = turns.within(|| Handle::current().stats()).tasks as usize;
         let spurious = {
             let mut world = world.lock();
             let times = world.config.spurious_one_in;
             world.running = Some(seat);
-            world.chance.one_in(times).then(|| world.chance.index(SPURIOUS_AMONG))
+            world.chance.one_in(times).then(|| world.chance.index(tasks + 1))
         };
         if let Some(index) = spurious {
             turns.wake_spuriously(index);
@@ -211,13 +213,18 @@ impl Sim {
             Ok(Turned::Done(result)) => {
                 world.lock().running = None;
                 self.start_cores();
+                // While it is there to be shown.
+                self.put_back(seat, core);
+                let failed = result
+                    .err()
+                    .map(|error| self.fail(&self.of(host, &format!("ended by an error: {error}"))));
+                let core = self.take_out(seat);
                 let dropped = catch_unwind(AssertUnwindSafe(|| drop(core)));
                 let others_dropped = self.drop_cores(host);
                 world.lock().end(host);
                 dropped.map_err(|payload| self.failed_by(host, &*payload))?;
                 others_dropped?;
-                return result
-                    .map_err(|error| self.fail(&self.of(host, &format!("ended by an error: {error}"))));
+                return failed.map_or(Ok(()), Err);
             }
             Ok(Turned::Ready) => Ok(Again::AtOnce),
             Ok(Turned::Idle(until)) => Ok(Again::At(until.map(|until| until.as_nanos()))),
@@ -324,10 +331,22 @@ impl Sim {
     }
 }
 
+/// A world that runs, until this is dropped.
+struct Runs<'a>(&'a Cell<bool>);
+
+impl Drop for Runs<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
 /// Keeps what a program tells its operator.
 fn handle_notice(world: &crate::world::Shared, host: HostId, notice: &Notice<'_>) {
-    let text = notice.to_string();
+    let text = in_crates(&notice.to_string());
     let mut world = world.lock();
+    if !world.host(host).is_up {
+        return;
+    }
     world.tell(host, What::Notice(Digest::of(text.as_bytes())));
     if notice.level <= Level::Warning {
         if world.notices.len() == NOTICES_MAX {
@@ -338,11 +357,42 @@ fn handle_notice(world: &crate::world::Shared, host: HostId, notice: &Notice<'_>
     }
 }
 
-/// Which task is woken for nothing: one of so many first ones, or, where there are fewer, the future of the program.
-const SPURIOUS_AMONG: usize = 16;
+/// A text with its files named from their crates on: where those are is the machine's.
+fn in_crates(text: &str) -> String {
+    let short = |word: &str| {
+        let begins = word.find(|c: char| c == '/' || c.is_alphanumeric())?;
+        let (before, path) = word.split_at(begins);
+        let folder =
+            ["/src/", "/tests/", "/examples/", "/benches/"].iter().filter_map(|of| path.rfind(of)).max()?;
+        let name = path[..folder].rfind('/')?;
+        path.contains(".rs:").then(|| format!("{before}{}", &path[name + 1..]))
+    };
+    let words = text.split_inclusive(char::is_whitespace);
+    words.map(|word| short(word).unwrap_or_else(|| word.to_owned())).collect()
+}
 
 /// Of the turns of a host that is busy the last so many show who runs.
 const LOOKED_AT_TURNS: u32 = 1000;
 
 /// As many as one reads.
 const NOTICES_MAX: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_the_same_wherever_it_is_kept() {
+        for (text, said) in [
+            (
+                "lost (/home/a/ekiden/crates/http/src/server/turn.rs:7:3) twice",
+                "lost (http/src/server/turn.rs:7:3) twice",
+            ),
+            ("at crates/sim/tests/world/main.rs:1", "at sim/tests/world/main.rs:1"),
+            ("at /opt/registry/src/index-1/h2-0.4.5/src/proto/go.rs:9", "at h2-0.4.5/src/proto/go.rs:9"),
+            ("at src/main.rs:9, /tmp/x /src/ a.rs", "at src/main.rs:9, /tmp/x /src/ a.rs"),
+        ] {
+            assert_eq!(in_crates(text), said);
+        }
+    }
+}

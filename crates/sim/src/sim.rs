@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use ekiden_reactor::{Instant, Signal};
 
-use crate::config::Config;
+use crate::config::{Config, nanos};
 use crate::driver::Unparked;
 use crate::failure::Failure;
 use crate::faults::Plan;
 use crate::journal::HostId;
 use crate::oracle::Watched;
-use crate::program::{Begin, Outcome, Program, begins};
+use crate::program::{Begin, MAIN, Outcome, Program, begins};
 use crate::world::{Host, Shared, World};
 
 /// A world of hosts, each with a program and a reactor of its own, on one thread, on a virtual clock, out of one seed.
@@ -104,12 +104,13 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If there is a host of that name.
+    /// If there is a host of that name, or if it is `main`: that is where the scenario itself runs.
     pub fn host<M, R>(&self, name: &str, main: M)
     where
         M: AsyncFn() -> R + 'static,
         R: Outcome,
     {
+        assert!(name != MAIN, "`{MAIN}` is the host of the scenario itself");
         assert!(self.find(name).is_none(), "there is a host `{name}` already");
         let id = self.add_host(name, begins(main));
         self.0.orders.borrow_mut().push_back(Order::Start(id));
@@ -193,14 +194,19 @@ impl Sim {
 
 /// # Hosts
 impl Sim {
-    /// Ends a host's program at once: its tasks are dropped and its connections reset. The machine stands, so it refuses
-    /// whoever connects.
+    /// Ends a host's program at once: its connections are reset and then its tasks dropped. The machine stands, so it refuses
+    /// whoever connects. A host that is [paused](Self::pause) is so no more.
+    ///
+    /// A program that crashes runs no destructors, and this one's are run only to have its memory back: its world is gone by
+    /// then. Whatever they ask for is an error, what they write is heard by nobody, what they tell their operator is lost, and so
+    /// is a panic of theirs. Only what they do in memory that the scenario or other hosts share is done.
     ///
     /// # Panics
     ///
-    /// If there is no host of that name.
+    /// If there is no host of that name, or if it is `main`: the scenario itself is there.
     #[track_caller]
     pub fn crash(&self, host: &str) {
+        assert!(host != MAIN, "`{MAIN}` is the host of the scenario itself, which cannot crash");
         let id = self.id(host);
         self.0.orders.borrow_mut().push_back(Order::Crash(id));
     }
@@ -238,18 +244,20 @@ impl Sim {
         self.0.world.lock().host(id).cores_max = cores;
     }
 
-    /// Starts a host's program again, which is ended before if it runs.
+    /// Starts a host's program again, which is ended before, as by a [crash](Self::crash), if it runs.
     ///
     /// # Panics
     ///
-    /// If there is no host of that name.
+    /// If there is no host of that name, or if it is `main`: the scenario itself is there.
     #[track_caller]
     pub fn restart(&self, host: &str) {
+        assert!(host != MAIN, "`{MAIN}` is the host of the scenario itself, which cannot begin again");
         let id = self.id(host);
         self.0.orders.borrow_mut().extend([Order::Crash(id), Order::Start(id)]);
     }
 
-    /// A host's program does nothing any more, as one that was stopped. Its machine goes on: what is sent to it is
+    /// A host's program does nothing any more, as one that was stopped, nor do its jobs that block and its look-ups of names,
+    /// until it is [resumed](Self::resume), ends or begins again. One that has ended is left as it is. Its machine goes on: what is sent to it is
     /// acknowledged until its windows are full, and its listeners take as many connections as their backlogs hold.
     ///
     /// # Panics
@@ -288,7 +296,7 @@ impl Sim {
     /// Removes the file of a Unix socket from a host, as its operator does. What is open stays open, and is not found any
     /// more. False if there is none.
     ///
-    /// There are no other files in the world, and a program that removes one asks the real system: see
+    /// There are no other files in the world, and a program that removes one by `std::fs` asks the real system: see
     /// [`Config::socket_files_stay`].
     #[track_caller]
     pub fn remove_file(&self, host: &str, path: impl AsRef<Path>) -> bool {
@@ -296,16 +304,42 @@ impl Sim {
         self.0.world.lock().remove_socket_file(id, path.as_ref().to_owned())
     }
 
-    /// Sends a signal to a host's program, as `kill` does. One that did not ask for it ends by it.
+    /// Has a host find no names, or find them again: each look-up fails for the time being.
     ///
     /// # Panics
     ///
     /// If there is no host of that name.
     #[track_caller]
+    pub fn fail_lookups(&self, host: &str, fail: bool) {
+        let id = self.id(host);
+        self.0.world.lock().set_lookups_fail(id, fail);
+    }
+
+    /// How long it takes a host to look up a name from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the range ends before it begins, or there is no host of that name.
+    #[track_caller]
+    pub fn lookups(&self, host: &str, time: RangeInclusive<Duration>) {
+        assert!(!time.is_empty(), "a range of times ends after it begins");
+        let id = self.id(host);
+        self.0.world.lock().set_lookup_time(id, nanos(&time));
+    }
+
+    /// Sends a signal to a host's program, as `kill` does. To one that did not ask for it the system does what it does by default:
+    /// it ends, as by a [crash](Self::crash); or stops, as by a [pause](Self::pause), by those of the terminal; or
+    /// nothing happens, by `Child`, `Urgent`, `WindowChange` and `Pipe`. By `Continue` a program goes on that was paused, whether it
+    /// asked for that or not.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of that name, or `main` would end by it.
+    #[track_caller]
     pub fn signal(&self, host: &str, signal: Signal) {
         let id = self.id(host);
-        let is_watched = self.0.world.lock().signal(id, signal);
-        if !is_watched {
+        let ends = self.0.world.lock().signal(id, signal);
+        if ends {
             self.crash(host);
         }
     }

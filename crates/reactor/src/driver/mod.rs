@@ -245,6 +245,16 @@ pub trait Driver: 'static {
         Err(absent("standard streams"))
     }
 
+    /// Whether this world has files, which are asked for before a job of [`fs`](mod@crate::fs) is handed to
+    /// [`blocking`](Self::blocking). By default it has: those of the machine.
+    ///
+    /// # Errors
+    ///
+    /// There are none ([`Unsupported`](io::ErrorKind::Unsupported)).
+    fn files(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Starts a child process; it and its pipes are registered later. By default there are none in this world.
     ///
     /// # Errors

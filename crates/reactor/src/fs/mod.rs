@@ -27,6 +27,7 @@ use std::io;
 use std::path::Path;
 
 use crate::blocking::blocking;
+use crate::core;
 
 pub use file::File;
 pub use std::fs::OpenOptions;
@@ -195,6 +196,7 @@ async fn at<T: Send + 'static>(
     function: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let path = path.as_ref().to_owned();
+    core::with(|core| core.driver.files()).map_err(|error| named(what, &path, error))?;
     let in_job = path.clone();
     let done = blocking(move || function(&in_job)).await;
     done.map_err(|error| named(what, &path, io::Error::from(error)))?

@@ -58,7 +58,7 @@ use shrunk::Shrunk;
 /// # Panics
 ///
 /// If the scenario fails for a seed, with what there is to say about it and how to run it again; or if two runs of a seed
-/// differ, by what happens in them or by how they end. And if the environment does not make sense: a seed or a number that is none, faults that cannot be read, or an
+/// differ, by what happens in them or by how they end. And if the environment does not make sense: a seed or a number that is none, faults that cannot be read or that the scenario has no place for, or an
 /// `EKIDEN_TRACE` that cannot be written.
 pub fn check(scenario: impl Fn(Sim)) {
     check_with(&Config::default(), scenario);
@@ -83,6 +83,10 @@ pub fn check_with(config: &Config, scenario: impl Fn(Sim)) {
     let play = |at, trace| Played::new(at, config, instead.clone(), trace, &scenario);
     for at in (0..count).map(|index| begin + index) {
         let first = play(at, path.clone().filter(|_| seed.is_some()).map(create));
+        assert!(
+            !first.has_left_faults || first.failure.is_some(),
+            "EKIDEN_FAULTS is set, and the scenario draws no faults that it could be in place of (`Sim::draw_faults`)"
+        );
         let is_repeated = first.failure.is_some() || seed.is_some() || at % REPEATED_ONE_IN == 0;
         let path = match seed {
             Some(_) => path.as_deref().map(trace::again),

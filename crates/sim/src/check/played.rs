@@ -14,6 +14,8 @@ pub(super) struct Played {
     pub(super) failure: Option<Failure>,
     /// The faults that were drawn.
     pub(super) drawn: Option<Vec<Faults>>,
+    /// Whether faults were given in place of those, and nobody drew any.
+    pub(super) has_left_faults: bool,
     hash: u64,
     count: u64,
     events: Vec<Event>,
@@ -52,9 +54,10 @@ impl Played {
         };
         sim.end();
         let drawn = sim.0.plan.borrow_mut().drawn.take();
+        let has_left_faults = sim.0.plan.borrow().instead.is_some();
         let (hash, count) = (journal.hash(), journal.count());
         let (events, names) = journal.into_first();
-        Self { failure, drawn, hash, count, events, names }
+        Self { failure, drawn, has_left_faults, hash, count, events, names }
     }
 
     /// Where two runs differ: in what happened, or in what came of it.

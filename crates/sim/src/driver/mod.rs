@@ -9,9 +9,9 @@ mod unix;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::net::SocketAddr as UnixAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use ekiden_reactor::driver::{
@@ -20,7 +20,6 @@ use ekiden_reactor::driver::{
 };
 use ekiden_reactor::{CoreSeat, Instant, Signal};
 
-use crate::config::nanos;
 use crate::journal::{Digest, HostId, What};
 use crate::world::{Happening, Seat, Shared, World};
 
@@ -59,6 +58,15 @@ impl HostDriver {
         Self { world, host: seat.host, seat, life, unparked }
     }
 
+    /// A program that has crashed does nothing to the world any more, while it is dropped.
+    fn alive(&self) -> io::Result<MutexGuard<'_, World>> {
+        let mut world = self.world.lock();
+        match world.host(self.host).is_in(self.life) {
+            true => Ok(world),
+            false => Err(io::Error::other("its host has crashed")),
+        }
+    }
+
     fn happen(&self, world: &mut World, time: (u64, u64), happening: Happening) {
         let (at, tie) = (world.now.saturating_add(world.chance.within(time)), world.chance.next());
         world.queue.push(at, tie, happening);
@@ -79,7 +87,7 @@ impl Driver for HostDriver {
     }
 
     fn entropy(&self, buf: &mut [u8]) -> io::Result<()> {
-        let mut world = self.world.lock();
+        let mut world = self.alive()?;
         world.chance.fill(buf);
         world.tell(self.host, What::Draws(buf.len()));
         Ok(())
@@ -96,6 +104,7 @@ impl Driver for HostDriver {
     }
 
     fn tcp_listen(&self, addr: SocketAddr, options: &ListenOptions, token: Token) -> io::Result<TcpListener> {
+        drop(self.alive()?);
         refuse(options.reuse_port, "listeners that share a port")?;
         let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
         refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
@@ -113,6 +122,7 @@ impl Driver for HostDriver {
         options: &ConnectOptions,
         token: Token,
     ) -> io::Result<TcpStream> {
+        drop(self.alive()?);
         refuse(options.local_addr.is_some(), "choice of the local address")?;
         let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
         refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
@@ -121,6 +131,7 @@ impl Driver for HostDriver {
     }
 
     fn udp_bind(&self, addr: SocketAddr, options: &UdpOptions, token: Token) -> io::Result<UdpSocket> {
+        drop(self.alive()?);
         refuse(options.reuse_port || options.reuse_address, "sockets that share a port")?;
         let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
         refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
@@ -129,54 +140,56 @@ impl Driver for HostDriver {
     }
 
     fn unix_listen(&self, addr: &UnixAddr, token: Token) -> io::Result<UnixListener> {
+        drop(self.alive()?);
         unix::listen(&self.world, self.host, addr, self.seat.global(token))
     }
 
     fn unix_connect(&self, addr: &UnixAddr) -> io::Result<UnixStream> {
+        drop(self.alive()?);
         unix::connect(&self.world, self.host, addr)
     }
 
     fn unix_pair(&self) -> io::Result<(UnixStream, UnixStream)> {
+        drop(self.alive()?);
         Ok(unix::pair(&self.world, self.host))
     }
 
     fn unix_datagram(&self, addr: Option<&UnixAddr>) -> io::Result<UnixDatagram> {
+        drop(self.alive()?);
         unix::datagrams(&self.world, self.host, addr)
     }
 
     fn unix_datagram_pair(&self) -> io::Result<(UnixDatagram, UnixDatagram)> {
+        drop(self.alive()?);
         unix::datagram_pair(&self.world, self.host)
     }
 
     fn lookup(&self, host: String, port: u16, done: LookupDone) {
-        let mut world = self.world.lock();
-        world.tell(self.host, What::LooksUp(Digest::of(host.as_bytes())));
-        let known = world.hosts.iter().find(|known| known.name == host).map(|known| known.ip);
-        let ip = if host == "localhost" { Some(Ipv4Addr::LOCALHOST) } else { known };
-        let found = match ip {
-            Some(ip) => Ok(vec![SocketAddr::new(IpAddr::V4(ip), port)]),
-            None => Err(io::Error::new(io::ErrorKind::NotFound, "no host of this world has that name")),
+        let mut world = match self.alive() {
+            Ok(world) => world,
+            Err(error) => return done(Err(error)),
         };
-        let time = nanos(&world.config.lookup);
+        world.tell(self.host, What::LooksUp(Digest::of(host.as_bytes())));
+        let found = world.look_up(self.host, &host, port);
+        let time = world.lookup_time(self.host);
         self.happen(&mut world, time, Happening::Answer { host: self.host, life: self.life, done, found });
     }
 
     fn blocking(&self, job: Job) -> Result<(), Overloaded> {
-        let mut world = self.world.lock();
-        let (least, most) = nanos(&world.config.blocking);
-        let times = world.host(self.host).slowness;
-        let time = (least.saturating_mul(times), most.saturating_mul(times));
-        self.happen(&mut world, time, Happening::Job { host: self.host, life: self.life, job });
-        Ok(())
+        self.alive().map_err(|_| Overloaded)?.begin_job(self.host, job)
+    }
+
+    fn files(&self) -> io::Result<()> {
+        refuse(true, "files")
     }
 
     fn watch_signals(&self) -> io::Result<()> {
-        self.world.lock().host(self.host).watch_shutdown(self.seat.core);
+        self.alive()?.host(self.host).watch_shutdown(self.seat.core);
         Ok(())
     }
 
     fn watch_signal(&self, signal: Signal) -> io::Result<()> {
-        self.world.lock().host(self.host).watched.insert((signal, self.seat.core));
+        self.alive()?.host(self.host).watched.insert((signal, self.seat.core));
         Ok(())
     }
 
@@ -192,7 +205,7 @@ impl Driver for HostDriver {
     /// when it is told to end: whoever takes its turns ends it.
     fn start_core(&self, seat: CoreSeat) -> io::Result<JoinCore> {
         let at = Seat { host: self.host, core: seat.id().index() as u16 };
-        if at.core >= self.world.lock().host(self.host).cores() {
+        if at.core >= self.alive()?.host(self.host).cores() {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "this host has no such core (`Sim::set_cores`)",

@@ -9,7 +9,8 @@ use std::time::Duration;
 use ekiden_reactor::Signal;
 
 use super::script::{Time, Times};
-use crate::clocks::Skew;
+use crate::clocks::{DRIFT_PPM_MAX, Skew};
+use crate::program::MAIN;
 use crate::sim::Sim;
 
 /// Something that a schedule does to the world: what the methods of [`Sim`] of the same names do at once.
@@ -46,6 +47,9 @@ pub(super) enum Kind {
     Skew(String, Skew),
     Drift(String, i32),
     Signal(String, Signal),
+    FailLookups(String),
+    MendLookups(String),
+    Lookups(String, RangeInclusive<Duration>),
 }
 
 /// # Links
@@ -81,21 +85,36 @@ impl Fault {
     }
 
     /// Two hosts hear each other for a time, then do not for a time, and so on: [`Sim::flap`].
+    ///
+    /// # Panics
+    ///
+    /// If a range ends before it begins, or no time would pass.
     #[must_use]
+    #[track_caller]
     pub fn flap(a: &str, b: &str, whole: RangeInclusive<Duration>, cut: RangeInclusive<Duration>) -> Self {
-        Self(Kind::Flap(a.to_owned(), b.to_owned(), whole, cut))
+        Self::made(Kind::Flap(a.to_owned(), b.to_owned(), whole, cut))
     }
 
     /// How long what is sent between two hosts takes, one way: [`Sim::latency`].
+    ///
+    /// # Panics
+    ///
+    /// If the range ends before it begins.
     #[must_use]
+    #[track_caller]
     pub fn latency(a: &str, b: &str, latency: RangeInclusive<Duration>) -> Self {
-        Self(Kind::Latency(a.to_owned(), b.to_owned(), latency))
+        Self::made(Kind::Latency(a.to_owned(), b.to_owned(), latency))
     }
 
     /// Once in so many times it takes so many times as long: [`Sim::long_latency`].
+    ///
+    /// # Panics
+    ///
+    /// If the range ends before it begins.
     #[must_use]
+    #[track_caller]
     pub fn long_latency(a: &str, b: &str, one_in: u32, times: RangeInclusive<u32>) -> Self {
-        Self(Kind::LongLatency(a.to_owned(), b.to_owned(), one_in, times))
+        Self::made(Kind::LongLatency(a.to_owned(), b.to_owned(), one_in, times))
     }
 
     /// Once in so many times what is sent between two hosts is lost: [`Sim::loss`].
@@ -105,24 +124,39 @@ impl Fault {
     }
 
     /// How many bytes a second go from one of two hosts to the other, each way: [`Sim::bandwidth`].
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
     #[must_use]
+    #[track_caller]
     pub fn bandwidth(a: &str, b: &str, bytes_per_second: u64) -> Self {
-        Self(Kind::Bandwidth(a.to_owned(), b.to_owned(), bytes_per_second))
+        Self::made(Kind::Bandwidth(a.to_owned(), b.to_owned(), bytes_per_second))
     }
 }
 
 /// # Hosts
 impl Fault {
     /// A host's program ends at once: [`Sim::crash`].
+    ///
+    /// # Panics
+    ///
+    /// If it is `main`.
     #[must_use]
+    #[track_caller]
     pub fn crash(host: &str) -> Self {
-        Self(Kind::Crash(host.to_owned()))
+        Self::made(Kind::Crash(host.to_owned()))
     }
 
     /// A host's program is started again, and ended before if it runs: [`Sim::restart`].
+    ///
+    /// # Panics
+    ///
+    /// If it is `main`.
     #[must_use]
+    #[track_caller]
     pub fn restart(host: &str) -> Self {
-        Self(Kind::Restart(host.to_owned()))
+        Self::made(Kind::Restart(host.to_owned()))
     }
 
     /// A host's program does nothing any more: [`Sim::pause`].
@@ -138,9 +172,14 @@ impl Fault {
     }
 
     /// What a host's program does takes so many times as long: [`Sim::slow_down`].
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
     #[must_use]
+    #[track_caller]
     pub fn slow_down(host: &str, times: u32) -> Self {
-        Self(Kind::SlowDown(host.to_owned(), times))
+        Self::made(Kind::SlowDown(host.to_owned(), times))
     }
 
     /// A host's wall clock is set: [`Sim::skew`].
@@ -150,9 +189,14 @@ impl Fault {
     }
 
     /// A host's clocks run faster, or slower: [`Sim::drift`].
+    ///
+    /// # Panics
+    ///
+    /// If it is more than 500,000 either way.
     #[must_use]
+    #[track_caller]
     pub fn drift(host: &str, ppm: i32) -> Self {
-        Self(Kind::Drift(host.to_owned(), ppm))
+        Self::made(Kind::Drift(host.to_owned(), ppm))
     }
 
     /// A host's program gets a signal: [`Sim::signal`].
@@ -160,9 +204,60 @@ impl Fault {
     pub fn signal(host: &str, signal: Signal) -> Self {
         Self(Kind::Signal(host.to_owned(), signal))
     }
+
+    /// A host finds no names any more: [`Sim::fail_lookups`].
+    #[must_use]
+    pub fn fail_lookups(host: &str) -> Self {
+        Self(Kind::FailLookups(host.to_owned()))
+    }
+
+    /// It finds them again: [`Sim::fail_lookups`].
+    #[must_use]
+    pub fn mend_lookups(host: &str) -> Self {
+        Self(Kind::MendLookups(host.to_owned()))
+    }
+
+    /// How long a host takes to find a name: [`Sim::lookups`].
+    ///
+    /// # Panics
+    ///
+    /// If the range ends before it begins.
+    #[must_use]
+    #[track_caller]
+    pub fn lookups(host: &str, time: RangeInclusive<Duration>) -> Self {
+        Self::made(Kind::Lookups(host.to_owned(), time))
+    }
 }
 
 impl Fault {
+    #[track_caller]
+    fn made(kind: Kind) -> Self {
+        Self(kind).checked().unwrap_or_else(|wrong| panic!("{wrong}"))
+    }
+
+    /// Itself, unless it cannot be: then why.
+    pub(super) fn checked(self) -> Result<Self, &'static str> {
+        const BACKWARDS: &str = "it has a range that ends before it begins";
+        let wrong = match &self.0 {
+            Kind::Flap(_, _, whole, cut) if whole.is_empty() || cut.is_empty() => BACKWARDS,
+            Kind::Flap(_, _, whole, cut) if whole.start().is_zero() && cut.start().is_zero() => {
+                "a link that flaps takes time for that"
+            }
+            Kind::Latency(_, _, time) | Kind::Lookups(_, time) if time.is_empty() => BACKWARDS,
+            Kind::LongLatency(.., times) if times.is_empty() => BACKWARDS,
+            Kind::Bandwidth(_, _, 0) => "a link that carries nothing, 0 B/s, is one that is cut",
+            Kind::SlowDown(_, 0) => "what a program does takes some time, and not none: 0 times",
+            Kind::Drift(_, ppm) if ppm.unsigned_abs() > DRIFT_PPM_MAX => {
+                "a clock drifts by 500,000 ppm at most"
+            }
+            Kind::Crash(host) | Kind::Restart(host) if host == MAIN => {
+                "`main` is the host of the scenario itself, which cannot crash or begin again"
+            }
+            _ => return Ok(self),
+        };
+        Err(wrong)
+    }
+
     /// The hosts that it is about.
     pub(super) fn hosts(&self) -> Vec<&str> {
         match &self.0 {
@@ -183,7 +278,10 @@ impl Fault {
             | Kind::SlowDown(host, _)
             | Kind::Skew(host, _)
             | Kind::Drift(host, _)
-            | Kind::Signal(host, _) => vec![host],
+            | Kind::Signal(host, _)
+            | Kind::FailLookups(host)
+            | Kind::MendLookups(host)
+            | Kind::Lookups(host, _) => vec![host],
         }
     }
 
@@ -208,6 +306,9 @@ impl Fault {
             Kind::Skew(host, skew) => sim.skew(host, *skew),
             Kind::Drift(host, ppm) => sim.drift(host, *ppm),
             Kind::Signal(host, signal) => sim.signal(host, *signal),
+            Kind::FailLookups(host) => sim.fail_lookups(host, true),
+            Kind::MendLookups(host) => sim.fail_lookups(host, false),
+            Kind::Lookups(host, time) => sim.lookups(host, time.clone()),
         }
     }
 }
@@ -238,6 +339,9 @@ impl fmt::Display for Fault {
             Kind::Skew(host, Skew::Behind(behind)) => write!(f, "skew {host} behind {}", Time(*behind)),
             Kind::Drift(host, ppm) => write!(f, "drift {host} {ppm} ppm"),
             Kind::Signal(host, signal) => write!(f, "signal {host} {signal:?}"),
+            Kind::FailLookups(host) => write!(f, "lookups fail {host}"),
+            Kind::MendLookups(host) => write!(f, "lookups work {host}"),
+            Kind::Lookups(host, time) => write!(f, "lookups {host} {}", Times(time)),
         }
     }
 }

@@ -88,13 +88,15 @@ impl Faults {
     /// at 9 s skew a ahead 60 s                    or behind
     /// at 9 s drift a -100 ppm
     /// at 10 s signal a Terminate
+    /// at 11 s lookups fail a                      or work
+    /// at 11 s lookups a 1 s to 5 s
     /// ```
     ///
     /// Times are in `s`, `ms`, `us` or `ns`. A host whose name has spaces in it can be named by hand only.
     ///
     /// # Panics
     ///
-    /// If it is no such text. To be told of that in another way, `parse` it.
+    /// If it is no such text, or a fault in it cannot be, such as a bandwidth of 0 B/s. To be told of that in another way, `parse` it.
     #[must_use]
     #[track_caller]
     pub fn script(text: &str) -> Self {

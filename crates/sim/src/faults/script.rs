@@ -13,7 +13,7 @@ use std::time::Duration;
 use ekiden_reactor::Signal;
 
 use super::Faults;
-use super::fault::Fault;
+use super::fault::{Fault, Kind};
 use crate::clocks::Skew;
 
 /// What is no schedule, and which line of it.
@@ -51,38 +51,51 @@ fn parse_line(line: &str) -> Result<(Duration, Fault), &'static str> {
     let ["at", number, unit, rest @ ..] = &words[..] else {
         return Err("it begins with a time, such as `at 3.5 s`");
     };
-    let fault = match *rest {
-        ["partition", a, "|", b] => Fault::partition(a, b),
-        ["partition", from, ">", to] => Fault::partition_one_way(from, to),
-        ["heal", a, "|", b] => Fault::heal(a, b),
-        ["reset", a, "|", b] => Fault::reset(a, b),
-        ["reset", from, ">", to, "after", bytes, "B"] => Fault::reset_after(from, to, parse_number(bytes)?),
+    let own = str::to_owned;
+    let kind = match *rest {
+        ["partition", a, "|", b] => Kind::Partition(own(a), own(b)),
+        ["partition", from, ">", to] => Kind::PartitionOneWay(own(from), own(to)),
+        ["heal", a, "|", b] => Kind::Heal(own(a), own(b)),
+        ["reset", a, "|", b] => Kind::Reset(own(a), own(b)),
+        ["reset", from, ">", to, "after", bytes, "B"] => {
+            Kind::ResetAfter(own(from), own(to), parse_number(bytes)?)
+        }
         ["flap", a, "|", b, "whole", a1, a2, "to", b1, b2, "cut", c1, c2, "to", d1, d2] => {
-            Fault::flap(a, b, parse_times([a1, a2], [b1, b2])?, parse_times([c1, c2], [d1, d2])?)
+            Kind::Flap(own(a), own(b), parse_times([a1, a2], [b1, b2])?, parse_times([c1, c2], [d1, d2])?)
         }
         ["latency", a, "|", b, a1, a2, "to", b1, b2] => {
-            Fault::latency(a, b, parse_times([a1, a2], [b1, b2])?)
+            Kind::Latency(own(a), own(b), parse_times([a1, a2], [b1, b2])?)
         }
-        ["long", "latency", a, "|", b, "one", "in", one_in, least, "to", most, "times"] => {
-            Fault::long_latency(a, b, parse_number(one_in)?, parse_number(least)?..=parse_number(most)?)
+        ["long", "latency", a, "|", b, "one", "in", one_in, least, "to", most, "times"] => Kind::LongLatency(
+            own(a),
+            own(b),
+            parse_number(one_in)?,
+            parse_number(least)?..=parse_number(most)?,
+        ),
+        ["bandwidth", a, "|", b, bytes, "B/s"] => Kind::Bandwidth(own(a), own(b), parse_number(bytes)?),
+        ["slow", "down", host, times, "times"] => Kind::SlowDown(own(host), parse_number(times)?),
+        ["skew", host, "ahead", number, unit] => {
+            Kind::Skew(own(host), Skew::Ahead(parse_time(number, unit)?))
         }
-        ["loss", a, "|", b, "one", "in", one_in] => Fault::loss(a, b, parse_number(one_in)?),
-        ["bandwidth", a, "|", b, bytes, "B/s"] => Fault::bandwidth(a, b, parse_number(bytes)?),
-        ["slow", "down", host, times, "times"] => Fault::slow_down(host, parse_number(times)?),
-        ["skew", host, "ahead", number, unit] => Fault::skew(host, Skew::Ahead(parse_time(number, unit)?)),
-        ["skew", host, "behind", number, unit] => Fault::skew(host, Skew::Behind(parse_time(number, unit)?)),
-        ["drift", host, ppm, "ppm"] => Fault::drift(host, parse_number(ppm)?),
-        ["crash", host] => Fault::crash(host),
-        ["restart", host] => Fault::restart(host),
-        ["pause", host] => Fault::pause(host),
-        ["resume", host] => Fault::resume(host),
+        ["loss", a, "|", b, "one", "in", one_in] => Kind::Loss(own(a), own(b), parse_number(one_in)?),
+        ["skew", host, "behind", number, unit] => {
+            Kind::Skew(own(host), Skew::Behind(parse_time(number, unit)?))
+        }
+        ["drift", host, ppm, "ppm"] => Kind::Drift(own(host), parse_number(ppm)?),
+        ["crash", host] => Kind::Crash(own(host)),
+        ["restart", host] => Kind::Restart(own(host)),
+        ["pause", host] => Kind::Pause(own(host)),
+        ["resume", host] => Kind::Resume(own(host)),
         ["signal", host, name] => {
             let named = Signal::ALL.into_iter().find(|signal| format!("{signal:?}") == name);
-            Fault::signal(host, named.ok_or("there is no such signal")?)
+            Kind::Signal(own(host), named.ok_or("there is no such signal")?)
         }
+        ["lookups", "fail", host] => Kind::FailLookups(own(host)),
+        ["lookups", "work", host] => Kind::MendLookups(own(host)),
+        ["lookups", host, a1, a2, "to", b1, b2] => Kind::Lookups(own(host), parse_times([a1, a2], [b1, b2])?),
         _ => return Err("there is no such fault, such as `partition a | b` or `crash a`"),
     };
-    Ok((parse_time(number, unit)?, fault))
+    Ok((parse_time(number, unit)?, Fault(kind).checked()?))
 }
 
 /// A time as one writes it, exactly: `1.5 s`, `20 ms`.
@@ -176,9 +189,12 @@ mod tests {
                       at 6 s restart a\n\
                       at 7 s pause a\n\
                       at 8 s resume a\n\
-                      at 9 s signal a Terminate";
+                      at 9 s signal a Terminate\n\
+                      at 9 s lookups fail a\n\
+                      at 9 s lookups work a\n\
+                      at 9 s lookups a 1 s to 5 s";
         let faults: Faults = script.parse().unwrap();
-        assert_eq!(faults.iter().count(), 19);
+        assert_eq!(faults.iter().count(), 22);
         assert_eq!(faults.to_string(), script);
         assert_eq!(script.replace('\n', "; ").parse::<Faults>().unwrap(), faults);
     }
@@ -195,6 +211,14 @@ mod tests {
             ("at 3 s partition a b", "no such fault"),
             ("at 3 s signal a Hello", "no such signal"),
             ("at 3 s bandwidth a | b low B/s", "something else where a number"),
+            ("at 3 s bandwidth a | b 0 B/s", "carries nothing, 0 B/s,"),
+            ("at 3 s slow down a 0 times", "0 times"),
+            ("at 3 s drift a 500001 ppm", "500,000 ppm at most"),
+            ("at 3 s latency a | b 2 s to 1 s", "ends before it begins"),
+            ("at 3 s long latency a | b one in 2 9 to 3 times", "ends before it begins"),
+            ("at 3 s lookups a 2 s to 1 s", "ends before it begins"),
+            ("at 3 s flap a | b whole 0 s to 1 s cut 0 s to 1 s", "takes time"),
+            ("at 3 s crash main", "the scenario itself"),
         ] {
             let error = format!("at 1 s crash a\n\n{line}\n").parse::<Faults>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("`{line}` is no line")) && error.contains(wrong), "{error}");

@@ -1,9 +1,11 @@
 //! What a program may have at most, looked at in each of its turns, and what must hold all the time.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ekiden_reactor::inspect::CoreStats;
 
+use crate::failure::message;
 use crate::journal::HostId;
 use crate::sim::Sim;
 
@@ -101,7 +103,7 @@ impl Sim {
     /// The run has failed as soon as this does not hold, after any turn of any host: for what only a program knows of itself, such
     /// as how long its queues are.
     ///
-    /// It is asked very often, so it should be quick. It must not use the `Sim`.
+    /// It is asked very often, so it should be quick. It must not use the `Sim`. If it panics, the run has failed, too.
     ///
     /// ```
     /// use ekiden_reactor::sleep;
@@ -136,7 +138,12 @@ impl Sim {
                 return Some(self.of(id, &exceeded));
             }
         }
-        let broken = watched.always.iter().find(|(_, holds)| !holds());
-        broken.map(|(what, _)| format!("it does not hold any more that {what}"))
+        watched.always.iter().find_map(|(what, holds)| match catch_unwind(AssertUnwindSafe(holds)) {
+            Ok(true) => None,
+            Ok(false) => Some(format!("it does not hold any more that {what}")),
+            Err(payload) => {
+                Some(format!("whether {what} cannot be said: it panicked: {}", message(&*payload)))
+            }
+        })
     }
 }

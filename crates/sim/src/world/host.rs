@@ -24,6 +24,8 @@ pub(crate) struct Host {
     pub(crate) cores_max: u16,
     /// The cores of its program, those that have not begun included.
     cores: Vec<Pace>,
+    /// How often it has done something of which others hear.
+    pub(crate) stirred: u64,
     /// How many times as long a turn of it takes.
     pub(crate) slowness: u64,
     /// The core that watches for what asks the program to end.
@@ -43,6 +45,7 @@ impl Host {
             clock: Clock::new(),
             cores_max: 1,
             cores: vec![Pace::default()],
+            stirred: 0,
             slowness: 1,
             watches_shutdown: None,
             watched: BTreeSet::new(),
@@ -55,10 +58,12 @@ impl Host {
         self.cores.truncate(1);
         self.cores.resize_with(self.cores_max.into(), Pace::default);
         self.core(0).turns_busy = 0;
+        self.core(0).turns_restless = 0;
     }
 
     pub(crate) fn end(&mut self) {
         self.is_up = false;
+        self.is_paused = false;
         self.cores.iter_mut().for_each(|core| core.news.clear());
         self.watches_shutdown = None;
         self.watched.clear();
@@ -70,6 +75,11 @@ impl Host {
 
     pub(crate) fn cores(&self) -> u16 {
         self.cores.len() as u16
+    }
+
+    /// Whether its program has run, and does no more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.life > 0 && !self.is_up
     }
 
     /// Whether it takes turns.

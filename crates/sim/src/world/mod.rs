@@ -8,7 +8,7 @@
 //!
 //! Drivers tell it what programs do; the loop of the [`Sim`](crate::Sim) asks it what is next, and by that time passes. In
 //! reading order: `queue` is what will happen, `host` what a machine knows, `seat` what each of its cores, `clock` what it
-//! shows, `links` who hears whom, `traffic` how long that
+//! shows, `jobs` what is done for its program elsewhere, `signals` what it is told by its operator, `links` who hears whom, `traffic` how long that
 //! takes, `packets` what goes that way, `ports` who has which, `tcp` the connections, `udp` the datagrams, `unix` what stays
 //! within a host.
 
@@ -16,6 +16,8 @@ mod queue;
 mod host;
 mod seat;
 mod clock;
+mod jobs;
+mod signals;
 mod links;
 mod traffic;
 mod packets;
@@ -27,8 +29,8 @@ pub(crate) mod unix;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
+use ekiden_reactor::NewCore;
 use ekiden_reactor::driver::{Event as News, Job, LookupDone, Readiness, Token};
-use ekiden_reactor::{NewCore, Signal};
 
 use crate::chance::Chance;
 use crate::clocks::DRIFT_PPM_MAX;
@@ -65,6 +67,7 @@ pub(crate) struct World {
     pub(crate) tcp: Connections,
     pub(crate) udp: udp::Sockets,
     unix: unix::Sockets,
+    jobs: jobs::Jobs,
     /// What programs told their operators, the last few.
     pub(crate) notices: Vec<String>,
 }
@@ -108,12 +111,16 @@ impl World {
             tcp: Connections::default(),
             udp: udp::Sockets::default(),
             unix: unix::Sockets::default(),
+            jobs: jobs::Jobs::default(),
             notices: Vec::new(),
         }
     }
 
     pub(crate) fn tell(&mut self, host: HostId, what: What) {
         self.trace_drawn();
+        if what.is_progress() {
+            self.host(host).stirred += 1;
+        }
         self.journal.tell(Event { nanos: self.now, host, what });
     }
 
@@ -182,19 +189,8 @@ impl World {
             Happening::Probe { end, number } => self.handle_probe(end, number),
             Happening::Flaps { between, number } => self.handle_flap(between, number),
             Happening::Fault { number } => return Some(Outside::Fault(number)),
-            Happening::Answer { host, life, done, found } => {
-                return Some(match self.hosts[host.index()].is_in(life) {
-                    true => Outside::Lookup(done, found),
-                    false => Outside::Dropped(Box::new(done)),
-                });
-            }
-            Happening::Job { host, life, job } => {
-                let is_in = self.hosts[host.index()].is_in(life);
-                if is_in {
-                    self.tell(host, What::RunsJob);
-                }
-                return Some(if is_in { Outside::Job(job) } else { Outside::Dropped(Box::new(job)) });
-            }
+            Happening::Answer { host, .. } => return self.handle_lookup(host, happening),
+            Happening::Job { host, life, job } => return self.handle_job(host, life, job),
         }
         None
     }
@@ -230,17 +226,24 @@ impl World {
         }
     }
 
-    /// A core has had a turn: it was busy for a moment, and has to do again at once, or then, or not. How often it was busy
-    /// without a pause.
+    /// A core has had a turn: it was busy for a moment, and has to do again at once, or then, or not. How many turns it has
+    /// taken now that were no use: without a rest, or with nothing coming of them but timers that are due at once.
     pub(crate) fn end_turn(&mut self, seat: Seat, again: Again) -> u32 {
         let cost = self.chance.within(nanos(&self.config.turn));
         let now = self.now;
         let host = self.host(seat.host);
         let slowness = host.slowness;
+        let (stirred, shown) = (host.stirred, host.clock.monotonic(now));
         let core = host.core(seat.core);
         core.busy_until = now.saturating_add(cost.saturating_mul(slowness));
         core.turns_busy = if let Again::At(_) = again { 0 } else { core.turns_busy + 1 };
-        let (turns_busy, has_news) = (core.turns_busy, !core.news.is_empty());
+        let is_restless = match again {
+            Again::AtOnce => true,
+            Again::At(until) => until.is_some_and(|until| until <= shown.saturating_add(REST)),
+        };
+        let has_stirred = std::mem::replace(&mut core.stirred, stirred) != stirred;
+        core.turns_restless = if is_restless && !has_stirred { core.turns_restless + 1 } else { 0 };
+        let (turns_busy, has_news) = (core.turns_busy.max(core.turns_restless), !core.news.is_empty());
         let number = u64::from(seat.host.0) | u64::from(seat.core) << u32::BITS;
         self.note(seat.host, number, || format!("ends its turn on core {}: {again:?}", seat.core));
         match again {
@@ -306,6 +309,7 @@ impl World {
         self.forget_sockets(id);
         self.forget_udp_sockets(id);
         self.forget_unix_sockets(id);
+        self.forget_jobs(id);
     }
 
     /// The program of a host ends at once: what it had open is reset.
@@ -316,16 +320,24 @@ impl World {
         self.forget_sockets(id);
         self.forget_udp_sockets(id);
         self.forget_unix_sockets(id);
+        self.forget_jobs(id);
     }
 
     /// A program takes no turns, or takes them again.
     pub(crate) fn set_paused(&mut self, id: HostId, is_paused: bool) {
+        // What has ended cannot be held; what has not begun can.
+        if is_paused && self.host(id).has_ended() {
+            return;
+        }
         self.tell(id, if is_paused { What::Pauses } else { What::Resumes });
         self.host(id).is_paused = is_paused;
         self.each_core(id, |world, seat| {
             let due = world.host(id).core(seat.core).due;
             world.schedule(seat, due);
         });
+        if !is_paused {
+            self.release(id);
+        }
     }
 
     /// What a host does takes from now on so many times as long.
@@ -367,16 +379,6 @@ impl World {
         }
     }
 
-    /// Tells a program of a signal. False if it did not ask for it: then it ends by that.
-    pub(crate) fn signal(&mut self, id: HostId, signal: Signal) -> bool {
-        self.tell(id, What::Signal(signal));
-        let watchers = self.host(id).watchers(signal);
-        for core in &watchers {
-            self.news(Seat { host: id, core: *core }, News::Signal(signal));
-        }
-        !watchers.is_empty()
-    }
-
     fn each_core(&mut self, host: HostId, does: impl Fn(&mut Self, Seat)) {
         (0..self.host(host).cores()).for_each(|core| does(self, Seat { host, core }));
     }
@@ -388,6 +390,9 @@ pub(crate) enum Again {
     AtOnce,
     At(Option<u64>),
 }
+
+/// Who sleeps no longer does not rest: a tick of the reactor's timers, until which the shortest sleep goes.
+const REST: u64 = 1_000_000;
 
 /// What is of no host.
 const NOBODY: HostId = HostId(u32::MAX);

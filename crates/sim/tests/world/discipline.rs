@@ -9,9 +9,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden_reactor::channel::mpsc;
-use ekiden_reactor::net::TcpStream;
+use ekiden_reactor::net::{TcpStream, UdpSocket};
 use ekiden_reactor::{sleep, spawn, spawn_named, yield_now};
-use ekiden_sim::{Sim, check};
+use ekiden_sim::{Config, Sim, check};
 
 use super::echo;
 
@@ -135,7 +135,7 @@ fn a_trace_has_every_event_who_ran_and_what_was_drawn() {
             sim.run(async move |sim| {
                 sleep(Duration::from_millis(1)).await;
                 drop(spawn_named("clerk", sleep(Duration::from_secs(1))));
-                let socket = ekiden_reactor::net::UdpSocket::bind("127.0.0.1:9").await.unwrap();
+                let socket = UdpSocket::bind("127.0.0.1:9").await.unwrap();
                 for _ in 0..sends {
                     socket.send_to(&[1], "127.0.0.1:9".parse().unwrap()).await.unwrap();
                     let _ = socket.recv(&mut [0]).await.unwrap();
@@ -221,6 +221,116 @@ fn who_is_busy_and_gets_nowhere_is_found() {
     assert!(line.starts_with("the program of `spinner` is busy without end, and gets nowhere"), "{line}");
     assert!(line.contains(": task 3, hamster, spawned at") && line.contains("001 polls)"), "{line}");
     assert!(!line.contains("bystander"), "{line}");
+}
+
+#[test]
+fn who_sleeps_for_next_to_nothing_again_and_again_is_found() {
+    let mut config = Config::default();
+    config.busy_turns_max = 2000;
+    let sim = Sim::with_config(7, config.clone());
+    sim.host("dozer", async || {
+        let doze = async || {
+            for _ in 0..u64::MAX {
+                sleep(Duration::from_nanos(1)).await;
+            }
+        };
+        spawn_named("hamster", doze()).await.unwrap();
+    });
+    let failure = sim.try_run(async |_sim| sleep(Duration::from_secs(1000)).await).unwrap_err().to_string();
+    let line = failure.lines().next().unwrap();
+    assert!(line.starts_with("the program of `dozer` is busy without end, and gets nowhere"), "{line}");
+    assert!(line.contains(": task 2, hamster, spawned at"), "{line}");
+    // Who rests, or of whom others hear, is not.
+    Sim::with_config(7, config).run(async |_sim| {
+        let socket = UdpSocket::bind("127.0.0.1:9").await.unwrap();
+        for round in 0..10_000 {
+            sleep(Duration::from_nanos(1)).await;
+            if round % 1000 == 0 {
+                socket.send_to(&[1], "127.0.0.1:9".parse().unwrap()).await.unwrap();
+            }
+        }
+        for _ in 0..10_000 {
+            sleep(Duration::from_millis(2)).await;
+        }
+    });
+}
+
+#[test]
+fn a_condition_that_panics_fails_the_run_and_the_world_can_run_again() {
+    let sim = Sim::new(7);
+    let asked = Rc::new(Cell::new(0));
+    let count = asked.clone();
+    sim.always("it can be said", move || {
+        count.set(count.get() + 1);
+        assert_ne!(count.get(), 1, "the first time");
+        true
+    });
+    let failure = sim.try_run(async |_sim| sleep(Duration::from_secs(1)).await).unwrap_err().to_string();
+    assert!(failure.starts_with("whether it can be said cannot be said: it panicked: "), "{failure}");
+    sim.run(async |_sim| sleep(Duration::from_secs(1)).await);
+}
+
+#[test]
+fn the_host_of_the_scenario_is_its_own() {
+    type Wrong = fn(&Sim);
+    let wrongs: [(Wrong, &str); 4] = [
+        (|sim| sim.host("main", echo), "`main` is the host of the scenario itself"),
+        (|sim| sim.crash("main"), "cannot crash"),
+        (|sim| sim.restart("main"), "cannot begin again"),
+        (|sim| sim.signal("main", ekiden_reactor::Signal::Terminate), "cannot crash"),
+    ];
+    for (wrong, says) in wrongs {
+        let failure = Sim::new(7).try_run(async move |sim| wrong(&sim)).unwrap_err().to_string();
+        assert!(failure.lines().next().unwrap().contains(says), "{failure}");
+    }
+}
+
+#[test]
+fn faults_that_a_scenario_has_no_place_for_are_told() {
+    if is_alone() {
+        return check(|sim| sim.run(async |_sim| sleep(Duration::from_secs(1)).await));
+    }
+    let test = "faults_that_a_scenario_has_no_place_for_are_told";
+    let says = alone(test, &[("EKIDEN_FAULTS", "at 1 s partition a | b")], &[]);
+    assert!(says.contains("EKIDEN_FAULTS is set, and the scenario draws no faults"), "{says}");
+}
+
+#[test]
+fn who_ended_by_an_error_is_in_the_table_with_its_tasks() {
+    let says = complaint(|sim| {
+        sim.host("bad", async || {
+            drop(spawn_named("clerk", sleep(Duration::from_secs(77))));
+            sleep(Duration::from_millis(1)).await;
+            Err::<(), _>("out of ink")
+        });
+        sim.run(async |_sim| sleep(Duration::from_secs(1)).await);
+    });
+    assert!(says.contains("the program of `bad` ended by an error: out of ink"), "{says}");
+    assert!(says.contains("bad (10.0.0.1) runs\n") && says.contains(": clerk, spawned at"), "{says}");
+}
+
+#[test]
+fn any_task_may_be_woken_for_nothing() {
+    let woken = Rc::new(RefCell::new(BTreeSet::new()));
+    check(|sim| {
+        let woken = woken.clone();
+        sim.run(async move |_sim| {
+            for number in 0..60 {
+                let (woken, mut polls) = (woken.clone(), 0);
+                drop(spawn(std::future::poll_fn(move |_| {
+                    polls += 1;
+                    if polls > 1 {
+                        woken.borrow_mut().insert(number);
+                    }
+                    std::task::Poll::<()>::Pending
+                })));
+            }
+            for _ in 0..60 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        });
+    });
+    assert_eq!(woken.borrow().len(), 60);
 }
 
 #[test]

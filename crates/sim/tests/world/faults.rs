@@ -209,6 +209,12 @@ fn a_failure_that_needs_no_fault_says_so() {
 }
 
 #[test]
+#[should_panic(expected = "a link that carries nothing, 0 B/s, is one that is cut")]
+fn a_fault_that_cannot_be_is_refused_when_it_is_made() {
+    drop(Fault::bandwidth("a", "b", 0));
+}
+
+#[test]
 fn a_run_that_passes_is_not_done_again_for_its_faults() {
     let runs = Cell::new(0);
     check(|sim| {

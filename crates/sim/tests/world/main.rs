@@ -12,6 +12,7 @@ mod links;
 mod losses;
 mod traffic;
 mod hosts;
+mod pauses;
 mod time;
 mod clocks;
 mod cores;
