@@ -77,6 +77,12 @@
 //!   without waiting is found ([`Config::busy_turns_max`]).
 //! - What a program asks of the system and not of the reactor is not of the seed: `std`'s clocks, threads, `HashMap`s and files. [`check()`] finds it by running a seed twice, if it shows; [`leaks`] lists who does so, and what helps.
 //!
+//! # How fast it is
+//!
+//! Ten hosts that ask each other a request a second each, on connections of their own, for an hour: `cargo run --release -p
+//! ekiden-sim --example cluster` took 3.0 s, 1,200 times less, on one of two cores that others used as well; a minute of 1,000 such hosts
+//! (`cluster 1000 60`), 60,000 requests, took 17 s.
+//!
 //! # The parts
 //!
 //! In reading order: [`Sim`] is the world as scripts see it, `config` how it behaves, `links` and `clocks` what scripts do to
