@@ -10,8 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
-use slab::Slab;
-
 use crate::buffer::Buffers;
 use crate::channel::parts::claims::Claims;
 use crate::config::{Config, OnLostPanic};
@@ -21,6 +19,7 @@ use crate::driver::{Driver, Token};
 use crate::inbox::Inbox;
 use crate::interest::Interest;
 use crate::notice::Hook;
+use crate::pages::Pages;
 use crate::pauses::Pauses;
 use crate::process::Orphans;
 use crate::pulse;
@@ -39,7 +38,7 @@ pub(crate) struct Core {
     pub(crate) id: ReactorId,
     pub(crate) tasks: TaskTable,
     pub(crate) timers: RefCell<Wheel>,
-    sources: RefCell<Slab<Rc<Interest>>>,
+    sources: RefCell<Pages<Option<Rc<Interest>>>>,
     /// What is done about a source by the loop itself. A handful at most.
     pub(crate) reflexes: RefCell<Vec<(Token, Rc<dyn Reflex>)>>,
     pub(crate) pauses: Pauses,
@@ -113,7 +112,7 @@ impl Core {
         let spin_max = if driver.spins() { config.spin_max } else { Duration::ZERO };
         Rc::new(Self {
             id,
-            tasks: TaskTable::new(id, inbox.clone()),
+            tasks: TaskTable::new(inbox.clone()),
             timers: RefCell::new(Wheel::new()),
             sources: RefCell::default(),
             reflexes: RefCell::default(),
@@ -157,22 +156,28 @@ impl Core {
     /// A token under which the driver reports the readiness of a new source.
     pub(crate) fn add_source(&self) -> (Token, Rc<Interest>) {
         let interest = Rc::new(Interest::default());
-        let token = Token(self.sources.borrow_mut().insert(interest.clone()));
+        let mut sources = self.sources.borrow_mut();
+        let entry = sources.take();
+        *sources.get_mut(entry).expect("it was taken") = Some(interest.clone());
         self.inbox.pulse.counters.sources.add(1);
-        (token, interest)
+        (Token(entry as usize), interest)
     }
 
     pub(crate) fn remove_source(&self, token: Token) {
-        let gone = self.sources.borrow_mut().try_remove(token.0);
+        let Ok(entry) = u32::try_from(token.0) else { return };
+        let mut sources = self.sources.borrow_mut();
+        let gone = sources.get_mut(entry).and_then(Option::take);
         if gone.is_some() {
+            sources.give_back(entry);
             self.inbox.pulse.counters.sources.subtract(1);
         }
+        drop(sources);
         drop(gone); // outside the borrow: it holds wakers, which may drop anything
     }
 
     /// Every source.
     pub(crate) fn each_source(&self, mut tell: impl FnMut(&Interest)) {
-        self.sources.borrow().iter().for_each(|(_, interest)| tell(interest));
+        self.sources.borrow().iter().filter_map(|(_, source)| source.as_deref()).for_each(&mut tell);
     }
 
     /// Has a source's reflex do what it does, if it has one.
@@ -186,7 +191,8 @@ impl Core {
 
     #[inline]
     pub(crate) fn source(&self, token: Token) -> Option<Rc<Interest>> {
-        self.sources.borrow().get(token.0).cloned()
+        let entry = u32::try_from(token.0).ok()?;
+        self.sources.borrow().get(entry)?.clone()
     }
 }
 

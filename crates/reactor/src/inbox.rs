@@ -14,7 +14,7 @@ use crate::core::ReactorId;
 use crate::driver::{Token, Unpark};
 use crate::notice::{Level, notice};
 use crate::pulse::{Counter, PoolGauges, Pulse};
-use crate::task::{JoinError, Origin, TaskId, message_of};
+use crate::task::{JoinError, Origin, TaskWaker, message_of};
 use crate::vigil::{Life, Presence};
 use crate::watch::Watch;
 
@@ -37,7 +37,7 @@ pub(crate) struct Inbox {
 /// What other threads have said and the reactor has not read yet.
 #[derive(Default)]
 pub(crate) struct Letters {
-    pub(crate) wakes: Vec<TaskId>,
+    pub(crate) wakes: Vec<Arc<TaskWaker>>,
     pub(crate) makers: Vec<Maker>,
     /// Sources for which another core left something.
     pub(crate) ready: Vec<Token>,
@@ -70,7 +70,7 @@ impl Letters {
     #[cold]
     fn forget_repeated_wakes(&mut self) {
         let mut seen = HashSet::with_capacity(self.wakes.len());
-        self.wakes.retain(|task| seen.insert(*task));
+        self.wakes.retain(|task| seen.insert(task.data()));
         self.wakes.reserve(self.wakes.len());
     }
 
@@ -125,7 +125,7 @@ impl Inbox {
     }
 
     /// A foreign thread wakes a task. Forgotten when the reactor has ended, as the task then has too.
-    pub(crate) fn wake(&self, task: TaskId) {
+    pub(crate) fn wake(&self, task: Arc<TaskWaker>) {
         let mut letters = self.lock();
         if let Some(open) = letters.open() {
             if open.wakes.len() >= WAKES_MANY && open.wakes.len() == open.wakes.capacity() {
@@ -136,9 +136,9 @@ impl Inbox {
         }
     }
 
-    /// Whether a foreign thread has woken a task, and the reactor has not heard of it.
-    pub(crate) fn has_woken(&self, task: TaskId) -> bool {
-        self.lock().wakes.contains(&task)
+    /// The tasks that foreign threads have woken and the reactor has not heard of, by the data of their wakers.
+    pub(crate) fn woken(&self) -> HashSet<*const ()> {
+        self.lock().wakes.iter().map(TaskWaker::data).collect()
     }
 
     /// A foreign thread sends what makes a task; given back when the reactor has ended.
@@ -319,17 +319,20 @@ mod tests {
 
     #[test]
     fn a_core_that_is_held_remembers_of_each_task_once_that_it_was_woken() {
-        let inbox = Inbox::new(ReactorId::new(), Arc::new(Counted::default()));
-        let tasks: Vec<TaskId> = (0..3000).map(TaskId::numbered).collect();
+        let inbox = Arc::new(Inbox::new(ReactorId::new(), Arc::new(Counted::default())));
+        let tasks: Vec<_> =
+            (0..3000).map(|entry| Arc::new(TaskWaker::new(entry, 0, inbox.clone()))).collect();
         for round in 0..100 {
-            let task = |index: usize| tasks[(index * 7 + round) % tasks.len()];
+            let task = |index: usize| tasks[(index * 7 + round) % tasks.len()].clone();
             (0..tasks.len()).for_each(|index| inbox.wake(task(index)));
         }
         (0..1000).for_each(|_| inbox.make_ready(Token(1)));
         let Letters { wakes, ready, .. } = inbox.take().unwrap();
         assert_eq!(ready, [Token(1)]);
-        assert!(tasks.iter().all(|task| wakes.contains(task)), "none is lost");
-        assert_eq!(wakes[..2], [tasks[0], tasks[7]], "they are in order");
+        let woken: HashSet<_> = wakes.iter().map(TaskWaker::data).collect();
+        assert!(tasks.iter().all(|task| woken.contains(&task.data())), "none is lost");
+        let in_order = wakes.iter().zip([&tasks[0], &tasks[7]]);
+        assert!(in_order.clone().all(|(woken, task)| Arc::ptr_eq(woken, task)), "they are in order");
         assert!(wakes.capacity() <= 4 * tasks.len(), "{}", wakes.capacity());
     }
 

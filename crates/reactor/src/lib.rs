@@ -150,7 +150,8 @@
 //!   somebody looks at it, both made of `atomics`; `pulse` is what they see of it without asking;
 //! - `spin` is whether it looks around for a moment before it sleeps, `timing` how long polls take, `watchdog` whether one of
 //!   them holds its core, `watch` who is told of that; `runtime` has the cores of a program, each of which is such a reactor;
-//! - [`task`] is what it runs, [`context`] what goes with it through all that it calls;
+//! - [`task`] is what it runs, [`context`] what goes with it through all that it calls; `pages` are the tables of tasks and
+//!   sources;
 //! - sources: `interest` is what one is ready for, `about` what it is, `registration` how it is used, `waiters` are
 //!   those who wait for it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such
 //!   sources, and so are the ends of work that is `blocking`, the `shutdown`, whatever `signals` a program asks for, and
@@ -182,6 +183,7 @@ pub mod context;
 mod interest;
 mod about;
 mod registration;
+mod pages;
 mod pauses;
 mod waiters;
 #[cfg(test)]

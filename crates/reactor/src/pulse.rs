@@ -128,10 +128,16 @@ impl Pulse {
         self.origin.store(OriginId::NONE.to_bits(), Relaxed);
     }
 
+    /// The core's own to ask: where the task comes from whose poll it is.
+    #[inline]
+    pub(crate) fn origin(&self) -> OriginId {
+        OriginId::from_bits(self.origin.load(Relaxed))
+    }
+
     fn look(&self, life: Life) -> Beat {
         let turn_began = Instant::from_nanos(self.turn_began.get());
-        let poll_of = OriginId::from_bits(self.origin.load(Relaxed));
-        Beat { life, turn_began, polls: self.polls.get(), turns: self.counters.turns.get(), poll_of }
+        let (polls, turns) = (self.polls.get(), self.counters.turns.get());
+        Beat { life, turn_began, polls, turns, poll_of: self.origin() }
     }
 }
 

@@ -171,7 +171,7 @@ impl Core {
             let Some(task) = self.tasks.next_ready() else { break };
             if !task.is_main() {
                 self.tasks.run(self, task);
-            } else if let Poll::Ready(output) = self.tasks.poll_main(self, task, |cx| main.as_mut().poll(cx))
+            } else if let Poll::Ready(output) = self.tasks.poll_main(self, &task, |cx| main.as_mut().poll(cx))
             {
                 return Poll::Ready(output);
             }
@@ -203,7 +203,7 @@ impl Core {
             resume_unwind(fault);
         }
         for task in letters.wakes {
-            self.tasks.wake(task);
+            self.tasks.wake(&task);
         }
         for source in letters.ready {
             self.handle_ready(source, Readiness::new(true, false));
@@ -523,7 +523,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.core.running.set(false);
-        self.core.tasks.handle_run_ended();
         self.core.inbox.announce_out();
         events::debug("core", format_args!("{} has ended what it was to run", self.core.runtime.id));
     }

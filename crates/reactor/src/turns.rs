@@ -10,18 +10,16 @@
 //!      └───────────────────────────────────────────────────────────────────
 //! ```
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::Poll;
 
 use crate::context::{self, Context};
 use crate::inspect::Spawned;
 use crate::reactor::{Patience, Reactor, Running};
-use crate::task::table::Entry;
+use crate::task::table::Lists;
 use crate::time::Instant;
 
 /// A reactor and the future that it runs, in turns that the caller asks for; made by [`Reactor::start`].
@@ -56,14 +54,14 @@ pub struct Turns<F: Future> {
 }
 
 /// The tasks that are ready, for whoever chooses the next; see [`Turns::turn`].
-pub struct Ready<'a>(pub(crate) &'a VecDeque<Rc<Entry>>);
+pub struct Ready<'a>(pub(crate) &'a Lists);
 
 impl Ready<'_> {
     /// How many there are: one at least.
     #[expect(clippy::len_without_is_empty, reason = "it never is")]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.ready()
     }
 
     /// The number of the task at that place, which is that of [`TaskInfo::id`](crate::inspect::TaskInfo::id), its name and
@@ -74,8 +72,8 @@ impl Ready<'_> {
     /// If there is no such place.
     #[must_use]
     pub fn task(&self, index: usize) -> (u32, Spawned) {
-        let account = &self.0[index].account;
-        (account.number(), account.origin().known().into())
+        let (number, origin) = self.0.ready_at(index);
+        (number, origin.known().into())
     }
 }
 

@@ -4,7 +4,7 @@
 //! there and matched by the address in the waker; what else a task waits for it has noted in its last poll.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::stats::Spawned;
 use super::waits::{HeldBy, Wait};
 use crate::core::{self, Core};
 use crate::task::account::Statement;
-use crate::task::table::Entry;
+use crate::task::listed::Listed;
 use crate::task::waits::Asked;
 
 /// Every task of the reactor that runs on this thread, the future that it was asked to run included.
@@ -125,7 +125,8 @@ type Badness = (u8, Reverse<Duration>);
 /// All tasks.
 pub(super) fn list(core: &Core) -> Vec<TaskInfo> {
     let mut found = Vec::with_capacity(core.tasks.len() + 1);
-    core.tasks.each(|entry, is_running| found.push(Found::new(core, entry, is_running)));
+    let woken = core.inbox.woken();
+    core.tasks.each(|task| found.push(Found::new(core, &task, &woken)));
     describe(core, core.driver.now().as_nanos(), found, usize::MAX)
 }
 
@@ -133,10 +134,10 @@ pub(super) fn list(core: &Core) -> Vec<TaskInfo> {
 /// for the core than what he looks for.
 pub(super) fn worst(core: &Core, max: usize) -> Listing {
     let now = core.driver.now().as_nanos();
-    let (mut ranked, mut count) = (Vec::new(), 0);
-    core.tasks.each(|entry, is_running| {
+    let (mut ranked, mut count, woken) = (Vec::new(), 0, core.inbox.woken());
+    core.tasks.each(|task| {
         if count < LOOKED_AT_MAX {
-            let found = Found::new(core, entry, is_running);
+            let found = Found::new(core, &task, &woken);
             ranked.push((found.badness(core, now), found));
         }
         count += 1;
@@ -186,13 +187,14 @@ fn describe(core: &Core, now: u64, found: Vec<Found>, looked_at_max: usize) -> V
         }
     });
     let (mut joining, mut left) = (vec![false; tasks.len()], looked_at_max);
-    core.tasks.each(|entry, _| {
+    core.tasks.each(|task| {
         let Some(fewer) = left.checked_sub(1) else { return };
         left = fewer;
-        if let Some(index) = entry.joiner_data().and_then(|joiner| find(joiner, 0)) {
+        if let Some(index) = task.joiner_data().and_then(|joiner| find(joiner, 0)) {
             joining[index] = true;
-            let spawned = entry.account.origin().known().into();
-            waits[index].push(Wait::Join { id: entry.account.number(), spawned: Some(spawned) });
+            let birth = task.statement.birth;
+            let spawned = birth.origin.known().into();
+            waits[index].push(Wait::Join { id: birth.number, spawned: Some(spawned) });
         }
     });
     for (index, found) in found.iter().enumerate() {
@@ -219,16 +221,17 @@ fn describe(core: &Core, now: u64, found: Vec<Found>, looked_at_max: usize) -> V
 }
 
 impl Found {
-    fn new(core: &Core, entry: &Entry, is_running: bool) -> Self {
-        let (statement, turn_began) = (entry.account.statement(), core.turn_began.get().as_nanos());
+    /// `woken` are those that other threads have woken and the core has not heard of.
+    fn new(core: &Core, task: &Listed<'_>, woken: &HashSet<*const ()>) -> Self {
+        let turn_began = core.turn_began.get().as_nanos();
         let (state, since) = match () {
-            () if is_running => (TaskState::Running, turn_began),
-            () if entry.is_queued() => (TaskState::Ready, statement.since),
-            () if entry.is_expected() => (TaskState::Waiting, statement.since),
-            () if core.tasks.is_woken_from_elsewhere(entry) => (TaskState::Ready, turn_began),
-            () => (TaskState::Stuck, statement.since),
+            () if task.is_running => (TaskState::Running, turn_began),
+            () if task.is_queued => (TaskState::Ready, task.since),
+            () if woken.contains(&task.waker_data) => (TaskState::Ready, turn_began),
+            () if task.is_held => (TaskState::Waiting, task.since),
+            () => (TaskState::Stuck, task.since),
         };
-        Self { waker: entry.waker_data(), statement, state, since }
+        Self { waker: task.waker_data, statement: task.statement, state, since }
     }
 
     fn since(&self, now: u64) -> Duration {
@@ -256,7 +259,7 @@ impl Found {
 
 impl TaskInfo {
     fn new(core: &Core, now: u64, found: &Found) -> Self {
-        let Statement { birth, polls, untimed_polls, timed_nanos, doubt_nanos, .. } = found.statement;
+        let Statement { birth, born, polls, untimed_polls, timed_nanos, doubt_nanos, .. } = found.statement;
         let timing = &core.timing;
         let estimate = timing.estimate(untimed_polls);
         let (longest_poll, longest_poll_is_exact) = found.longest(core);
@@ -267,7 +270,7 @@ impl TaskInfo {
                 .parent_origin
                 .origin()
                 .map(|origin| Parent { id: birth.parent, spawned: origin.into() }),
-            age: Duration::from_nanos(now.saturating_sub(birth.nanos)),
+            age: Duration::from_nanos(now.saturating_sub(born)),
             polls,
             busy: Duration::from_nanos(timed_nanos + estimate),
             busy_error: Duration::from_nanos(estimate + doubt_nanos + timing.lost_nanos()),

@@ -1,5 +1,7 @@
 //! A task's account: its number, its parent, and how often and how long it ran.
 //!
+//! What few tasks have is not in it but told to it when it makes its statement: how much of their time is in doubt.
+//!
 //! It reads no clock. The loop reads the clock once a turn, and when polls are long once a poll; the account is told
 //! what came of it.
 //!
@@ -9,25 +11,27 @@
 
 use std::cell::Cell;
 
+use super::entry::Marks;
 use super::origin::OriginId;
 use super::waits::Notes;
 
-/// Kept small, as every idle connection has one: 64 bytes.
+/// Kept small, as every idle connection has one: 56 bytes.
 #[derive(Default)]
 pub(crate) struct Account {
     birth: Cell<Birth>,
-    /// When the task came to the state in which it is, in nanoseconds: by the clock of the turn in which it was polled
-    /// last, or woken.
-    since: Cell<u64>,
+    /// When the task was spawned, in nanoseconds, by the turn's clock.
+    born: Cell<u64>,
     /// What it asked for in its last poll.
     notes: Cell<Notes>,
+    timed_nanos: Cell<u64>,
     polls: Cell<u32>,
     timed_polls: Cell<u32>,
-    timed_nanos: Cell<u64>,
-    /// Microseconds of turns of which it is not known who ran how long.
-    doubt_micros: Cell<u32>,
     /// The longest poll of which something is known: one that was timed, or at most a turn.
     longest: Cell<Longest>,
+    /// Whether it is not known of some of its time that it ran that long.
+    is_doubtful: Cell<bool>,
+    /// The table's, which would have to make room for them.
+    pub(super) marks: Marks,
 }
 
 /// How long a poll took: microseconds, and a bit that says whether it may have taken less.
@@ -64,8 +68,6 @@ const AT_MOST: u32 = 1 << 31;
 /// Who a task is, from when it is spawned.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Birth {
-    /// When, in nanoseconds, by the turn's clock.
-    pub(crate) nanos: u64,
     pub(crate) number: u32,
     /// Zero if it has none.
     pub(crate) parent: u32,
@@ -77,7 +79,8 @@ pub(crate) struct Birth {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Statement {
     pub(crate) birth: Birth,
-    pub(crate) since: u64,
+    /// When, in nanoseconds, by the turn's clock.
+    pub(crate) born: u64,
     pub(crate) notes: Notes,
     pub(crate) polls: u32,
     pub(crate) untimed_polls: u32,
@@ -87,15 +90,16 @@ pub(crate) struct Statement {
 }
 
 impl Account {
-    pub(crate) fn open(&self, birth: Birth) {
+    /// The task is spawned, at that time.
+    pub(crate) fn open(&self, birth: Birth, now: u64) {
         self.birth.set(birth);
-        self.since.set(birth.nanos);
+        self.born.set(now);
         self.notes.set(Notes::default());
+        self.timed_nanos.set(0);
         self.polls.set(0);
         self.timed_polls.set(0);
-        self.timed_nanos.set(0);
-        self.doubt_micros.set(0);
         self.longest.set(Longest::default());
+        self.is_doubtful.set(false);
     }
 
     #[inline]
@@ -107,17 +111,10 @@ impl Account {
         self.birth.get().number
     }
 
-    /// It was woken, in the turn that began then.
+    /// It was polled, and asked for this.
     #[inline]
-    pub(crate) fn handle_woken(&self, now: u64) {
-        self.since.set(now);
-    }
-
-    /// It was polled, in the turn that began then, and asked for this.
-    #[inline]
-    pub(crate) fn handle_polled(&self, now: u64, notes: Notes) {
+    pub(crate) fn handle_polled(&self, notes: Notes) {
         self.polls.set(self.polls.get().wrapping_add(1));
-        self.since.set(now);
         self.notes.set(notes.or_earlier(self.notes.get()));
     }
 
@@ -129,31 +126,31 @@ impl Account {
     }
 
     /// A turn turned out to be long in which it may have run, once or more, and nobody was timed. `share` is its own
-    /// if all who ran took as long as each other.
-    pub(crate) fn handle_long_turn(&self, nanos: u64, share: u64) {
+    /// if all who ran took as long as each other. Whether that is in doubt from now on.
+    pub(crate) fn handle_long_turn(&self, nanos: u64, share: u64) -> bool {
+        let is_doubtful = share < nanos;
         self.timed_nanos.set(self.timed_nanos.get() + share);
-        if share < nanos {
-            let doubt = u32::try_from(nanos / 1_000).unwrap_or(u32::MAX);
-            self.doubt_micros.set(self.doubt_micros.get().saturating_add(doubt));
-        }
-        let longest = if share < nanos { Longest::at_most(nanos) } else { Longest::exactly(nanos) };
+        self.is_doubtful.set(self.is_doubtful.get() || is_doubtful);
+        let longest = if is_doubtful { Longest::at_most(nanos) } else { Longest::exactly(nanos) };
         self.longest.set(self.longest.get().max(longest));
+        is_doubtful
     }
 
-    /// Since when, in nanoseconds, it is in the state in which it is.
-    pub(crate) fn since(&self) -> u64 {
-        self.since.get()
+    /// Whether some of its time ever was in doubt.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.is_doubtful.get()
     }
 
-    pub(crate) fn statement(&self) -> Statement {
+    /// Of a task of which so many nanoseconds are in doubt.
+    pub(crate) fn statement(&self, doubt_nanos: u64) -> Statement {
         Statement {
             birth: self.birth.get(),
-            since: self.since.get(),
+            born: self.born.get(),
             notes: self.notes.get(),
             polls: self.polls.get(),
             untimed_polls: self.polls.get().wrapping_sub(self.timed_polls.get()),
             timed_nanos: self.timed_nanos.get(),
-            doubt_nanos: u64::from(self.doubt_micros.get()) * 1_000,
+            doubt_nanos,
             longest: self.longest.get(),
         }
     }
@@ -165,20 +162,20 @@ mod tests {
 
     #[test]
     fn it_is_small() {
-        assert_eq!(size_of::<Account>(), 64);
+        assert_eq!(size_of::<Account>(), 56);
     }
 
     #[test]
     fn what_is_timed_and_what_is_not_are_told_apart() {
         let account = Account::default();
-        account.open(Birth { nanos: 5, number: 3, ..Birth::default() });
+        account.open(Birth { number: 3, ..Birth::default() }, 5);
         for _ in 0..10 {
-            account.handle_polled(7, Notes::default());
+            account.handle_polled(Notes::default());
         }
-        account.handle_polled(9, Notes::default());
+        account.handle_polled(Notes::default());
         account.handle_timed(20_500);
-        let statement = account.statement();
-        assert_eq!((statement.since, statement.birth.nanos, statement.birth.number), (9, 5, 3));
+        let statement = account.statement(0);
+        assert_eq!((statement.born, statement.birth.number), (5, 3));
         assert_eq!((statement.polls, statement.untimed_polls), (11, 10));
         assert_eq!((statement.timed_nanos, statement.longest), (20_500, Longest::exactly(21_000)));
     }
@@ -186,13 +183,12 @@ mod tests {
     #[test]
     fn a_long_turn_of_one_is_its_own_and_one_of_several_is_in_doubt() {
         let (alone, among) = (Account::default(), Account::default());
-        alone.handle_long_turn(3_000_000, 3_000_000);
-        among.handle_long_turn(3_000_000, 1_000_000);
-        let (alone, among) = (alone.statement(), among.statement());
-        let longest = Longest::exactly(3_000_000);
-        assert_eq!((alone.timed_nanos, alone.doubt_nanos, alone.longest), (3_000_000, 0, longest));
-        let longest = Longest::at_most(3_000_000);
-        assert_eq!((among.timed_nanos, among.doubt_nanos, among.longest), (1_000_000, 3_000_000, longest));
+        assert!(!alone.handle_long_turn(3_000_000, 3_000_000));
+        assert!(among.handle_long_turn(3_000_000, 1_000_000));
+        assert_eq!([&alone, &among].map(Account::is_doubtful), [false, true]);
+        let (alone, among) = (alone.statement(0), among.statement(0));
+        assert_eq!((alone.timed_nanos, alone.longest), (3_000_000, Longest::exactly(3_000_000)));
+        assert_eq!((among.timed_nanos, among.longest), (1_000_000, Longest::at_most(3_000_000)));
     }
 
     #[test]

@@ -8,11 +8,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use futures_task::ArcWake;
+
+use super::entry::{TaskId, TaskWaker};
 use super::join_error::JoinError;
 use super::origin::OriginId;
-use super::table::Entry;
 use super::tick::try_poll_if;
 use super::waits::{self, Asked};
+use crate::core::Core;
 
 /// Waits for a task's result; a future of it.
 ///
@@ -24,17 +27,20 @@ use super::waits::{self, Asked};
 /// The handle may be polled by reference (`(&mut handle).await`) and given up at any time without losing the result.
 pub struct JoinHandle<T> {
     outcome: Rc<Outcome<T>>,
-    entry: Rc<Entry>,
+    task: TaskRef,
 }
 
 /// Ends a task, and neither waits for it nor keeps its result: from [`JoinHandle::abort_handle`].
 ///
 /// Dropping it does nothing. With the [`JoinHandle`] gone, the task is detached all the same.
 #[derive(Clone)]
-pub struct AbortHandle {
-    entry: Rc<Entry>,
-    /// Of the task: its entry may be another's later.
-    number: u32,
+pub struct AbortHandle(TaskRef);
+
+/// A task and its reactor. Two words, as a server keeps one for each connection.
+#[derive(Clone)]
+struct TaskRef {
+    core: Rc<Core>,
+    id: TaskId,
 }
 
 /// What becomes of a task, from its job to its handle.
@@ -53,15 +59,15 @@ enum State<T> {
 }
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(outcome: Rc<Outcome<T>>, entry: Rc<Entry>) -> Self {
-        Self { outcome, entry }
+    pub(crate) fn new(outcome: Rc<Outcome<T>>, core: Rc<Core>, id: TaskId) -> Self {
+        Self { outcome, task: TaskRef { core, id } }
     }
 
     /// Ends the task: its future is dropped at the reactor's next turn, and the handle then says that it was
     /// aborted. Nothing happens if the task has ended already.
     pub fn abort(&self) {
         if !self.is_finished() {
-            self.entry.abort();
+            self.task.abort();
         }
     }
 
@@ -80,9 +86,7 @@ impl<T> JoinHandle<T> {
     /// ```
     #[must_use]
     pub fn abort_handle(&self) -> AbortHandle {
-        // After its end the entry may be another's already. Zero is nobody's.
-        let number = if self.is_finished() { 0 } else { self.entry.account.number() };
-        AbortHandle { number, entry: self.entry.clone() }
+        AbortHandle(self.task.clone())
     }
 
     /// Whether the task has ended.
@@ -149,21 +153,27 @@ impl<T> fmt::Debug for JoinHandle<T> {
 impl AbortHandle {
     /// Ends the task: its future is dropped at the reactor's next turn. Nothing happens if it has ended already.
     pub fn abort(&self) {
-        if !self.is_finished() {
-            self.entry.abort();
-        }
+        self.0.abort();
     }
 
     /// Whether the task has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.entry.has_ended() || self.entry.account.number() != self.number
+        self.0.core.tasks.has_ended(self.0.id)
     }
 }
 
 impl fmt::Debug for AbortHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AbortHandle").field("is_finished", &self.is_finished()).finish_non_exhaustive()
+    }
+}
+
+impl TaskRef {
+    fn abort(&self) {
+        if let Some(waker) = self.core.tasks.abort(self.id) {
+            TaskWaker::wake_by_ref(&waker);
+        }
     }
 }
 

@@ -5,15 +5,18 @@
 //!                ▲
 //!   TaskTable ── Entry ── waker: ids only, so it may travel to any thread
 //!                ▲
-//!   run queue ───┘          wake puts the entry here, unless it is there already
+//!   run queue ───┘          wake puts the entry's number here, unless it is there already
 //! ```
 //!
-//! In reading order: `table` knows all tasks and which are ready, `job` is one future, `in_context` one that begins with a
-//! context, `join` is how its end is waited for and `join_error` what a panic leaves, `origin` where it comes from, `tick`
-//! makes a future of a task that ticks, `budget` keeps one task from using the whole turn, `account` counts how often and how
-//! long it ran, `waits` notes what it asked for, `group` owns children.
+//! In reading order: `table` knows all tasks and which are ready, `entry` is what it keeps of one, `listed` what others may
+//! see of them, `job` is one future, `in_context` one that begins with a context, `join` is how its end is waited for and
+//! `join_error` what a panic leaves, `origin` where it comes from, `tick` makes a future of a task that ticks, `budget` keeps
+//! one task from using the whole turn, `account` counts how often and how long it ran, `waits` notes what it asked for,
+//! `group` owns children.
 
 pub(crate) mod table;
+pub(crate) mod entry;
+pub(crate) mod listed;
 pub(crate) mod job;
 mod in_context;
 mod join;
@@ -39,9 +42,10 @@ pub use join_error::JoinError;
 pub use tick::{Task, Tick};
 
 pub(crate) use budget::{poll_budget, poll_past, try_budget};
+pub(crate) use entry::TaskWaker;
 pub(crate) use join_error::message_of;
 pub(crate) use origin::{Origin, OriginId};
-pub(crate) use table::{TaskId, TaskTable};
+pub(crate) use table::TaskTable;
 pub(crate) use tick::{tick_waker, try_poll_if};
 
 /// Spawns a future as a task on this thread's reactor.
@@ -97,11 +101,23 @@ pub fn spawn_named<F: Future + 'static>(name: &'static str, future: F) -> JoinHa
 #[track_caller]
 pub fn schedule<T: Task + 'static>(task: T) -> JoinHandle<io::Result<()>> {
     let origin = Origin { name: None, place: Location::caller() };
-    core::with(|core| core.tasks.spawn::<_, tick::ReportErrors>(tick::Ticking::new(task), origin))
+    spawn_reporting::<_, tick::ReportErrors>(tick::Ticking::new(task), origin)
 }
 
 pub(crate) fn spawn_from<F: Future + 'static>(future: F, origin: Origin) -> JoinHandle<F::Output> {
-    core::with(|core| core.tasks.spawn::<_, job::Silent>(future, origin))
+    spawn_reporting::<_, job::Silent>(future, origin)
+}
+
+#[track_caller]
+fn spawn_reporting<F, R>(future: F, origin: Origin) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    R: job::Report<F::Output> + 'static,
+{
+    core::with(|core| {
+        let (outcome, id) = core.tasks.spawn::<_, R>(future, origin);
+        JoinHandle::new(outcome, core.clone(), id)
+    })
 }
 
 /// Lets the others go first: the tasks that are ready, the timers that are due, and whatever the world has to tell.

@@ -6,6 +6,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use futures_task::waker_ref;
+
 use super::job::Report;
 use super::origin::OriginId;
 use crate::core::{self, Core};
@@ -104,14 +106,15 @@ pub(crate) fn try_poll_if<T>(is_ready: bool, poll: impl FnOnce(&mut Context<'_>)
 /// Calls `f` with the waker of the tick that is being run, to register it; does nothing outside a tick.
 pub(crate) fn with_tick_waker<R>(core: &Core, f: impl FnOnce(&Waker) -> R) -> Option<R> {
     let scope = &core.tasks.tick;
-    let running;
+    let (running, own);
     let state = scope.state.borrow();
     let waker = match &*state {
         Ticker::None => return None,
         Ticker::Within(waker) => waker,
         Ticker::Running => {
             running = core.tasks.running.borrow();
-            &running.as_ref()?.waker
+            own = waker_ref(running.as_ref()?);
+            &own
         }
     };
     scope.registrations.set(scope.registrations.get() + 1);
@@ -173,7 +176,9 @@ struct InTick<'a> {
 
 impl<'a> InTick<'a> {
     fn enter(core: &'a Core, waker: &Waker) -> Self {
-        let own = matches!(&*core.tasks.running.borrow(), Some(entry) if entry.waker.will_wake(waker));
+        let running = core.tasks.running.borrow();
+        let own = running.as_ref().is_some_and(|running| waker_ref(running).will_wake(waker));
+        drop(running);
         let ticker = if own { Ticker::Running } else { Ticker::Within(waker.clone()) };
         let scope = &core.tasks.tick;
         Self { core, own, before: (scope.state.replace(ticker), scope.registrations.replace(0)) }
