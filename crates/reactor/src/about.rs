@@ -1,7 +1,7 @@
 //! What a source is, for whoever lists who waits for it.
 //!
-//! Every idle connection has one, so it is no text, and costs no system call and no allocation where that can be: the
-//! address of an IPv4 peer is kept as its six bytes, what is seldom or long is in a box.
+//! Every idle connection has one, so it is no text, and costs no system call and no allocation where that can be: what is
+//! brief is kept as a [`Brief`], the address of an IPv4 peer as its six bytes; what is seldom or long is in a box.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -16,17 +16,57 @@ pub(crate) enum About {
     Custom,
     /// A TCP connection, and its peer.
     TcpV4(Ipv4Addr, u16),
-    TcpV6(Box<SocketAddrV6>),
+    TcpV6(SocketAddrV6),
     /// A Unix stream. Its peer seldom has a name.
     Unix,
-    /// What accepts connections, and where. The text is in a box of its own, as that is seldom and this is often.
-    Listener(Box<Box<str>>),
+    /// What accepts connections, and where.
+    Listener(Box<str>),
     /// What receives and sends datagrams, and where.
-    Datagrams(Box<Box<str>>),
+    Datagrams(Box<str>),
     /// A child process, by its number.
     Child(u32),
     /// A pipe to or from one.
     Pipe(u32),
+}
+
+/// What is brief of it, in seven bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Brief {
+    /// What is to be said is elsewhere, as it is not brief.
+    Long,
+    #[default]
+    Custom,
+    TcpV4([u8; 4], [u8; 2]),
+    Unix,
+    Child([u8; 4]),
+    Pipe([u8; 4]),
+}
+
+impl Brief {
+    /// `None` for what is long.
+    pub(crate) fn about(self) -> Option<About> {
+        Some(match self {
+            Self::Long => return None,
+            Self::Custom => About::Custom,
+            Self::TcpV4(ip, port) => About::TcpV4(ip.into(), u16::from_ne_bytes(port)),
+            Self::Unix => About::Unix,
+            Self::Child(id) => About::Child(u32::from_ne_bytes(id)),
+            Self::Pipe(id) => About::Pipe(u32::from_ne_bytes(id)),
+        })
+    }
+}
+
+impl From<&About> for Brief {
+    fn from(about: &About) -> Self {
+        match about {
+            About::TcpV6(_) | About::Listener(_) | About::Datagrams(_) => Self::Long,
+            About::Custom => Self::Custom,
+            About::TcpV4(ip, port) => Self::TcpV4(ip.octets(), port.to_ne_bytes()),
+            About::Unix => Self::Unix,
+            About::Child(id) => Self::Child(id.to_ne_bytes()),
+            About::Pipe(id) => Self::Pipe(id.to_ne_bytes()),
+        }
+    }
 }
 
 impl About {
@@ -35,17 +75,17 @@ impl About {
             SocketAddr::V4(peer) => Self::TcpV4(*peer.ip(), peer.port()),
             SocketAddr::V6(peer) => match peer.ip().to_ipv4_mapped() {
                 Some(ip) => Self::TcpV4(ip, peer.port()),
-                None => Self::TcpV6(Box::new(peer)),
+                None => Self::TcpV6(peer),
             },
         }
     }
 
     pub(crate) fn listener(what: fmt::Arguments<'_>) -> Self {
-        Self::Listener(Box::new(what.to_string().into()))
+        Self::Listener(what.to_string().into())
     }
 
     pub(crate) fn datagrams(what: fmt::Arguments<'_>) -> Self {
-        Self::Datagrams(Box::new(what.to_string().into()))
+        Self::Datagrams(what.to_string().into())
     }
 
     pub(crate) fn is_connection(&self) -> bool {
@@ -104,7 +144,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_brief_is_kept_whole() {
+        let tcp = About::tcp("10.0.0.7:5432".parse().unwrap());
+        for about in [About::Custom, tcp, About::Unix, About::Child(70_000), About::Pipe(70_001)] {
+            let kept = Brief::from(&about).about().expect("it is brief");
+            assert_eq!(kept.to_string(), about.to_string());
+        }
+        assert!(Brief::from(&About::tcp("[2001:db8::7]:5432".parse().unwrap())).about().is_none());
+    }
+
+    #[test]
     fn it_is_small() {
-        assert!(size_of::<About>() <= 16);
+        assert_eq!((size_of::<Brief>(), align_of::<Brief>()), (7, 1));
     }
 }

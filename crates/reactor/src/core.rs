@@ -153,14 +153,14 @@ impl Core {
         assert!(!self.has_ended.get(), "the reactor on which this sleep was made has ended");
     }
 
-    /// A token under which the driver reports the readiness of a new source.
-    pub(crate) fn add_source(&self) -> (Token, Rc<Interest>) {
-        let interest = Rc::new(Interest::default());
+    /// A new source. The driver reports its readiness under the token that it has.
+    pub(crate) fn add_source(&self) -> Rc<Interest> {
         let mut sources = self.sources.borrow_mut();
         let entry = sources.take();
+        let interest = Rc::new(Interest::new(Token(entry as usize)));
         *sources.get_mut(entry).expect("it was taken") = Some(interest.clone());
         self.inbox.pulse.counters.sources.add(1);
-        (Token(entry as usize), interest)
+        interest
     }
 
     pub(crate) fn remove_source(&self, token: Token) {

@@ -7,33 +7,44 @@
 use std::cell::{Cell, RefCell};
 use std::task::{Context, Poll, Waker};
 
-use crate::about::{About, Wanted};
-use crate::driver::Readiness;
+use crate::about::{About, Brief, Wanted};
+use crate::driver::{Readiness, Token};
 use crate::task::waits::{self, Asked};
 use crate::waiters::{Key, Taken, Waiter, Waiters};
 
 /// The readiness of one source, and its waiters.
 ///
 /// Every idle connection has one, so it is kept small: what is seldom needed is in a box.
-#[derive(Default)]
 pub(crate) struct Interest {
     readable: Cell<bool>,
     writable: Cell<bool>,
     /// What was said of its end so far.
     end: Cell<End>,
-    /// How often somebody has read, modulo 2³²: whether anybody still does.
-    reads: Cell<u32>,
+    /// The first of those who wait to read is to be woken when the connection is gone, whatever becomes of that wait.
+    is_watched: Cell<bool>,
+    /// Somebody has read since it was last asked.
+    has_read: Cell<bool>,
+    about: Cell<Brief>,
+    /// Under which the driver knows it.
+    token: u32,
     waiting: RefCell<Waiting>,
-    about: Cell<About>,
 }
 
 #[derive(Default)]
 struct Waiting {
     to_read: Waiters,
-    /// From the first time that somebody has waited to write, since most sockets always have room.
-    to_write: Option<Box<Waiters>>,
-    /// Whoever waits for the connection to be gone.
+    seldom: Option<Box<Seldom>>,
+}
+
+/// What most connections never have.
+#[derive(Default)]
+struct Seldom {
+    /// Most sockets always have room.
+    to_write: Waiters,
+    /// Whoever waits for the connection to be gone, and does not read meanwhile.
     watcher: Waiter,
+    /// If that is long.
+    about: About,
 }
 
 /// How near a source is to its end, whether or not anybody reads or writes. Each includes those before it.
@@ -57,6 +68,23 @@ pub(crate) enum Way {
 }
 
 impl Interest {
+    pub(crate) fn new(token: Token) -> Self {
+        Self {
+            readable: Cell::default(),
+            writable: Cell::default(),
+            end: Cell::default(),
+            is_watched: Cell::default(),
+            has_read: Cell::default(),
+            about: Cell::default(),
+            token: token.0.try_into().expect("a table of sources has fewer than four billion"),
+            waiting: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn token(&self) -> Token {
+        Token(self.token as usize)
+    }
+
     /// The driver says that the source became ready.
     #[inline]
     pub(crate) fn handle_ready(&self, readiness: Readiness) {
@@ -64,9 +92,7 @@ impl Interest {
             self.handle_end(if readiness.read_closed { End::ReadClosed } else { End::ReadOn });
         }
         if readiness.readable {
-            self.readable.set(true);
-            let waiting = self.waiting.borrow_mut().to_read.take_all();
-            waiting.wake();
+            self.wake_readers();
         }
         if readiness.writable {
             self.writable.set(true);
@@ -80,6 +106,14 @@ impl Interest {
         }
     }
 
+    #[inline]
+    fn wake_readers(&self) {
+        self.readable.set(true);
+        self.is_watched.set(false); // who is woken asks again
+        let waiting = self.waiting.borrow_mut().to_read.take_all();
+        waiting.wake();
+    }
+
     #[cold]
     fn handle_end(&self, end: End) {
         self.end.set(self.end.get().max(end));
@@ -89,7 +123,9 @@ impl Interest {
     fn handle_gone(&self) {
         if !self.is_gone() {
             self.handle_end(End::Gone);
-            let watcher = self.waiting.borrow_mut().watcher.take();
+            // It can be read: the error, or the end.
+            self.wake_readers();
+            let watcher = self.waiting.borrow_mut().seldom.as_mut().and_then(|seldom| seldom.watcher.take());
             if let Some(watcher) = watcher {
                 watcher.wake();
             }
@@ -106,10 +142,23 @@ impl Interest {
         if self.is_gone() {
             return Poll::Ready(());
         }
-        let replaced = self.waiting.borrow_mut().watcher.register(cx.waker());
+        let replaced = self.waiting.borrow_mut().seldom().watcher.register(cx.waker());
         drop(replaced);
         waits::note(Asked::Listed);
         Poll::Pending
+    }
+
+    /// The same, by whoever may have asked to read just now: then he is woken in any case, and nothing is kept.
+    #[inline]
+    pub(crate) fn poll_gone_beside_reads(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.is_gone() {
+            return Poll::Ready(());
+        }
+        if self.is_first_to_read(cx.waker()) {
+            self.is_watched.set(true);
+            return Poll::Pending;
+        }
+        self.poll_gone(cx)
     }
 
     /// Whether the peer sends no more.
@@ -117,38 +166,66 @@ impl Interest {
         self.end.get() >= End::ReadClosed
     }
 
+    #[inline]
+    fn is_first_to_read(&self, waker: &Waker) -> bool {
+        self.waiting.borrow().to_read.first().is_some_and(|first| first.will_wake(waker))
+    }
+
+    /// Somebody reads, or reads no longer, in place of whoever was the first to; if that one is to be woken when the
+    /// connection is gone, it waits for that by itself from now on.
+    #[cold]
+    fn watch_apart(&self) {
+        self.is_watched.set(false);
+        let mut waiting = self.waiting.borrow_mut();
+        let Some(first) = waiting.to_read.first().cloned() else { return };
+        let replaced = waiting.seldom().watcher.register(&first);
+        drop(waiting);
+        drop((replaced, first)); // dropping a waker may do anything
+    }
+
     /// Says what the source is.
     pub(crate) fn describe(&self, about: About) {
-        self.about.set(about);
+        let brief = Brief::from(&about);
+        if let Brief::Long = brief {
+            self.waiting.borrow_mut().seldom().about = about;
+        }
+        self.about.set(brief);
     }
 
     /// Asks what the source is.
     pub(crate) fn with_about<R>(&self, ask: impl FnOnce(&About) -> R) -> R {
-        let about = self.about.take();
-        let answer = ask(&about);
-        self.about.set(about);
-        answer
+        match self.about.get().about() {
+            Some(about) => ask(&about),
+            None => ask(self.waiting.borrow().seldom.as_ref().map_or(&About::Custom, |seldom| &seldom.about)),
+        }
     }
 
     /// Everybody who waits for the source: for what, their wakers, and the numbers of their tasks where they are known.
     pub(crate) fn each_waiter(&self, mut tell: impl FnMut(Wanted, &Waker, u32)) {
         let waiting = self.waiting.borrow();
         waiting.to_read.each(|waker, task| tell(Wanted::Use(Way::Read), waker, task));
-        if let Some(to_write) = &waiting.to_write {
-            to_write.each(|waker, task| tell(Wanted::Use(Way::Write), waker, task));
-        }
-        if let Some(waker) = waiting.watcher.waker() {
-            tell(Wanted::Hangup, waker, 0);
+        if let Some(seldom) = &waiting.seldom {
+            seldom.to_write.each(|waker, task| tell(Wanted::Use(Way::Write), waker, task));
+            if let Some(waker) = seldom.watcher.waker() {
+                tell(Wanted::Hangup, waker, 0);
+            }
         }
     }
 
-    pub(crate) fn reads(&self) -> u32 {
-        self.reads.get()
+    /// Does something, and says whether anybody has read meanwhile.
+    #[inline]
+    pub(crate) fn reads_within<R>(&self, act: impl FnOnce() -> R) -> (R, bool) {
+        let before = self.has_read.replace(false);
+        let result = act();
+        let has_read = self.has_read.get();
+        self.has_read.set(before || has_read);
+        (result, has_read)
     }
 
     /// Somebody reads.
-    pub(crate) fn count_read(&self) {
-        self.reads.set(self.reads.get().wrapping_add(1));
+    #[inline]
+    pub(crate) fn note_read(&self) {
+        self.has_read.set(true);
     }
 
     /// Whether a short read is not the last word.
@@ -167,8 +244,16 @@ impl Interest {
     #[inline]
     pub(crate) fn wait(&self, way: Way, wait: &mut Option<Key>, waker: &Waker, task: impl FnOnce() -> u32) {
         waits::note(Asked::Listed);
+        self.about_to_wait(way, waker);
         let replaced = self.waiting.borrow_mut().of(way).poll_within(wait, waker, task);
         drop(replaced);
+    }
+
+    #[inline]
+    fn about_to_wait(&self, way: Way, waker: &Waker) {
+        if self.is_watched.get() && way == Way::Read && !self.is_first_to_read(waker) {
+            self.watch_apart();
+        }
     }
 
     /// Whoever had that entry waits no more.
@@ -182,6 +267,9 @@ impl Interest {
 
     #[inline(never)]
     fn remove(&self, way: Way, wait: Key) {
+        if way == Way::Read && self.is_watched.get() {
+            self.watch_apart();
+        }
         let removed = self.waiting.borrow_mut().of(way).remove(wait);
         drop(removed);
     }
@@ -189,6 +277,7 @@ impl Interest {
     /// A task waits, in place of whoever did so before. `task` says which.
     pub(crate) fn register_last(&self, way: Way, waker: &Waker, task: impl FnOnce() -> u32) {
         waits::note(Asked::Listed);
+        self.about_to_wait(way, waker);
         let replaced = self.waiting.borrow_mut().of(way).register_last(waker, task);
         drop(replaced);
     }
@@ -203,15 +292,123 @@ impl Waiting {
     /// All who wait to write, if there is anybody.
     #[inline]
     fn take_writers(&mut self) -> Option<Taken> {
-        let to_write = self.to_write.as_mut()?;
+        let to_write = &mut self.seldom.as_mut()?.to_write;
         if to_write.is_empty() { None } else { Some(to_write.take_all()) }
+    }
+
+    #[inline]
+    fn seldom(&mut self) -> &mut Seldom {
+        self.seldom.get_or_insert_default()
     }
 
     #[inline]
     fn of(&mut self, way: Way) -> &mut Waiters {
         match way {
             Way::Read => &mut self.to_read,
-            Way::Write => self.to_write.get_or_insert_default(),
+            Way::Write => &mut self.seldom().to_write,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::woken::Woken;
+
+    /// A connection and two tasks, the first of which waits to read and for the end.
+    struct Scene {
+        interest: Interest,
+        woken: Woken,
+        wakers: [Waker; 2],
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let woken = Woken::default();
+            let wakers = [0, 1].map(|number| woken.waker(number));
+            Self { interest: Interest::new(Token(0)), woken, wakers }
+        }
+
+        fn watch(&self) {
+            let cx = Context::from_waker(&self.wakers[0]);
+            assert!(self.interest.poll_gone_beside_reads(&cx).is_pending());
+        }
+
+        fn is_kept_apart(&self) -> bool {
+            self.interest.waiting.borrow().seldom.is_some()
+        }
+
+        /// Who is woken when the connection is gone.
+        fn woken_by_the_end(self) -> Vec<usize> {
+            self.interest.handle_ready(Readiness::new(false, false).gone());
+            assert!(self.interest.is_gone());
+            self.woken.take()
+        }
+    }
+
+    #[test]
+    fn it_is_small() {
+        assert_eq!(size_of::<Interest>(), 72);
+    }
+
+    #[test]
+    fn who_waits_to_read_hears_of_the_end_and_nothing_is_kept_for_that() {
+        let scene = Scene::new();
+        scene.interest.register_last(Way::Read, &scene.wakers[0], || 1);
+        scene.watch();
+        assert!(!scene.is_kept_apart());
+        assert_eq!(scene.woken_by_the_end(), [0]);
+    }
+
+    #[test]
+    fn who_does_not_wait_to_read_hears_of_the_end() {
+        let scene = Scene::new();
+        scene.interest.register_last(Way::Read, &scene.wakers[1], || 2);
+        scene.watch();
+        assert!(scene.is_kept_apart());
+        assert_eq!(scene.woken_by_the_end(), [1, 0]);
+    }
+
+    #[test]
+    fn who_waits_to_read_no_longer_hears_of_the_end() {
+        let scene = Scene::new();
+        let mut wait = None;
+        scene.interest.wait(Way::Read, &mut wait, &scene.wakers[0], || 1);
+        scene.watch();
+        scene.interest.forget(Way::Read, wait.expect("it waits"));
+        assert_eq!(scene.woken_by_the_end(), [0]);
+    }
+
+    #[test]
+    fn who_waited_to_read_until_another_did_hears_of_the_end() {
+        let scene = Scene::new();
+        scene.interest.register_last(Way::Read, &scene.wakers[0], || 1);
+        scene.watch();
+        scene.interest.register_last(Way::Read, &scene.wakers[1], || 2);
+        assert_eq!(scene.woken_by_the_end(), [1, 0]);
+    }
+
+    #[test]
+    fn who_was_woken_to_read_asks_anew() {
+        let scene = Scene::new();
+        scene.interest.register_last(Way::Read, &scene.wakers[0], || 1);
+        scene.watch();
+        scene.interest.handle_ready(Readiness::new(true, false));
+        assert_eq!(scene.woken.take(), [0]);
+        scene.interest.register_last(Way::Read, &scene.wakers[1], || 2);
+        assert!(!scene.is_kept_apart(), "nobody waits for the end");
+        assert_eq!(scene.woken_by_the_end(), [1]);
+    }
+
+    #[test]
+    fn reads_are_seen_by_all_within_whom_they_are() {
+        let interest = Interest::new(Token(0));
+        let ((((), inner), late), outer) = interest.reads_within(|| {
+            interest.note_read();
+            let inner = interest.reads_within(|| ());
+            (inner, interest.has_read.get())
+        });
+        assert_eq!((inner, late, outer), (false, true, true));
+        assert!(!interest.reads_within(|| ()).1);
     }
 }

@@ -21,7 +21,6 @@ use crate::waiters::Key;
 /// A source's registration with the current reactor; ends with the value.
 pub(crate) struct Registration {
     core: Rc<Core>,
-    token: Token,
     interest: Rc<Interest>,
 }
 
@@ -34,11 +33,11 @@ impl Registration {
     #[track_caller]
     pub(crate) fn new<T>(register: impl FnOnce(&Core, Token) -> io::Result<T>) -> io::Result<(Self, T)> {
         let core = core::current();
-        let (token, interest) = core.add_source();
-        match register(&core, token) {
-            Ok(source) => Ok((Self { core, token, interest }, source)),
+        let interest = core.add_source();
+        match register(&core, interest.token()) {
+            Ok(source) => Ok((Self { core, interest }, source)),
             Err(error) => {
-                core.remove_source(token);
+                core.remove_source(interest.token());
                 Err(error)
             }
         }
@@ -66,7 +65,7 @@ impl Registration {
     }
 
     pub(crate) fn token(&self) -> Token {
-        self.token
+        self.interest.token()
     }
 
     /// Says that the source is worth a try before the driver has told so.
@@ -190,7 +189,7 @@ impl Registration {
     ) -> Option<io::Result<T>> {
         let is_ready = self.interest.is_ready(way);
         if way == Way::Read {
-            self.interest.count_read();
+            self.interest.note_read();
         }
         while is_ready.get() {
             match operation() {
@@ -237,7 +236,7 @@ impl Drop for Registration {
         if self.interest.with_about(About::is_connection) {
             self.core.inbox.pulse.counters.connections.subtract(1);
         }
-        self.core.remove_source(self.token);
+        self.core.remove_source(self.token());
         self.core.end_pauses();
     }
 }

@@ -63,13 +63,13 @@ pub(crate) enum Progress {
 pub(crate) struct Waiters {
     first: Entry,
     more: Option<Box<More>>,
-    next_key: u64,
 }
 
 #[derive(Debug, Default)]
 struct Entry {
     /// Present while the state is `Shared`, `Last` or `Keyed`.
     waker: Option<Waker>,
+    /// Of the first one, when it is free: no key that was given is greater, unless there are more.
     key: u64,
     state: State,
     /// The number of the task within which it waits, if somebody said so.
@@ -92,6 +92,8 @@ enum State {
 #[derive(Debug, Default)]
 struct More {
     entries: VecDeque<Entry>,
+    /// The key that was given last.
+    last_key: u64,
     /// How many of the entries are free. Such holes are closed when they are the majority, so that removing
     /// one of many costs no more, in the long run, than finding it.
     holes: usize,
@@ -241,7 +243,11 @@ impl Waiters {
     #[inline]
     pub(crate) fn take_all(&mut self) -> Taken {
         self.first.state = State::Free;
-        Taken { first: self.first.waker.take(), more: self.more.take() }
+        let more = self.more.take();
+        if let Some(more) = &more {
+            self.first.key = more.last_key;
+        }
+        Taken { first: self.first.waker.take(), more }
     }
 
     /// Everybody who waits: their wakers, and the numbers of their tasks where they are known.
@@ -254,6 +260,12 @@ impl Waiters {
         }
     }
 
+    /// Whoever is in the first place, and waits.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<&Waker> {
+        self.first.waker.as_ref()
+    }
+
     /// Whether there is nobody at all: the common case, told by two comparisons.
     pub(crate) fn is_empty(&self) -> bool {
         self.first.state == State::Free && self.more.is_none()
@@ -262,9 +274,13 @@ impl Waiters {
     #[inline]
     fn insert(&mut self, waker: &Waker, state: State, task: u32) -> Key {
         // Counting from one: a new table's first place has the key 0, which is nobody's.
-        self.next_key += 1;
-        let key = self.next_key;
+        let last_key = match &mut self.more {
+            None => &mut self.first.key,
+            Some(more) => &mut more.last_key,
+        };
+        let key = *last_key + 1;
         if self.first.state == State::Free {
+            *last_key = key;
             // Written where it is, and not moved there.
             let first = &mut self.first;
             first.waker = Some(waker.clone());
@@ -277,7 +293,9 @@ impl Waiters {
 
     #[cold]
     fn insert_more(&mut self, entry: Entry) {
-        self.more.get_or_insert_default().entries.push_back(entry);
+        let more = self.more.get_or_insert_default();
+        more.last_key = entry.key;
+        more.entries.push_back(entry);
     }
 
     fn find(&mut self, key: Key) -> Option<&mut Entry> {

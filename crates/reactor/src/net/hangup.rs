@@ -107,17 +107,18 @@ impl Hangup {
         cx: &mut Context<'_>,
         future: Pin<&mut F>,
     ) -> Poll<Option<F::Output>> {
-        let (is_gone, reads) = (self.poll_hangup(cx).is_ready(), self.0.reads());
-        match future.poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if is_gone && self.0.reads() == reads => Poll::Ready(None),
-            Poll::Pending => {
-                if is_gone {
-                    yield_task(cx.waker());
-                }
-                Poll::Pending
-            }
+        let was_gone = self.0.is_gone();
+        let (polled, has_read) = self.0.reads_within(|| future.poll(cx));
+        match polled {
+            Poll::Ready(output) => return Poll::Ready(Some(output)),
+            Poll::Pending if was_gone && !has_read => return Poll::Ready(None),
+            Poll::Pending => {}
         }
+        // Only now, since whoever waits to read need not wait for this too.
+        if self.0.poll_gone_beside_reads(cx).is_ready() {
+            yield_task(cx.waker());
+        }
+        Poll::Pending
     }
 }
 
