@@ -5,86 +5,79 @@
 /// It grows as far as it is full, and an empty one keeps no more than a handful of places.
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
-    slots: Vec<Slot<T>>,
-    /// The first of the free places, each of which names the next.
-    free: usize,
-    len: usize,
-}
-
-#[derive(Debug)]
-enum Slot<T> {
-    Free { next: usize },
-    Taken(T),
+    slots: Vec<Option<T>>,
+    /// The places that are free, the last of which is taken first. Beside the slots, so that those need no room for it.
+    free: Vec<u32>,
 }
 
 impl<T> Slots<T> {
     pub(crate) const fn new() -> Self {
-        Self { slots: Vec::new(), free: 0, len: 0 }
+        Self { slots: Vec::new(), free: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.slots.len() - self.free.len()
     }
 
     pub(crate) fn insert(&mut self, value: T) -> usize {
-        let place = self.free;
-        self.len += 1;
-        match self.slots.get_mut(place) {
-            Some(slot) => match std::mem::replace(slot, Slot::Taken(value)) {
-                Slot::Free { next } => self.free = next,
-                Slot::Taken(_) => unreachable!("a free place is free"),
-            },
+        let place = self.reserve();
+        self.slots[place] = Some(value);
+        place
+    }
+
+    /// Takes a place for a value that is to come.
+    pub(crate) fn reserve(&mut self) -> usize {
+        match self.free.pop() {
+            Some(place) => place as usize,
             None => {
-                self.slots.push(Slot::Taken(value));
-                self.free = self.slots.len();
+                self.slots.push(None);
+                self.slots.len() - 1
             }
         }
-        place
+    }
+
+    /// The value has come for which the place was taken.
+    pub(crate) fn fill(&mut self, place: usize, value: T) {
+        self.slots[place] = Some(value);
     }
 
     /// The value at a place, which must be taken.
     pub(crate) fn get_mut(&mut self, place: usize) -> &mut T {
-        match &mut self.slots[place] {
-            Slot::Taken(value) => value,
-            Slot::Free { .. } => unreachable!("whoever names a place has not removed it"),
-        }
+        self.slots[place].as_mut().expect(NAMED)
     }
 
     /// The value at a place that somebody else has named, if it is taken.
     pub(crate) fn try_get_mut(&mut self, place: usize) -> Option<&mut T> {
-        match self.slots.get_mut(place)? {
-            Slot::Taken(value) => Some(value),
-            Slot::Free { .. } => None,
-        }
+        self.slots.get_mut(place)?.as_mut()
     }
 
-    /// The places that are taken.
+    /// The places that are taken, and their values have come.
     pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
-        let taken = |(place, slot): (usize, &Slot<T>)| matches!(slot, Slot::Taken(_)).then_some(place);
+        let taken = |(place, slot): (usize, &Option<T>)| slot.is_some().then_some(place);
         self.slots.iter().enumerate().filter_map(taken)
     }
 
     /// Removes the value at a place, which must be taken.
     pub(crate) fn remove(&mut self, place: usize) -> T {
-        let Slot::Taken(value) = std::mem::replace(&mut self.slots[place], Slot::Free { next: self.free })
-        else {
-            unreachable!("whoever names a place has not removed it")
-        };
-        self.free = place;
-        self.len -= 1;
-        if self.len == 0 && self.slots.len() > KEPT_MAX {
+        self.release(place).expect(NAMED)
+    }
+
+    /// Gives a place back that was taken, and the value if it had come.
+    pub(crate) fn release(&mut self, place: usize) -> Option<T> {
+        let value = self.slots[place].take();
+        self.free.push(place.try_into().expect("there never are four billion"));
+        if self.len() == 0 && self.slots.len() > KEPT_MAX {
             *self = Self::new();
         }
         value
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().filter_map(|slot| match slot {
-            Slot::Taken(value) => Some(value),
-            Slot::Free { .. } => None,
-        })
+        self.slots.iter().flatten()
     }
 }
+
+const NAMED: &str = "whoever names a place has not removed it";
 
 /// How many places an empty table keeps.
 pub(crate) const KEPT_MAX: usize = 16;
@@ -111,11 +104,22 @@ mod tests {
         }
     }
 
-    /// A server has one for each connection, a client of pipelines for each call.
+    /// A server has one for each connection.
     #[test]
-    fn a_place_is_a_word_more_than_a_handle_of_a_task() {
-        let place = size_of::<Slot<Option<ekiden_reactor::AbortHandle>>>();
-        assert!(place <= 24, "{place}");
+    fn a_place_is_no_more_than_a_handle_of_a_task() {
+        assert_eq!(size_of::<Option<ekiden_reactor::AbortHandle>>(), 16);
+    }
+
+    #[test]
+    fn a_place_that_is_kept_for_a_value_is_taken() {
+        let mut slots = Slots::new();
+        let place = slots.reserve();
+        assert_eq!((slots.len(), slots.iter().count(), slots.insert('a')), (1, 0, 1));
+        slots.fill(place, 'b');
+        assert!(slots.iter().eq(&['b', 'a']));
+        assert_eq!([slots.release(place), slots.release(1)], [Some('b'), Some('a')]);
+        let place = slots.reserve();
+        assert_eq!((slots.release(place), slots.len()), (None, 0));
     }
 
     proptest! {

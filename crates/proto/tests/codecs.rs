@@ -17,15 +17,15 @@ pub(crate) fn check(input: &[u8]) {
         _ => {
             let mut codec = LengthDelimited::new(max);
             (codec.width, codec.endian, codec.head_bytes) = (width, endian, head_bytes);
-            check_codec(|| codec, max + head_bytes + 8, step, wire);
+            check_codec(|| codec, max + usize::from(head_bytes) + 8, step, wire);
         }
     }
 }
 
-fn shape(kind: u8) -> (Width, Endian, usize) {
+fn shape(kind: u8) -> (Width, Endian, u8) {
     let widths = [Width::U8, Width::U16, Width::U24, Width::U32, Width::U64];
     let endian = if kind & 4 == 0 { Endian::Big } else { Endian::Little };
-    (widths[usize::from(kind >> 3) % widths.len()], endian, usize::from(kind >> 6))
+    (widths[usize::from(kind >> 3) % widths.len()], endian, kind >> 6)
 }
 
 /// `waiting_bytes_max` is the longest beginning of a frame that may be waited with.

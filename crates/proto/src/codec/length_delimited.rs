@@ -40,7 +40,7 @@ pub struct LengthDelimited {
     pub endian: Endian,
     /// How many bytes (a type, flags, a correlation id) go before the length. None. They are the first bytes of
     /// a frame, and the length does not count them.
-    pub head_bytes: usize,
+    pub head_bytes: u8,
 }
 
 /// How wide a length is on the wire.
@@ -73,13 +73,18 @@ impl LengthDelimited {
         Self { frame_bytes_max, width: Width::U32, endian: Endian::Big, head_bytes: 0 }
     }
 
+    fn head(&self) -> usize {
+        self.head_bytes.into()
+    }
+
     /// The payload's length, if it may have it.
     fn check(&self, payload: u64) -> Result<usize, LengthDelimitedError> {
         let max = self.frame_bytes_max;
-        let payload_max = max.saturating_sub(self.head_bytes);
+        let head = self.head();
+        let payload_max = max.saturating_sub(head);
         usize::try_from(payload)
             .ok()
-            .filter(|payload| *payload <= payload_max && self.head_bytes <= max)
+            .filter(|payload| *payload <= payload_max && head <= max)
             .ok_or(LengthDelimitedError::TooLong { max })
     }
 }
@@ -95,7 +100,7 @@ impl Decoder for LengthDelimited {
     type Error = LengthDelimitedError;
 
     fn decode(&mut self, buf: &mut BytesMut) -> Result<Decoded<Bytes>, LengthDelimitedError> {
-        let (head, width) = (self.head_bytes, self.width.bytes());
+        let (head, width) = (self.head(), self.width.bytes());
         let Some(length) = buf.get(head..).and_then(|rest| rest.get(..width)) else {
             return Ok(Decoded::Incomplete);
         };
@@ -115,13 +120,13 @@ impl<T: AsRef<[u8]>> Encoder<T> for LengthDelimited {
 
     fn encode(&mut self, frame: T, buf: &mut BytesMut) -> Result<(), LengthDelimitedError> {
         let frame = frame.as_ref();
-        let Some((head, payload)) = frame.split_at_checked(self.head_bytes) else {
+        let Some((head, payload)) = frame.split_at_checked(self.head()) else {
             return Err(LengthDelimitedError::TooShort { head_bytes: self.head_bytes });
         };
         let length = payload.len() as u64; // No usize is wider.
         self.check(length)?;
         if length > self.width.max() {
-            return Err(LengthDelimitedError::TooLong { max: self.width.max() as usize + self.head_bytes });
+            return Err(LengthDelimitedError::TooLong { max: self.width.max() as usize + self.head() });
         }
         buf.reserve(frame.len() + self.width.bytes());
         buf.put_slice(head);
@@ -182,7 +187,7 @@ pub enum LengthDelimitedError {
     /// The frame to be sent is shorter than the head that it begins with.
     TooShort {
         /// How many bytes the head has.
-        head_bytes: usize,
+        head_bytes: u8,
     },
 }
 
@@ -212,6 +217,12 @@ mod tests {
 
     const SMALL: LengthDelimited =
         LengthDelimited { frame_bytes_max: 6, width: Width::U16, endian: Endian::Little, head_bytes: 2 };
+
+    /// Each idle connection has one.
+    #[test]
+    fn it_is_small() {
+        assert_eq!(size_of::<LengthDelimited>(), 16);
+    }
 
     /// What the codec makes of `input`: the frames, and "!" with the error that ends them. It must be the same
     /// wherever the input is cut in two.

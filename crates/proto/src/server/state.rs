@@ -16,9 +16,9 @@ use crate::slots::Slots;
 
 /// A server's connections, and how far its end has come.
 pub(super) struct State {
-    /// What ends the tasks of the open connections; `None` for the moment before a task is there. Nobody waits for their
-    /// results, so a panic of one is the operator's to know.
-    connections: RefCell<Slots<Option<AbortHandle>>>,
+    /// What ends the tasks of the open connections, once they are there. Nobody waits for their results, so a panic of one is
+    /// the operator's to know.
+    connections: RefCell<Slots<AbortHandle>>,
     /// The accepting task, when it waits for a connection to close or for a deadline to be set.
     waiting: Cell<Option<Waker>>,
     pub(super) drain: Drain,
@@ -66,7 +66,7 @@ impl State {
 
     /// Takes a place for a connection.
     pub(super) fn open(self: &Rc<Self>) -> Open {
-        let place = self.connections.borrow_mut().insert(None);
+        let place = self.connections.borrow_mut().reserve();
         let place =
             place.try_into().expect("a place for each file, of which there are fewer than four billion");
         Open { state: self.clone(), place, has_ended: false }
@@ -95,7 +95,7 @@ impl State {
     /// Ends the tasks of all connections.
     pub(super) fn abort_all(&self) {
         self.is_aborting.set(true);
-        for task in self.connections.borrow().iter().flatten() {
+        for task in self.connections.borrow().iter() {
             task.abort();
         }
     }
@@ -143,7 +143,7 @@ impl Open {
     pub(super) fn start<F: Future<Output = ()> + 'static>(self, connection: impl FnOnce(Self) -> F) {
         let (state, place) = (self.state.clone(), self.place());
         let task = spawn_named("connection", connection(self));
-        *state.connections.borrow_mut().get_mut(place) = Some(task.abort_handle());
+        state.connections.borrow_mut().fill(place, task.abort_handle());
     }
 
     /// It came to its own end.
@@ -166,7 +166,8 @@ impl Drop for Open {
     fn drop(&mut self) {
         let how = if self.has_ended { "has ended" } else { "is dropped before its end" };
         notice::debug("connection", format_args!("{self} {how}"));
-        self.state.connections.borrow_mut().remove(self.place());
+        let gone = self.state.connections.borrow_mut().release(self.place());
+        drop(gone);
         if !self.has_ended && !self.state.is_aborting.get() {
             self.state.count_panic();
         }

@@ -236,7 +236,10 @@ impl<Io: AsyncRead + Unpin, Codec: Decoder> Transport<Io, Codec> {
 }
 
 impl<Io: AsyncWrite + Unpin, Codec> Transport<Io, Codec> {
-    /// Waits for room in the queue, puts `item` there, and writes all that is in it.
+    /// Puts `item` into the queue, waiting for room if there is none, and writes all that is there.
+    ///
+    /// If there is room, the item is queued by the call itself and not when the future is polled, so that a connection
+    /// keeps no place for it.
     ///
     /// To send several with one write, use [`poll_ready`](Self::poll_ready) and
     /// [`start_send`](Self::start_send) for each, and then [`flush`](Self::flush).
@@ -249,18 +252,24 @@ impl<Io: AsyncWrite + Unpin, Codec> Transport<Io, Codec> {
     /// # Errors
     ///
     /// If writing fails, or the item cannot be encoded; then nothing of it was sent.
-    // Not an `async fn`, which would keep the item's place beside that of what it waits for: an idle connection has one.
     pub fn send<T>(&mut self, item: T) -> impl Future<Output = Result<(), SendError<Codec::Error>>>
     where
         Codec: Encoder<T>,
     {
-        let mut item = Some(item);
+        // What is left to do, in a box, as there seldom is anything: an idle connection has room for it.
+        let mut left = if self.has_room() {
+            self.start_send(item).err().map(|error| Box::new(Unqueued::Failed(error)))
+        } else {
+            Some(Box::new(Unqueued::Waits(item)))
+        };
         poll_fn(move |cx| {
-            if item.is_some() {
+            if left.is_some() {
                 ready!(self.poll_ready(cx)).map_err(SendError::Io)?;
             }
-            if let Some(item) = item.take() {
-                self.start_send(item).map_err(SendError::Encode)?;
+            match left.take().map(|left| *left) {
+                Some(Unqueued::Waits(item)) => self.start_send(item).map_err(SendError::Encode)?,
+                Some(Unqueued::Failed(error)) => return Poll::Ready(Err(SendError::Encode(error))),
+                None => {}
             }
             self.poll_flush(cx).map_err(SendError::Io)
         })
@@ -323,6 +332,14 @@ impl<Io: AsyncWrite + Unpin, Codec> Transport<Io, Codec> {
         ready!(self.outbound.poll_write(cx, &mut self.io))?;
         Pin::new(&mut self.io).poll_close(cx)
     }
+}
+
+/// Why an item is not in the queue.
+enum Unqueued<T, Error> {
+    /// There was no room.
+    Waits(T),
+    /// It cannot be encoded.
+    Failed(Error),
 }
 
 /// Nothing in it is pinned.

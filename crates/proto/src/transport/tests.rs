@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use ekiden_reactor::{spawn, yield_now};
 use futures_io::AsyncRead;
 
-use super::Transport;
+use super::{SendError, Transport};
 use crate::codec::{Decoded, Decoder, LengthDelimited, Lines};
 use crate::wire::{Holding, Wire, by_hand};
 
@@ -325,15 +325,15 @@ fn it_is_small() {
         assert_eq!(size_of_val(&transport.next()), size_of::<usize>());
         assert_eq!(size_of_val(&transport.flush()), size_of::<usize>());
         let sending = size_of_val(&transport.send(bytes::Bytes::new()));
-        assert_eq!(sending, size_of::<bytes::Bytes>() + size_of::<usize>(), "an item, and where it goes");
+        assert_eq!(sending, 2 * size_of::<usize>(), "where it goes, and what is left to do");
     });
 }
 
-/// That of an echo holds its transport, and what the longest of its waits takes.
+/// That of an echo holds its transport, and what the longest of its waits takes, which is to send.
 #[test]
 fn a_future_around_it_is_small() {
     let mut frames = Transport::new(Wire::new(), LengthDelimited::default());
-    let held = size_of_val(&frames) + size_of::<bytes::Bytes>();
+    let held = size_of_val(&frames) + 2 * size_of::<usize>();
     let echo = async move {
         loop {
             let Some(Ok(frame)) = frames.next().await else { return };
@@ -343,7 +343,27 @@ fn a_future_around_it_is_small() {
         }
     };
     let besides = size_of_val(&echo) - held;
-    assert!(besides <= 16, "{besides}");
+    assert!(besides <= 8, "{besides}");
+}
+
+#[test]
+fn what_there_is_room_for_is_queued_by_the_call_that_sends_it() {
+    let mut transport = Transport::new(Wire::new(), Holding(Lines::new(8)));
+    transport.set_write_bytes_max(4);
+    drop(transport.send("abc"));
+    assert_eq!(transport.queued_bytes(), 4);
+    drop(transport.send("d"));
+    assert_eq!(transport.queued_bytes(), 4, "there is no room");
+}
+
+#[test]
+fn what_cannot_be_encoded_is_told_when_the_future_is_polled() {
+    by_hand(|cx| {
+        let mut transport = Transport::new(Wire::new(), Holding(Lines::new(8)));
+        let sent = pin!(transport.send("longer than that")).poll(cx);
+        assert!(matches!(sent, Poll::Ready(Err(SendError::Encode(_)))));
+        assert_eq!(transport.queued_bytes(), 0);
+    });
 }
 
 /// A peer that sends the same for ever, and counts how often it was asked.
