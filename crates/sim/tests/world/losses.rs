@@ -24,7 +24,7 @@ fn slow(sim: &Sim) {
 fn segments_that_are_lost_come_later_and_in_order() {
     let mut config = Config::default();
     config.segment_lost_one_in = 5;
-    let lost = Cell::new(0);
+    let (lost, runs) = (Cell::new(0), Cell::new(0));
     check_with(&config, |sim| {
         sim.host("server", echo);
         let took = sim.run(async |sim| {
@@ -40,15 +40,16 @@ fn segments_that_are_lost_come_later_and_in_order() {
         // Of a hundred that carry bytes a fifth is lost, and each costs 200 ms; and more if it is lost again.
         assert!((1..90).contains(&took), "{took} s");
         lost.set(lost.get() + took);
+        runs.set(runs.get() + 1);
     });
-    let mean = lost.get() / 250;
+    let mean = lost.get() / runs.get();
     assert!((4..10).contains(&mean), "{mean} s");
 }
 
 #[test]
 fn a_stream_under_loss_is_whole_and_ends_in_good_order() {
     let mut config = Config::default();
-    config.segment_lost_one_in = 4;
+    config.segment_lost_one_in = 10;
     (config.window_bytes, config.time_max) = (500..=5000, Duration::from_secs(36_000));
     check_with(&config, |sim| {
         sim.host("server", echo);
@@ -73,8 +74,9 @@ fn a_stream_under_loss_is_whole_and_ends_in_good_order() {
 
 #[test]
 fn loss_is_of_a_link_and_takes_connections_and_refusals_too() {
-    let slow = Rc::new(Cell::new((0, 0)));
+    let (slow, runs) = (Rc::new(Cell::new((0, 0))), Cell::new(0));
     check(|sim| {
+        runs.set(runs.get() + 1);
         sim.host("near", echo);
         sim.host("far", echo);
         let slow = slow.clone();
@@ -109,7 +111,8 @@ fn loss_is_of_a_link_and_takes_connections_and_refusals_too() {
     });
     // One way or the other, five times of nine something is lost.
     let (connected, refused) = slow.get();
-    assert!((100..180).contains(&connected) && (100..180).contains(&refused), "{slow:?} of 250");
+    let is_usual = |times: u32| (40..70).contains(&(times * 100 / runs.get()));
+    assert!(is_usual(connected) && is_usual(refused), "{slow:?} of {runs:?}");
 }
 
 #[test]
