@@ -36,7 +36,8 @@ pub struct Config {
     /// held up by its windows and not by this. 128 KiB: a second or so of a slow line, as routers have it.
     pub queue_bytes_max: usize,
     /// How many bytes of one direction of a connection are under way or not yet read before writing has to wait, drawn for
-    /// each direction. 512 B to 64 KiB: the small ones show who forgets that a write may wait.
+    /// each direction. 512 B to 64 KiB: the small ones show who forgets that a write may wait. A GiB is the most that it is, as
+    /// TCP can tell of no more.
     pub window_bytes: RangeInclusive<usize>,
     /// Once in so many times a read takes, or a write leaves, less than it could; zero for never. Once in four.
     pub short_one_in: u32,

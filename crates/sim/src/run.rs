@@ -99,7 +99,11 @@ impl Sim {
             let unparked = self.0.unparked.take();
             if !unparked.is_empty() {
                 let mut world = self.0.world.lock();
-                unparked.into_iter().for_each(|seat| world.wake(seat));
+                for (seat, life) in unparked {
+                    if world.host(seat.host).is_in(life) {
+                        world.wake(seat);
+                    }
+                }
             }
         }
     }
@@ -168,7 +172,7 @@ impl Sim {
             // Before its sockets are dropped, which would close them in good order.
             self.0.world.lock().crash(host);
         }
-        // What it does at its end reaches nobody, a panic neither.
+        // What it does at its end reaches nobody, a panic neither: on a machine it would not be done at all.
         drop(self.drop_cores(host));
     }
 
@@ -177,10 +181,24 @@ impl Sim {
     fn drop_cores(&self, host: HostId) -> Result<(), Failure> {
         let cores = std::mem::take(&mut self.0.programs.borrow_mut()[host.index()].cores);
         let mut dropped = Ok(());
-        for core in cores.into_values() {
-            dropped = dropped.and(catch_unwind(AssertUnwindSafe(|| drop(core))));
+        for (core, running) in cores {
+            dropped = dropped.and(self.drop_core(Seat { host, core }, running));
         }
-        dropped.map_err(|payload| self.failed_by(host, &*payload))
+        dropped
+    }
+
+    /// Ends a core. What its tasks own is dropped, and may panic as in a turn.
+    fn drop_core(&self, seat: Seat, core: RunningCore) -> Result<(), Failure> {
+        let handle = core.turns.within(Handle::current);
+        let panics = handle.stats().panics;
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(core)));
+        dropped.map_err(|payload| self.failed_by(seat.host, &*payload))?;
+        if handle.stats().panics > panics {
+            return Err(self.fail(
+                &self.of(seat.host, "panicked in what a task of it owned, when that was dropped at its end"),
+            ));
+        }
+        Ok(())
     }
 
     fn take_turn(&self, seat: Seat) -> Result<(), Failure> {
@@ -218,12 +236,10 @@ impl Sim {
                 let failed = result
                     .err()
                     .map(|error| self.fail(&self.of(host, &format!("ended by an error: {error}"))));
-                let core = self.take_out(seat);
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop(core)));
-                let others_dropped = self.drop_cores(host);
+                // Its cores are dropped in their order, so this one, the first, before the others.
+                let dropped = self.drop_cores(host);
                 world.lock().end(host);
-                dropped.map_err(|payload| self.failed_by(host, &*payload))?;
-                others_dropped?;
+                dropped?;
                 return failed.map_or(Ok(()), Err);
             }
             Ok(Turned::Ready) => Ok(Again::AtOnce),

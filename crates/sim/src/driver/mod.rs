@@ -32,17 +32,18 @@ pub(crate) struct HostDriver {
     unparked: Unparked,
 }
 
-/// The cores whose reactors somebody else has left a letter.
+/// The cores whose reactors somebody else has left a letter, each with the life of its host: the program that is started next
+/// is not the one for which it was.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Unparked(Arc<Mutex<BTreeSet<Seat>>>);
+pub(crate) struct Unparked(Arc<Mutex<BTreeSet<(Seat, u32)>>>);
 
 impl Unparked {
-    pub(crate) fn take(&self) -> BTreeSet<Seat> {
+    pub(crate) fn take(&self) -> BTreeSet<(Seat, u32)> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-struct Unparker(Seat, Unparked);
+struct Unparker((Seat, u32), Unparked);
 
 impl Unpark for Unparker {
     fn unpark(&self) {
@@ -100,7 +101,7 @@ impl Driver for HostDriver {
     }
 
     fn unparker(&self) -> Arc<dyn Unpark> {
-        Arc::new(Unparker(self.seat, self.unparked.clone()))
+        Arc::new(Unparker((self.seat, self.life), self.unparked.clone()))
     }
 
     fn tcp_listen(&self, addr: SocketAddr, options: &ListenOptions, token: Token) -> io::Result<TcpListener> {
@@ -211,7 +212,7 @@ impl Driver for HostDriver {
                 "this host has no such core (`Sim::set_cores`)",
             ));
         }
-        let core = seat.take(Arc::new(Unparker(at, self.unparked.clone())));
+        let core = seat.take(Arc::new(Unparker((at, self.life), self.unparked.clone())));
         self.world.lock().new_cores.push((at, core));
         Ok(Box::new(|| {}))
     }

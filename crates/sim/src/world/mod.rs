@@ -274,9 +274,10 @@ impl World {
         }
     }
 
-    /// A token of the core whose turn it is, as the world keeps it.
+    /// A token of the core whose turn it is, as the world keeps it. If it is nobody's the socket is opened by what is dropped at
+    /// the end of a program: nothing is heard on it, whatever its token.
     pub(crate) fn token_here(&self, token: Token) -> Token {
-        self.running.expect("a socket is registered by a program, in one of its turns").global(token)
+        self.running.map_or(token, |seat| seat.global(token))
     }
 
     /// A program lets a socket go, and is not to hear of it any more: the next that it opens may be told under the same token.

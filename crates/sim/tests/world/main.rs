@@ -16,6 +16,7 @@ mod pauses;
 mod time;
 mod clocks;
 mod cores;
+mod ends;
 mod absent;
 mod discipline;
 mod same;

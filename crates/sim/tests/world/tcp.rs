@@ -300,3 +300,26 @@ fn what_was_to_be_told_of_a_socket_is_not_told_of_the_next() {
         });
     });
 }
+
+#[test]
+fn a_window_without_limit_holds_all() {
+    let mut config = Config::default();
+    config.window_bytes = usize::MAX..=usize::MAX;
+    check_with(&config, |sim| {
+        sim.host("server", echo);
+        sim.run(async |_sim| {
+            sleep(Duration::from_millis(1)).await;
+            let stream = TcpStream::connect("server:7").await.unwrap();
+            for _ in 0..3 {
+                stream.write_all(&[1; 100_000]).await.unwrap();
+                let mut back = Vec::new();
+                while back.len() < 100_000 {
+                    let mut buf = [0; 9000];
+                    let n = stream.read(&mut buf).await.unwrap();
+                    back.extend_from_slice(&buf[..n]);
+                }
+                assert_eq!(back, [1; 100_000]);
+            }
+        });
+    });
+}

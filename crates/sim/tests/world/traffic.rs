@@ -260,3 +260,20 @@ fn what_takes_long_can_be_said_of_a_link_and_not_of_what_is_within_a_host() {
         });
     });
 }
+
+#[test]
+fn what_takes_for_ever_never_comes() {
+    let mut config = Config::default();
+    config.latency = Duration::MAX..=Duration::MAX;
+    check_with(&config, |sim| {
+        sim.host("server", super::echo);
+        sim.run(async |sim| {
+            sleep(Duration::from_millis(1)).await;
+            let before = sim.now();
+            let error = TcpStream::connect("server:7").await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            // As long as Linux asks for a connection, again and again.
+            assert_eq!((sim.now() - before).as_secs(), 127);
+        });
+    });
+}

@@ -229,8 +229,8 @@ impl World {
     /// How many bytes an end holds that its program has not read.
     pub(in crate::world) fn draw_window(&mut self) -> usize {
         let range = &self.config.window_bytes;
-        let (least, most) = (*range.start() as u64, *range.end() as u64);
-        self.chance.within((least.max(1), most.max(1))) as usize
+        let bytes = |bytes: usize| (bytes as u64).clamp(1, WINDOW_BYTES_MAX);
+        self.chance.within((bytes(*range.start()), bytes(*range.end()))) as usize
     }
 
     /// Whose address that is, as seen from a host.
@@ -248,6 +248,9 @@ impl Listener {
         self.queue.len() > self.backlog
     }
 }
+
+/// No window of TCP can be larger (RFC 7323).
+const WINDOW_BYTES_MAX: u64 = 1 << 30;
 
 /// Longer than that no backlog is, on Linux.
 const SOMAXCONN: u32 = 4096;

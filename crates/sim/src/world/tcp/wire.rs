@@ -59,7 +59,7 @@ impl World {
         let (acked, edge) = (end.ear.expected, end.ear.tell_edge());
         let segment = Segment { from: Some(id), to: end.other, kind, acked, edge };
         let packet = Packet { from: end.host, to: end.other_host, load: Load::Segment(segment) };
-        let behind = end.line.arrives_last + 1;
+        let behind = end.line.arrives_last.saturating_add(1);
         if let Some(arrives) = self.carry(packet, behind)
             && let Some(end) = self.tcp.get_mut(id)
         {

@@ -1,0 +1,114 @@
+//! How a program ends: what its tasks own is dropped then, and nothing of it is left to the one that begins next.
+
+use std::cell::RefCell;
+use std::future::pending;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ekiden_reactor::net::UnixStream;
+use ekiden_reactor::{CoreId, cores, on_every_core, sleep, spawn, spawn_on};
+use ekiden_sim::{Sim, check};
+
+use super::discipline::complaint;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Does something when it is dropped.
+struct Finally<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Leaves a task that owns something which does that.
+fn leave(does: impl FnMut() + 'static) {
+    let finally = Finally(does);
+    drop(spawn(async move {
+        let _finally = finally;
+        pending::<()>().await;
+    }));
+}
+
+#[test]
+fn a_host_begins_again_with_the_cores_that_it_has_then() {
+    check(|sim| {
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        let of_host = seen.clone();
+        sim.host("server", async move || {
+            of_host.borrow_mut().push(cores().len());
+            let _others = on_every_core(pending::<()>);
+            pending::<()>().await;
+        });
+        sim.set_cores("server", 3);
+        sim.run(async move |sim| {
+            for cores in [1, 2, 1] {
+                sleep(SECOND).await;
+                sim.set_cores("server", cores);
+                sim.restart("server");
+            }
+            sleep(SECOND).await;
+            assert_eq!(*seen.borrow(), [3, 1, 2, 1]);
+        });
+    });
+}
+
+#[test]
+fn what_is_dropped_when_a_program_ends_may_open_sockets() {
+    let (opened, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let program = {
+        let (opened, refused) = (opened.clone(), refused.clone());
+        move || {
+            let (opened, refused) = (opened.clone(), refused.clone());
+            leave(move || {
+                let count = if UnixStream::pair().is_ok() { &opened } else { &refused };
+                count.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+    };
+    let counts = || (opened.load(Ordering::Relaxed), refused.load(Ordering::Relaxed));
+    {
+        let sim = Sim::new(7);
+        let (of_short, of_long) = (program.clone(), program.clone());
+        sim.host("short", async move || of_short());
+        sim.host("long", async move || {
+            of_long();
+            pending::<()>().await;
+        });
+        sim.run(async move |sim| {
+            sleep(SECOND).await;
+            // The world of a program that has crashed is gone.
+            sim.restart("long");
+            sleep(SECOND).await;
+            program();
+        });
+        assert_eq!(counts(), (2, 1));
+    }
+    // And when the world ends, with what still runs in it.
+    assert_eq!(counts(), (3, 1));
+}
+
+#[test]
+fn a_panic_of_what_is_dropped_when_a_program_ends_fails_the_run() {
+    for cores in [1, 2] {
+        let says = complaint(|sim| {
+            sim.host("careless", async move || {
+                let slips = || leave(|| panic!("a slip at the end"));
+                if cores == 1 {
+                    return slips();
+                }
+                drop(spawn_on(CoreId::new(1), async move || slips()));
+                sleep(SECOND).await;
+            });
+            sim.set_cores("careless", cores);
+            sim.run(async |_sim| sleep(2 * SECOND).await);
+        });
+        assert!(says.contains("`careless` panicked in what a task of it owned"), "{says}");
+        assert!(says.contains("a slip at the end"), "{says}");
+    }
+    let says = complaint(|sim| sim.run(async |_sim| leave(|| panic!("a slip at the end"))));
+    assert!(says.contains("`main` panicked in what a task of it owned"), "{says}");
+}
