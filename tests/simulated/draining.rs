@@ -1,6 +1,5 @@
 //! Servers that are asked to end while they are under load.
 
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
@@ -85,21 +84,17 @@ fn an_http_server_answers_what_it_has_begun() {
     });
 }
 
-thread_local! {
-    /// Of the world that this thread plays: a server of several cores makes each core's service there.
-    static LEDGER: RefCell<Ledger> = RefCell::default();
-}
-
 /// A drain of an HTTP server on three cores loses no accepted request, on whichever of them it was begun.
 #[test]
 fn an_http_server_on_three_cores_answers_what_it_has_begun() {
     check(|sim| {
         let ledger = Ledger::default();
-        LEDGER.set(ledger.clone());
-        sim.host("server", async || {
+        let of_server = ledger.clone();
+        sim.host("server", async move || {
             let listener = TcpListener::bind("0.0.0.0:80").await?;
-            let service = || {
-                let ledger = LEDGER.with_borrow(Ledger::clone);
+            let ledger = of_server.clone();
+            let service = move || {
+                let ledger = ledger.clone();
                 service_fn(async move |req: Request<Body>| {
                     let name = req.uri().path().trim_start_matches('/');
                     ledger.begin(name);

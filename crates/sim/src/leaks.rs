@@ -66,10 +66,8 @@
 //!
 //! To ask a reactor for it is an error of the kind [`Unsupported`](std::io::ErrorKind::Unsupported) that names it, at once: child
 //! processes, standard streams, sockets of the system, and what else is listed [on the front page](crate#what-there-is-not).
-//! The world has one core, so [`cores`](ekiden_reactor::cores()) has one.
 //!
-//! Files are the machine's, and not the world's: [`fs`](ekiden_reactor::fs) reads and writes them, as jobs that take drawn
-//! times; what they hold is for the test to begin with and to clean up, and a crash of a host loses none of it.
+//! There are no files either: what [`fs`](ekiden_reactor::fs) is asked for is an error that says so.
 //!
 //! A program that calls what blocks by itself (`std::thread::sleep`, `std::net`, a lock that another thread holds) holds the
 //! world, and no virtual time goes by. The lints that forbid it (`disallowed-methods` of clippy) are the remedy: this repository's `clippy.toml` has a

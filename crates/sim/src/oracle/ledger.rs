@@ -1,10 +1,9 @@
 //! What became of each request: begun by a server, ended there, and told to its caller.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
-use super::assert_none;
+use super::{assert_none, lock};
 
 /// A book in which a bystander writes of each request, by its name, how often it was begun and ended, and what its caller was
 /// told: by which one sees whether any was begun twice, answered twice, or lied about.
@@ -52,7 +51,7 @@ use super::assert_none;
 /// });
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Ledger(Rc<RefCell<BTreeMap<String, Request>>>);
+pub struct Ledger(Arc<Mutex<BTreeMap<String, Request>>>);
 
 /// What the caller of a request was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,13 +93,13 @@ impl Ledger {
     /// How often a request was begun.
     #[must_use]
     pub fn begun(&self, name: &str) -> u32 {
-        self.0.borrow().get(name).map_or(0, |request| request.begun)
+        lock(&self.0).get(name).map_or(0, |request| request.begun)
     }
 
     /// How often it was ended.
     #[must_use]
     pub fn ended(&self, name: &str) -> u32 {
-        self.0.borrow().get(name).map_or(0, |request| request.ended)
+        lock(&self.0).get(name).map_or(0, |request| request.ended)
     }
 
     /// Looks whether each request was begun at most once, and its caller told once at most, and the truth: by an answer that
@@ -113,12 +112,12 @@ impl Ledger {
     /// If it is not so, with all that is wrong.
     #[track_caller]
     pub fn assert_true(&self) {
-        let requests = self.0.borrow();
-        assert_none(&requests.iter().filter_map(|(name, request)| request.wrong(name)).collect::<Vec<_>>());
+        let wrong: Vec<_> = lock(&self.0).iter().filter_map(|(name, request)| request.wrong(name)).collect();
+        assert_none(&wrong);
     }
 
     fn with(&self, name: &str, write: impl FnOnce(&mut Request)) {
-        write(self.0.borrow_mut().entry(name.to_owned()).or_default());
+        write(lock(&self.0).entry(name.to_owned()).or_default());
     }
 }
 
@@ -149,7 +148,7 @@ mod tests {
         (0..ended).for_each(|_| ledger.end("x"));
         told.iter().for_each(|told| ledger.tell("x", *told));
         assert_eq!((ledger.begun("x"), ledger.ended("x")), (begun, ended));
-        ledger.0.borrow().iter().all(|(name, request)| request.wrong(name).is_none())
+        lock(&ledger.0).iter().all(|(name, request)| request.wrong(name).is_none())
     }
 
     #[test]

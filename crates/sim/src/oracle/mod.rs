@@ -9,8 +9,8 @@
 //! | nobody waits for what can no longer happen | [`Sim::assert_nobody_waits_in_vain`](crate::Sim::assert_nobody_waits_in_vain) |
 //! | what a program holds is bounded | [`Sim::bound`](crate::Sim::bound) with [`Bounds`], and [`Sim::always`](crate::Sim::always) |
 //!
-//! The first two are told what happens by whoever sees it, from any host: the programs of a world are on one thread. They
-//! are clones of one book. The others look at the world itself.
+//! The first two are told what happens by whoever sees it, from any host and any core of it. They are clones of one book, and
+//! `Send`, as what goes to another core has to be. The others look at the world itself.
 //!
 //! In reading order: `ledger`, `writes`, `waits` for nothing, `bounds`.
 
@@ -19,12 +19,19 @@ mod writes;
 mod waits;
 mod bounds;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 pub use bounds::Bounds;
 pub use ledger::{Ledger, Told};
 pub use writes::{Write, Writes};
 
 pub(crate) use bounds::Watched;
 pub(crate) use waits::in_vain;
+
+/// A book is good also after a panic of whoever had it: each entry is made at once.
+fn lock<T>(book: &Mutex<T>) -> MutexGuard<'_, T> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Says all that is wrong at once, if something is.
 #[track_caller]

@@ -1,9 +1,10 @@
 //! What was written, what of it was acknowledged, and what may be found in the end.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use super::lock;
 
 /// A book of all writes to a store, by which one sees whether what is found there can be right: that nothing is lost that was
 /// acknowledged.
@@ -28,7 +29,7 @@ use std::rc::Rc;
 ///
 /// A set is a store of keys whose values do not matter (`()`), and a log one of its places.
 #[derive(Debug)]
-pub struct Writes<K, V>(Rc<RefCell<Book<K, V>>>);
+pub struct Writes<K, V>(Arc<Mutex<Book<K, V>>>);
 
 #[derive(Debug)]
 struct Book<K, V> {
@@ -63,7 +64,7 @@ pub struct Write<K: Ord + Clone, V> {
 impl<K: Ord + Clone, V: PartialEq> Writes<K, V> {
     /// Something is about to be written.
     pub fn begin(&self, key: K, value: V) -> Write<K, V> {
-        let mut book = self.0.borrow_mut();
+        let mut book = lock(&self.0);
         let began = book.next_moment();
         let entries = book.keys.entry(key.clone()).or_default();
         entries.push(Entry { value, began, fate: Fate::Unknown });
@@ -75,7 +76,7 @@ impl<K: Ord + Clone, V: PartialEq> Writes<K, V> {
     /// For a moment at which nobody writes any more.
     #[must_use]
     pub fn is_kept(&self, key: &K, found: Option<&V>) -> bool {
-        let book = self.0.borrow();
+        let book = lock(&self.0);
         let entries = book.keys.get(key).map_or(&[][..], Vec::as_slice);
         let acknowledged = |entry: &Entry<V>| match entry.fate {
             Fate::Acknowledged(moment) => Some((entry.began, moment)),
@@ -104,7 +105,7 @@ impl<K: Ord + Clone, V: PartialEq> Writes<K, V> {
         V: Debug,
     {
         if !self.is_kept(key, found) {
-            let book = self.0.borrow();
+            let book = lock(&self.0);
             let entries = book.keys.get(key).map_or(&[][..], Vec::as_slice);
             let lines: String =
                 entries.iter().map(|entry| format!("\n  {:?}: {:?}", entry.value, entry.fate)).collect();
@@ -115,14 +116,14 @@ impl<K: Ord + Clone, V: PartialEq> Writes<K, V> {
     /// The keys to which something was written.
     #[must_use]
     pub fn keys(&self) -> Vec<K> {
-        self.0.borrow().keys.keys().cloned().collect()
+        lock(&self.0).keys.keys().cloned().collect()
     }
 }
 
 impl<K: Ord + Clone, V> Write<K, V> {
     /// It was acknowledged.
     pub fn acknowledged(self) {
-        let moment = self.writes.0.borrow_mut().next_moment();
+        let moment = lock(&self.writes.0).next_moment();
         self.ends(Fate::Acknowledged(moment));
     }
 
@@ -132,7 +133,7 @@ impl<K: Ord + Clone, V> Write<K, V> {
     }
 
     fn ends(self, fate: Fate) {
-        let mut book = self.writes.0.borrow_mut();
+        let mut book = lock(&self.writes.0);
         if let Some(entry) = book.keys.get_mut(&self.key).and_then(|entries| entries.get_mut(self.place)) {
             entry.fate = fate;
         }
@@ -148,7 +149,7 @@ impl<K, V> Book<K, V> {
 
 impl<K, V> Default for Writes<K, V> {
     fn default() -> Self {
-        Self(Rc::new(RefCell::new(Book { moment: 0, keys: BTreeMap::new() })))
+        Self(Arc::new(Mutex::new(Book { moment: 0, keys: BTreeMap::new() })))
     }
 }
 
