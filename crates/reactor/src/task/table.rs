@@ -527,8 +527,10 @@ const CLEAR_ROUNDS_MAX: usize = 100;
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::task::Poll;
+    use std::pin::Pin;
+    use std::task::{Poll, Wake};
 
+    use super::*;
     use crate::inspect::{self, TaskState};
     use crate::{core, run, spawn, yield_now};
 
@@ -543,20 +545,38 @@ mod tests {
         });
     }
 
+    /// Wakes one task after the other.
+    struct Both([Waker; 2]);
+
+    impl Wake for Both {
+        fn wake(self: Arc<Self>) {
+            self.0.iter().for_each(Waker::wake_by_ref);
+        }
+    }
+
     #[test]
     fn a_wake_up_that_is_left_over_reaches_no_later_task() {
         run(async {
-            let first = spawn(async {
-                let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-                waker.wake_by_ref();
-                waker
+            let (own, is_over) = (Rc::new(RefCell::new(None)), Rc::new(Cell::new(false)));
+            let (its_own, it_is_over) = (own.clone(), is_over.clone());
+            let mut first = spawn(poll_fn(move |cx| {
+                *its_own.borrow_mut() = Some(cx.waker().clone());
+                if it_is_over.get() { Poll::Ready(()) } else { Poll::Pending }
+            }));
+            yield_now().await;
+            let own: Waker = own.take().expect("it was polled");
+            is_over.set(true);
+            own.wake_by_ref();
+            // Its end wakes whoever waits for it and then the task itself, which is queued behind him when it is no more.
+            let end = poll_fn(|cx| {
+                let both = Waker::from(Arc::new(Both([cx.waker().clone(), own.clone()])));
+                Pin::new(&mut first).poll(&mut Context::from_waker(&both))
             });
-            // Its waker, by which it was woken in its last poll, is here while others come and go.
-            let waker = first.await.unwrap();
+            end.await.unwrap();
             for _ in 0..3 {
                 let later = spawn(std::future::pending::<()>());
                 yield_now().await;
-                waker.wake_by_ref();
+                own.wake_by_ref();
                 yield_now().await;
                 let listed = inspect::tasks().into_iter().find(|task| task.spawned.name.is_none()).unwrap();
                 assert_eq!(listed.polls, 1);
