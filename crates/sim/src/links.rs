@@ -33,7 +33,7 @@ impl Sim {
     /// What was sent behind it on the same connection waits for it; datagrams overtake it.
     #[track_caller]
     pub fn long_latency(&self, a: &str, b: &str, one_in: u32, times: RangeInclusive<u32>) {
-        let long = Long { one_in, times: (u64::from(*times.start()), u64::from(*times.end())) };
+        let long = Long { one_in, times: (*times.start(), *times.end()) };
         let (a, b) = (self.id(a), self.id(b));
         let mut world = self.0.world.lock();
         world.set_long_latency(a, b, long);
@@ -57,6 +57,20 @@ impl Sim {
         world.set_loss(b, a, one_in);
     }
 
+    /// What is sent between two hosts is lost as [`Config`](crate::Config) says again, whatever was said by
+    /// [`loss`](Self::loss).
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of one of the names.
+    #[track_caller]
+    pub fn usual_loss(&self, a: &str, b: &str) {
+        let (a, b) = (self.id(a), self.id(b));
+        let mut world = self.0.world.lock();
+        world.forget_loss(a, b);
+        world.forget_loss(b, a);
+    }
+
     /// How many bytes a second go from one of two hosts to the other, in each direction, from now on; `u64::MAX` for as many
     /// as there are. What is on its way already comes as it would have.
     ///
@@ -74,6 +88,20 @@ impl Sim {
         let mut world = self.0.world.lock();
         world.set_bandwidth(a, b, bytes_per_second);
         world.set_bandwidth(b, a, bytes_per_second);
+    }
+
+    /// As many go from one of two hosts to the other as [`Config`](crate::Config::bytes_per_second) says again, whatever was
+    /// said by [`bandwidth`](Self::bandwidth). What is on its way already comes as it would have.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of one of the names.
+    #[track_caller]
+    pub fn usual_bandwidth(&self, a: &str, b: &str) {
+        let (a, b) = (self.id(a), self.id(b));
+        let mut world = self.0.world.lock();
+        world.forget_bandwidth(a, b);
+        world.forget_bandwidth(b, a);
     }
 
     /// Two hosts do not hear each other any more.
@@ -116,7 +144,7 @@ impl Sim {
         self.0.world.lock().flap(a, b, nanos(&whole), nanos(&cut));
     }
 
-    /// Two hosts hear each other again.
+    /// Two hosts hear each other again, and no reset is due between them [after so many bytes](Self::reset_after).
     ///
     /// # Panics
     ///
@@ -126,6 +154,7 @@ impl Sim {
         let (a, b) = (self.id(a), self.id(b));
         let mut world = self.0.world.lock();
         world.end_flapping(a, b);
+        world.forget_resets(a, b);
         world.heal(a, b);
         world.heal(b, a);
     }
@@ -142,8 +171,8 @@ impl Sim {
     }
 
     /// [Resets](Self::reset) all connections between two hosts once so many bytes more have arrived of what one sends to the
-    /// other, over whichever connections: in the middle of a message, if that is where it is. Once, and instead of
-    /// what was said before of the same two.
+    /// other, over whichever connections: in the middle of a message, if that is where it is. Once, unless
+    /// the link is [healed](Self::heal) before, and instead of what was said before of the same two.
     ///
     /// The receiver reads as many, as a reset takes nothing of what has arrived.
     #[track_caller]

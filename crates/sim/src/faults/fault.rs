@@ -38,7 +38,9 @@ pub(super) enum Kind {
     Latency(String, String, RangeInclusive<Duration>),
     LongLatency(String, String, u32, RangeInclusive<u32>),
     Loss(String, String, u32),
+    UsualLoss(String, String),
     Bandwidth(String, String, u64),
+    UsualBandwidth(String, String),
     Crash(String),
     Restart(String),
     Pause(String),
@@ -123,6 +125,12 @@ impl Fault {
         Self(Kind::Loss(a.to_owned(), b.to_owned(), one_in))
     }
 
+    /// As much is lost between two hosts as the configuration says: [`Sim::usual_loss`].
+    #[must_use]
+    pub fn usual_loss(a: &str, b: &str) -> Self {
+        Self(Kind::UsualLoss(a.to_owned(), b.to_owned()))
+    }
+
     /// How many bytes a second go from one of two hosts to the other, each way: [`Sim::bandwidth`].
     ///
     /// # Panics
@@ -132,6 +140,12 @@ impl Fault {
     #[track_caller]
     pub fn bandwidth(a: &str, b: &str, bytes_per_second: u64) -> Self {
         Self::made(Kind::Bandwidth(a.to_owned(), b.to_owned(), bytes_per_second))
+    }
+
+    /// As many go as the configuration says: [`Sim::usual_bandwidth`].
+    #[must_use]
+    pub fn usual_bandwidth(a: &str, b: &str) -> Self {
+        Self(Kind::UsualBandwidth(a.to_owned(), b.to_owned()))
     }
 }
 
@@ -270,7 +284,9 @@ impl Fault {
             | Kind::Latency(a, b, _)
             | Kind::LongLatency(a, b, ..)
             | Kind::Loss(a, b, _)
-            | Kind::Bandwidth(a, b, _) => vec![a, b],
+            | Kind::UsualLoss(a, b)
+            | Kind::Bandwidth(a, b, _)
+            | Kind::UsualBandwidth(a, b) => vec![a, b],
             Kind::Crash(host)
             | Kind::Restart(host)
             | Kind::Pause(host)
@@ -298,6 +314,8 @@ impl Fault {
             Kind::LongLatency(a, b, one_in, times) => sim.long_latency(a, b, *one_in, times.clone()),
             Kind::Loss(a, b, one_in) => sim.loss(a, b, *one_in),
             Kind::Bandwidth(a, b, bytes_per_second) => sim.bandwidth(a, b, *bytes_per_second),
+            Kind::UsualLoss(a, b) => sim.usual_loss(a, b),
+            Kind::UsualBandwidth(a, b) => sim.usual_bandwidth(a, b),
             Kind::Crash(host) => sim.crash(host),
             Kind::Restart(host) => sim.restart(host),
             Kind::Pause(host) => sim.pause(host),
@@ -330,6 +348,8 @@ impl fmt::Display for Fault {
             }
             Kind::Loss(a, b, one_in) => write!(f, "loss {a} | {b} one in {one_in}"),
             Kind::Bandwidth(a, b, bytes) => write!(f, "bandwidth {a} | {b} {bytes} B/s"),
+            Kind::UsualLoss(a, b) => write!(f, "loss {a} | {b} as usual"),
+            Kind::UsualBandwidth(a, b) => write!(f, "bandwidth {a} | {b} as usual"),
             Kind::Crash(host) => write!(f, "crash {host}"),
             Kind::Restart(host) => write!(f, "restart {host}"),
             Kind::Pause(host) => write!(f, "pause {host}"),

@@ -8,10 +8,11 @@
 //! ```
 //!
 //! Here is the schedule and what a world does with it. In reading order: `fault` is one of them, `script` a schedule as text,
-//! `profile` draws one, and `shrink` makes what fails smaller.
+//! `undone` says what undoes one, `profile` draws a schedule, and `shrink` makes what fails smaller.
 
 mod fault;
 mod script;
+mod undone;
 mod profile;
 mod shrink;
 
@@ -80,6 +81,7 @@ impl Faults {
     /// at 5 s long latency a | b one in 10 5 to 50 times
     /// at 5 s loss a | b one in 20
     /// at 5 s bandwidth a | b 20000 B/s
+    /// at 6 s loss a | b as usual                  as the configuration has it, or bandwidth
     /// at 6 s crash a
     /// at 7 s restart a
     /// at 8 s pause a
@@ -183,10 +185,11 @@ impl Sim {
     /// Draws a schedule of faults from the seed for all hosts that there are, lets it happen, and returns it.
     ///
     /// They come between now and the end of `span`, by which everything is whole again: links hear and are as fast as they
-    /// were, programs run that have ended, and go on that were paused. So what is promised to come in the end can be asked for
+    /// were and lose no more, names are found, clocks stand and go as they did, programs run that have ended, and go on that
+    /// were paused or slow. So what is promised to come in the end can be asked for
     /// after it. (What TCP has lost it sends again ever later, so it may come as long after a link is healed as it was
-    /// cut.) `main` is never ended or paused, as the scenario is on it, nor is who is [spared](Self::spare); their links are as
-    /// good as others.
+    /// cut.) `main` is never ended, paused or slowed down, and its clocks are left alone, as the scenario is on it; nor is
+    /// who is [spared](Self::spare) ended or paused. Their links and look-ups are as good as others.
     ///
     /// The numbers are not those that the world draws of, so that the schedule given by [`faults`](Self::faults) is the same
     /// run. [`check`](crate::check()) makes use of that when a run fails: it looks for a part of the schedule that suffices, and
@@ -249,11 +252,8 @@ impl Sim {
         let spared = &self.0.plan.borrow().spared;
         let is_program = |at: &usize| hosts[*at] != MAIN && !spared.contains(&HostId(*at as u32));
         let programs: Vec<usize> = (0..hosts.len()).filter(is_program).collect();
-        let usual = |a: usize, b: usize| {
-            let (least, most) = world.latency(HostId(a as u32), HostId(b as u32));
-            Duration::from_nanos(least)..=Duration::from_nanos(most)
-        };
-        profile.draw(&mut Chance::new(self.0.seed ^ STREAM), &hosts, &programs, now..now + span, usual)
+        let undone = |fault: &Fault| fault.undone_by(&world);
+        profile.draw(&mut Chance::new(self.0.seed ^ STREAM), &hosts, &programs, now..now + span, undone)
     }
 
     /// It is time for a fault of the schedule.

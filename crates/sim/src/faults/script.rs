@@ -81,6 +81,8 @@ fn parse_line(line: &str) -> Result<(Duration, Fault), &'static str> {
         ["skew", host, "behind", number, unit] => {
             Kind::Skew(own(host), Skew::Behind(parse_time(number, unit)?))
         }
+        ["loss", a, "|", b, "as", "usual"] => Kind::UsualLoss(own(a), own(b)),
+        ["bandwidth", a, "|", b, "as", "usual"] => Kind::UsualBandwidth(own(a), own(b)),
         ["drift", host, ppm, "ppm"] => Kind::Drift(own(host), parse_number(ppm)?),
         ["crash", host] => Kind::Crash(own(host)),
         ["restart", host] => Kind::Restart(own(host)),
@@ -181,6 +183,8 @@ mod tests {
                       at 4 s long latency a | b one in 10 5 to 50 times\n\
                       at 4 s loss a | b one in 20\n\
                       at 4 s bandwidth a | b 20000 B/s\n\
+                      at 4 s loss a | b as usual\n\
+                      at 4 s bandwidth a | b as usual\n\
                       at 4 s slow down a 10 times\n\
                       at 4 s skew a ahead 60 s\n\
                       at 4 s skew a behind 1.5 s\n\
@@ -194,7 +198,7 @@ mod tests {
                       at 9 s lookups work a\n\
                       at 9 s lookups a 1 s to 5 s";
         let faults: Faults = script.parse().unwrap();
-        assert_eq!(faults.iter().count(), 22);
+        assert_eq!(faults.iter().count(), 24);
         assert_eq!(faults.to_string(), script);
         assert_eq!(script.replace('\n', "; ").parse::<Faults>().unwrap(), faults);
     }

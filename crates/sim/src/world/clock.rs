@@ -56,6 +56,17 @@ impl Clock {
         self.pace = MILLION.saturating_add_signed(ppm.into());
     }
 
+    /// By how many millionths the monotonic clock is faster than the world's.
+    pub(crate) fn drift(&self) -> i32 {
+        (self.pace as i64 - MILLION as i64) as i32
+    }
+
+    /// By how many nanoseconds the wall clock is ahead of the world's.
+    pub(crate) fn ahead(&self, now: u64) -> i64 {
+        let ahead = i128::from(self.monotonic(now)) + self.ahead - i128::from(now);
+        i64::try_from(ahead).unwrap_or(if ahead < 0 { i64::MIN } else { i64::MAX })
+    }
+
     /// The wall clock is now so many nanoseconds ahead of the world's.
     pub(crate) fn set_ahead(&mut self, now: u64, ahead: i64) {
         self.ahead = i128::from(now) - i128::from(self.monotonic(now)) + i128::from(ahead);

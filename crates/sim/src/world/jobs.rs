@@ -113,8 +113,7 @@ impl World {
 
     /// What a host finds under a name.
     pub(crate) fn look_up(&mut self, host: HostId, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        let fail = self.jobs.lookups.get(&host).is_some_and(|lookups| lookups.fail);
-        if fail || self.chance.one_in(self.config.lookup_failed_one_in) {
+        if self.lookups_fail(host) || self.chance.one_in(self.config.lookup_failed_one_in) {
             return Err(io::Error::other("temporary failure in name resolution"));
         }
         let known = self.hosts.iter().find(|known| known.name == name).map(|known| known.ip);
@@ -128,6 +127,11 @@ impl World {
     pub(crate) fn lookup_time(&self, host: HostId) -> (u64, u64) {
         let said = self.jobs.lookups.get(&host).and_then(|lookups| lookups.time);
         said.unwrap_or_else(|| nanos(&self.config.lookup))
+    }
+
+    /// Whether a script says that it finds none.
+    pub(crate) fn lookups_fail(&self, host: HostId) -> bool {
+        self.jobs.lookups.get(&host).is_some_and(|lookups| lookups.fail)
     }
 
     /// From now on a host finds no names, or finds them again.

@@ -81,6 +81,12 @@ impl World {
         self.links.resets.insert((from, to), bytes);
     }
 
+    /// Nothing is reset any more by what arrives.
+    pub(crate) fn forget_resets(&mut self, a: HostId, b: HostId) {
+        self.links.resets.remove(&(a, b));
+        self.links.resets.remove(&(b, a));
+    }
+
     /// Of so many bytes that arrive: how many do, if they are the last before the reset.
     pub(crate) fn cut_short(&mut self, from: HostId, to: HostId, bytes: usize) -> Option<usize> {
         let left = self.links.resets.get_mut(&(from, to))?;

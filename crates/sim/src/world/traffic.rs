@@ -24,8 +24,10 @@ struct Way {
     long: Option<Long>,
     /// One in so many is lost, of whatever kind.
     loss: Option<u32>,
-    /// Bytes a second.
+    /// Bytes a second, as a script says.
     bandwidth: Option<u64>,
+    /// The same, as was drawn of the configuration's range.
+    bandwidth_drawn: Option<u64>,
     /// When the last byte of what was sent so far is on the wire.
     free_at: u64,
 }
@@ -34,7 +36,7 @@ struct Way {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Long {
     pub(crate) one_in: u32,
-    pub(crate) times: (u64, u64),
+    pub(crate) times: (u32, u32),
 }
 
 impl World {
@@ -50,9 +52,32 @@ impl World {
         self.traffic.way(from, to).loss = Some(one_in);
     }
 
+    /// As much is lost as the configuration says.
+    pub(crate) fn forget_loss(&mut self, from: HostId, to: HostId) {
+        self.traffic.way(from, to).loss = None;
+    }
+
+    /// What a script says of it, if it does.
+    pub(crate) fn said_loss(&self, from: HostId, to: HostId) -> Option<u32> {
+        self.traffic.0.get(&(from, to))?.loss
+    }
+
     pub(crate) fn set_bandwidth(&mut self, from: HostId, to: HostId, bytes_per_second: u64) {
         self.traffic.way(from, to).bandwidth = Some(bytes_per_second);
         self.tell(from, What::Carries(to, bytes_per_second));
+    }
+
+    /// As much is carried as the configuration says.
+    pub(crate) fn forget_bandwidth(&mut self, from: HostId, to: HostId) {
+        let way = self.traffic.way(from, to);
+        way.bandwidth = None;
+        let carries = way.bandwidth_drawn.unwrap_or(u64::MAX);
+        self.tell(from, What::Carries(to, carries));
+    }
+
+    /// What a script says of it, if it does.
+    pub(crate) fn said_bandwidth(&self, from: HostId, to: HostId) -> Option<u64> {
+        self.traffic.0.get(&(from, to))?.bandwidth
     }
 
     /// After how long what is sent now arrives. It has the wire for as long as it needs it.
@@ -99,11 +124,13 @@ impl World {
 
     /// Bytes a second, if there is a limit. What the configuration leaves open is drawn when it is first asked for.
     fn bandwidth(&mut self, from: HostId, to: HostId) -> Option<u64> {
-        let known = self.traffic.0.get(&(from, to)).and_then(|way| way.bandwidth);
-        let bandwidth = known.or_else(|| {
+        let known = self.traffic.0.get(&(from, to));
+        let bandwidth = known.and_then(|way| way.bandwidth.or(way.bandwidth_drawn));
+        let bandwidth = bandwidth.or_else(|| {
             let range = self.config.bytes_per_second.as_ref().filter(|_| from != to)?;
             let drawn = self.chance.within((*range.start().max(&1), *range.end().max(&1)));
-            self.set_bandwidth(from, to, drawn);
+            self.traffic.way(from, to).bandwidth_drawn = Some(drawn);
+            self.tell(from, What::Carries(to, drawn));
             Some(drawn)
         });
         bandwidth.filter(|bandwidth| *bandwidth != u64::MAX)
@@ -119,15 +146,20 @@ impl World {
         said.unwrap_or_else(|| nanos(by_config))
     }
 
+    /// How often that takes longer.
+    pub(crate) fn long_latency(&self, from: HostId, to: HostId) -> Long {
+        let said = self.traffic.0.get(&(from, to)).and_then(|way| way.long);
+        said.unwrap_or_else(|| Long::by_config(&self.config, from == to))
+    }
+
     fn draw_latency(&mut self, from: HostId, to: HostId) -> u64 {
-        let range = self.latency(from, to);
-        let long = self.traffic.0.get(&(from, to)).and_then(|way| way.long);
-        let long = long.unwrap_or_else(|| Long::by_config(&self.config, from == to));
+        let (range, long) = (self.latency(from, to), self.long_latency(from, to));
         let latency = self.chance.within(range);
         if !self.chance.one_in(long.one_in) {
             return latency;
         }
-        let latency = latency.saturating_mul(self.chance.within(long.times));
+        let (least, most) = long.times;
+        let latency = latency.saturating_mul(self.chance.within((least.into(), most.into())));
         self.tell(from, What::TakesLong(to, latency));
         latency
     }
@@ -138,7 +170,7 @@ impl Long {
     fn by_config(config: &Config, is_within: bool) -> Self {
         let times = &config.latency_long_times;
         let one_in = if is_within { 0 } else { config.latency_long_one_in };
-        Self { one_in, times: (u64::from(*times.start()), u64::from(*times.end())) }
+        Self { one_in, times: (*times.start(), *times.end()) }
     }
 }
 
