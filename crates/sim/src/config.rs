@@ -83,13 +83,14 @@ pub struct Config {
     /// How long a host says something again that is not acknowledged, or asks in vain for room, before it gives its connection
     /// up. 924 s, as Linux does (`tcp_retries2`).
     pub give_up: Duration,
-    /// When the world must have done what it was to do. An hour of virtual time, beyond which something turns in circles; and
+    /// When the world must have done what it was to do. An hour of virtual time, beyond which something turns in circles, and the
+    /// failure names the tasks that have run most; and
     /// where nothing can happen any more but probes, of a connection's keepalive or of who wants room to write and gets none, it
     /// is found by this.
     pub time_max: Duration,
-    /// So many turns may a host take one after the other without ever having nothing to do, or with nothing to show for them
-    /// (no byte, datagram, connection, name or job) where it never rests for more than a millisecond: who sleeps for a nanosecond again and
-    /// again is busy, too. 100,000: a second or so of its time. Beyond that it works and gets nowhere.
+    /// So many turns may a host take one after the other without ever having nothing to do. 100,000: a second or so of its
+    /// time. Beyond that it works and gets nowhere. Who sleeps in between, be it for a nanosecond, lets time go by, and is found by
+    /// [`time_max`](Self::time_max).
     pub busy_turns_max: u32,
 }
 

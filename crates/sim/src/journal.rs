@@ -98,13 +98,6 @@ pub(crate) enum What {
     Notice(u32),
 }
 
-impl What {
-    /// Whether something has come of a turn, if it did that.
-    pub(crate) fn is_progress(&self) -> bool {
-        !matches!(self, Self::Draws(_) | Self::Notice(_))
-    }
-}
-
 /// All that happened in a run.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {

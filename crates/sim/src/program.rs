@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use ekiden_reactor::Turns;
+use ekiden_reactor::{Handle, Turns};
 
 /// What a program returns: nothing, or whether it has failed, by which the run fails.
 pub trait Outcome: sealed::Sealed {}
@@ -43,6 +43,13 @@ pub(crate) struct Program {
     pub(crate) begin: Begin,
     /// Those of its cores that have begun, by their numbers, but for one that takes a turn. It runs as long as it has the first.
     pub(crate) cores: BTreeMap<u16, RunningCore>,
+}
+
+impl Program {
+    /// How often tasks were polled, on all cores that have begun.
+    pub(crate) fn polls(&self) -> u64 {
+        self.cores.values().map(|core| core.turns.within(|| Handle::current().stats().polls)).sum()
+    }
 }
 
 /// A core that has begun.

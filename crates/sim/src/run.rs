@@ -5,7 +5,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl Sim {
                 Next::Turn(seat) => self.take_turn(seat)?,
                 Next::Outside(outside) => self.do_outside(outside)?,
                 Next::Never => return Err(self.fail_for_ever()),
-                Next::TooLate => return Err(self.fail("it has not ended in time (`Config::time_max`)")),
+                Next::TooLate => return Err(self.fail_too_late()),
             }
             let unparked = self.0.unparked.take();
             if !unparked.is_empty() {
@@ -113,6 +113,18 @@ impl Sim {
         let tasks = self.find(MAIN).map(|id| self.tasks_of(id).concat()).unwrap_or_default();
         let waits = tasks.first().map(|main| format!(", `{MAIN}` {}", line(main))).unwrap_or_default();
         self.fail(&format!("all wait, and nothing can happen any more{waits}"))
+    }
+
+    /// The time is up. Whoever has run most is likely to be why.
+    fn fail_too_late(&self) -> Failure {
+        let ran = self.0.programs.borrow().iter().zip(0..).max_by_key(|(program, _)| program.polls()).map(
+            |(program, id)| {
+                let tasks: Vec<_> =
+                    program.cores.values().flat_map(|core| core.turns.within(inspect::tasks)).collect();
+                self.of(HostId(id), &format!("has run most: {}", busiest(&BTreeMap::new(), &tasks)))
+            },
+        );
+        self.fail(&format!("it has not ended in time (`Config::time_max`); {}", ran.unwrap_or_default()))
     }
 
     fn carry_out_orders(&self) -> Result<(), Failure> {

@@ -24,8 +24,6 @@ pub(crate) struct Host {
     pub(crate) cores_max: u16,
     /// The cores of its program, those that have not begun included.
     cores: Vec<Pace>,
-    /// How often it has done something of which others hear.
-    pub(crate) stirred: u64,
     /// How many times as long a turn of it takes.
     pub(crate) slowness: u64,
     /// The core that watches for what asks the program to end.
@@ -45,7 +43,6 @@ impl Host {
             clock: Clock::new(),
             cores_max: 1,
             cores: vec![Pace::default()],
-            stirred: 0,
             slowness: 1,
             watches_shutdown: None,
             watched: BTreeSet::new(),
@@ -58,7 +55,6 @@ impl Host {
         self.cores.truncate(1);
         self.cores.resize_with(self.cores_max.into(), Pace::default);
         self.core(0).turns_busy = 0;
-        self.core(0).turns_restless = 0;
     }
 
     pub(crate) fn end(&mut self) {

@@ -118,9 +118,6 @@ impl World {
 
     pub(crate) fn tell(&mut self, host: HostId, what: What) {
         self.trace_drawn();
-        if what.is_progress() {
-            self.host(host).stirred += 1;
-        }
         self.journal.tell(Event { nanos: self.now, host, what });
     }
 
@@ -227,23 +224,16 @@ impl World {
     }
 
     /// A core has had a turn: it was busy for a moment, and has to do again at once, or then, or not. How many turns it has
-    /// taken now that were no use: without a rest, or with nothing coming of them but timers that are due at once.
+    /// taken without a rest.
     pub(crate) fn end_turn(&mut self, seat: Seat, again: Again) -> u32 {
         let cost = self.chance.within(nanos(&self.config.turn));
         let now = self.now;
         let host = self.host(seat.host);
         let slowness = host.slowness;
-        let (stirred, shown) = (host.stirred, host.clock.monotonic(now));
         let core = host.core(seat.core);
         core.busy_until = now.saturating_add(cost.saturating_mul(slowness));
         core.turns_busy = if let Again::At(_) = again { 0 } else { core.turns_busy + 1 };
-        let is_restless = match again {
-            Again::AtOnce => true,
-            Again::At(until) => until.is_some_and(|until| until <= shown.saturating_add(REST)),
-        };
-        let has_stirred = std::mem::replace(&mut core.stirred, stirred) != stirred;
-        core.turns_restless = if is_restless && !has_stirred { core.turns_restless + 1 } else { 0 };
-        let (turns_busy, has_news) = (core.turns_busy.max(core.turns_restless), !core.news.is_empty());
+        let (turns_busy, has_news) = (core.turns_busy, !core.news.is_empty());
         let number = u64::from(seat.host.0) | u64::from(seat.core) << u32::BITS;
         self.note(seat.host, number, || format!("ends its turn on core {}: {again:?}", seat.core));
         match again {
@@ -391,9 +381,6 @@ pub(crate) enum Again {
     AtOnce,
     At(Option<u64>),
 }
-
-/// Who sleeps no longer does not rest: a tick of the reactor's timers, until which the shortest sleep goes.
-const REST: u64 = 1_000_000;
 
 /// What is of no host.
 const NOBODY: HostId = HostId(u32::MAX);

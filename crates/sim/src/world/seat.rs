@@ -42,10 +42,6 @@ pub(crate) struct Pace {
     pub(crate) busy_until: u64,
     /// How many turns it has taken since it last had nothing to do.
     pub(crate) turns_busy: u32,
-    /// How many turns it has taken of which nothing came, and after which it hardly rested.
-    pub(crate) turns_restless: u32,
-    /// How often its host had done something when it took its last turn.
-    pub(crate) stirred: u64,
     /// What its reactor is to be told in its next turn.
     pub(crate) news: Vec<News>,
 }

@@ -224,10 +224,11 @@ fn who_is_busy_and_gets_nowhere_is_found() {
 }
 
 #[test]
-fn who_sleeps_for_next_to_nothing_again_and_again_is_found() {
+fn who_sleeps_for_next_to_nothing_again_and_again_is_named_when_the_time_is_up() {
     let mut config = Config::default();
-    config.busy_turns_max = 2000;
-    let sim = Sim::with_config(7, config.clone());
+    config.time_max = Duration::from_secs(10);
+    let sim = Sim::with_config(7, config);
+    sim.host("bystander", async || sleep(Duration::from_secs(1000)).await);
     sim.host("dozer", async || {
         let doze = async || {
             for _ in 0..u64::MAX {
@@ -238,19 +239,33 @@ fn who_sleeps_for_next_to_nothing_again_and_again_is_found() {
     });
     let failure = sim.try_run(async |_sim| sleep(Duration::from_secs(1000)).await).unwrap_err().to_string();
     let line = failure.lines().next().unwrap();
-    assert!(line.starts_with("the program of `dozer` is busy without end, and gets nowhere"), "{line}");
-    assert!(line.contains(": task 2, hamster, spawned at"), "{line}");
-    // Who rests, or of whom others hear, is not.
-    Sim::with_config(7, config).run(async |_sim| {
-        let socket = UdpSocket::bind("127.0.0.1:9").await.unwrap();
-        for round in 0..10_000 {
-            sleep(Duration::from_nanos(1)).await;
-            if round % 1000 == 0 {
-                socket.send_to(&[1], "127.0.0.1:9".parse().unwrap()).await.unwrap();
-            }
+    assert!(
+        line.starts_with("it has not ended in time (`Config::time_max`); the program of `dozer`"),
+        "{line}"
+    );
+    assert!(line.contains("has run most: task 2, hamster, spawned at"), "{line}");
+}
+
+/// Many who rest for a second each are busy all the time, all of them together.
+#[test]
+fn a_host_of_many_timers_is_not_taken_for_one_that_gets_nowhere() {
+    let mut config = Config::default();
+    config.busy_turns_max = 2000;
+    let sim = Sim::with_config(7, config);
+    sim.host("office", async || {
+        for session in 0..1000 {
+            spawn(async move {
+                sleep(Duration::from_micros(session * 1000)).await;
+                loop {
+                    sleep(Duration::from_secs(1)).await;
+                }
+            });
         }
+        std::future::pending::<()>().await;
+    });
+    sim.run(async |_sim| {
         for _ in 0..10_000 {
-            sleep(Duration::from_millis(2)).await;
+            sleep(Duration::from_millis(1)).await;
         }
     });
 }
