@@ -11,6 +11,7 @@ use crate::about::{About, Brief, Wanted};
 use crate::driver::{Readiness, Token};
 use crate::task::waits::{self, Asked};
 use crate::waiters::{Key, Taken, Waiter, Waiters};
+use crate::wakers::wake_the_same;
 
 /// The readiness of one source, and its waiters.
 ///
@@ -168,7 +169,7 @@ impl Interest {
 
     #[inline]
     fn is_first_to_read(&self, waker: &Waker) -> bool {
-        self.waiting.borrow().to_read.first().is_some_and(|first| first.will_wake(waker))
+        self.waiting.borrow().to_read.first().is_some_and(|first| wake_the_same(first, waker))
     }
 
     /// Somebody reads, or reads no longer, in place of whoever was the first to; if that one is to be woken when the

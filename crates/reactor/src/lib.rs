@@ -153,7 +153,7 @@
 //! - [`task`] is what it runs, [`context`] what goes with it through all that it calls; `pages` are the tables of tasks and
 //!   sources;
 //! - sources: `interest` is what one is ready for, `about` what it is, `registration` how it is used, `waiters` are
-//!   those who wait for it, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such
+//!   those who wait for it, `wakers` says who is the same, `pauses` hold a listener back; [`time`], [`net`], [`channel`], [`sync`] and `latch` are such
 //!   sources, and so are the ends of work that is `blocking`, the `shutdown`, whatever `signals` a program asks for, and
 //!   the ends of child processes ([`process`]); of [`fs`] and [`stdio`] other threads do the work, `writes` one after the
 //!   other; `entropy` is there at once;
@@ -185,6 +185,7 @@ mod about;
 mod registration;
 mod pages;
 mod pauses;
+mod wakers;
 mod waiters;
 #[cfg(test)]
 mod woken;

@@ -44,6 +44,12 @@ impl<T> Pages<T> {
         self.free.push(entry);
     }
 
+    /// How many were ever taken: so many are looked at by whoever looks at all.
+    #[inline]
+    pub(crate) fn used(&self) -> usize {
+        self.used as usize
+    }
+
     /// How many wait to be taken again.
     #[inline]
     pub(crate) fn free(&self) -> usize {

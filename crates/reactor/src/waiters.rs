@@ -20,6 +20,8 @@ use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
+use crate::wakers::wake_the_same;
+
 /// The place of the only one who can wait.
 #[derive(Debug, Default)]
 pub(crate) struct Waiter(Option<Waker>);
@@ -113,7 +115,8 @@ impl Waiters {
     /// A shared wait: wakes this task once when the event comes.
     pub(crate) fn register(&mut self, waker: &Waker) {
         let same = |entry: &Entry| {
-            entry.state == State::Shared && entry.waker.as_ref().is_some_and(|known| known.will_wake(waker))
+            entry.state == State::Shared
+                && entry.waker.as_ref().is_some_and(|known| wake_the_same(known, waker))
         };
         if same(&self.first) || self.more.as_ref().is_some_and(|more| more.entries.iter().any(same)) {
             return;
@@ -184,7 +187,7 @@ impl Waiters {
 
     /// Whether it is this task that a keyed wait would wake.
     pub(crate) fn would_wake(&mut self, key: Key, waker: &Waker) -> bool {
-        self.find(key).and_then(|entry| entry.waker.as_ref()).is_some_and(|known| known.will_wake(waker))
+        self.find(key).and_then(|entry| entry.waker.as_ref()).is_some_and(|known| wake_the_same(known, waker))
     }
 
     /// Whether there is no such wait any more, if that is told by a look at the first place: the common case.
@@ -413,7 +416,7 @@ impl<I: Iterator<Item = Waker>> Drop for Left<I> {
 /// Stores a waker unless it is there already, and returns the one it replaced.
 fn store(place: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
     match place {
-        Some(known) if known.will_wake(waker) => None,
+        Some(known) if wake_the_same(known, waker) => None,
         _ => place.replace(waker.clone()),
     }
 }

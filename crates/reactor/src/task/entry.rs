@@ -6,8 +6,9 @@ use std::cell::Cell;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::Waker;
 
-use futures_task::ArcWake;
+use futures_task::{ArcWake, WakerRef, waker_ref};
 
 use super::account::Account;
 use super::job::Job;
@@ -107,6 +108,21 @@ impl TaskWaker {
     /// The data of the wakers that are made of it, by which whoever holds one is known; see [`std::task::Waker::data`].
     pub(crate) fn data(self: &Arc<Self>) -> *const () {
         Arc::as_ptr(self).cast()
+    }
+
+    /// A waker of it for the length of a poll, which counts nobody.
+    ///
+    /// A function by itself, so that it is made here, and not in the program that calls what is generic: its table of functions is
+    /// this crate's then, as its clones' is.
+    #[inline(never)]
+    pub(super) fn lend(self: &Arc<Self>) -> WakerRef<'_> {
+        waker_ref(self)
+    }
+
+    /// Whether a waker is its own. By the data alone, which nobody else's is as long as this lives.
+    #[inline]
+    pub(super) fn is_of(self: &Arc<Self>, waker: &Waker) -> bool {
+        self.data() == waker.data()
     }
 
     /// Whether somebody holds a waker.

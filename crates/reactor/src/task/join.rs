@@ -16,6 +16,7 @@ use super::origin::OriginId;
 use super::tick::try_poll_if;
 use super::waits::{self, Asked};
 use crate::core::Core;
+use crate::wakers::wake_the_same;
 
 /// Waits for a task's result; a future of it.
 ///
@@ -117,7 +118,7 @@ impl<T> Future for JoinHandle<T> {
         let mut state = outcome.state.borrow_mut();
         if let State::Pending = *state {
             match outcome.joiner.take() {
-                Some(joiner) if joiner.will_wake(cx.waker()) => outcome.joiner.set(Some(joiner)),
+                Some(joiner) if wake_the_same(&joiner, cx.waker()) => outcome.joiner.set(Some(joiner)),
                 replaced => {
                     outcome.joiner.set(Some(cx.waker().clone()));
                     drop(state); // dropping a waker may do anything

@@ -14,8 +14,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use futures_task::waker_ref;
-
 use super::account::Birth;
 use super::budget;
 use super::entry::{Entry, Queued, TaskId, TaskWaker};
@@ -205,7 +203,7 @@ impl TaskTable {
     /// Wakes the running task in the next turn, so that others, timers and sockets come first.
     pub(crate) fn yield_running(&self, waker: &Waker) {
         match &*self.running.borrow() {
-            Some(running) if waker_ref(running).will_wake(waker) => {
+            Some(running) if running.is_of(waker) => {
                 return match running.queued() {
                     Queued::No => self.put_off(running),
                     Queued::Ready => self.with(running.entry(), |entry| entry.marks().yields.set(true)),
@@ -331,7 +329,7 @@ impl TaskTable {
         self.running_number.set(entry.account.number());
         let turn = Turn { table: self, entry };
         let running = self.running.borrow();
-        let waker = waker_ref(running.as_ref().expect("nobody runs twice"));
+        let waker = running.as_ref().expect("nobody runs twice").lend();
         let result = run(&mut Context::from_waker(&waker));
         drop(running);
         drop(turn);
@@ -476,6 +474,11 @@ impl TaskTable {
     /// How many tasks there are.
     pub(crate) fn len(&self) -> usize {
         self.len.get()
+    }
+
+    /// How many entries there are, those of tasks that have ended included.
+    pub(crate) fn entries(&self) -> usize {
+        self.lists.borrow().entries.used()
     }
 }
 

@@ -6,8 +6,6 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use futures_task::waker_ref;
-
 use super::job::Report;
 use super::origin::OriginId;
 use crate::core::{self, Core};
@@ -113,7 +111,7 @@ pub(crate) fn with_tick_waker<R>(core: &Core, f: impl FnOnce(&Waker) -> R) -> Op
         Ticker::Within(waker) => waker,
         Ticker::Running => {
             running = core.tasks.running.borrow();
-            own = waker_ref(running.as_ref()?);
+            own = running.as_ref()?.lend();
             &own
         }
     };
@@ -177,7 +175,7 @@ struct InTick<'a> {
 impl<'a> InTick<'a> {
     fn enter(core: &'a Core, waker: &Waker) -> Self {
         let running = core.tasks.running.borrow();
-        let own = running.as_ref().is_some_and(|running| waker_ref(running).will_wake(waker));
+        let own = running.as_ref().is_some_and(|running| running.is_of(waker));
         drop(running);
         let ticker = if own { Ticker::Running } else { Ticker::Within(waker.clone()) };
         let scope = &core.tasks.tick;

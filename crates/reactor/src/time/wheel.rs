@@ -24,6 +24,8 @@
 
 use std::task::Waker;
 
+use crate::wakers::wake_the_same;
+
 use slab::Slab;
 
 /// Nanoseconds in a tick, the wheel's granularity: what `epoll_wait` can count.
@@ -134,7 +136,7 @@ impl Wheel {
             return Answer::Fired;
         };
         match &timer.waker {
-            Some(known) if known.will_wake(waker) => Answer::Waiting { replaced: None },
+            Some(known) if wake_the_same(known, waker) => Answer::Waiting { replaced: None },
             _ => Answer::Waiting { replaced: timer.waker.replace(waker.clone()) },
         }
     }
@@ -144,7 +146,7 @@ impl Wheel {
     #[inline]
     pub(crate) fn try_push_out(&mut self, key: Key, deadline: u64, waker: &Waker) -> bool {
         let Some(timer) = self.get_mut(key).filter(|timer| timer.place != Place::Fired) else { return false };
-        let is_known = timer.waker.as_ref().is_some_and(|known| known.will_wake(waker));
+        let is_known = timer.waker.as_ref().is_some_and(|known| wake_the_same(known, waker));
         if !is_known || deadline < timer.deadline {
             return false;
         }

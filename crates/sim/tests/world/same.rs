@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use ekiden_reactor::net::{TcpStream, UdpSocket};
-use ekiden_reactor::{blocking, entropy, sleep, spawn, timeout, wall_clock};
+use ekiden_reactor::{blocking, entropy, sleep, spawn, timeout, wall_clock, yield_now};
 use ekiden_sim::{Config, Sim};
 
 use super::{echo, processes};
@@ -38,11 +38,21 @@ fn hash(seed: u64) -> u64 {
                 })
             })
             .collect();
+        // A turn each: how many there are is in the hash.
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        let yielding = spawn(async {
+            for _ in 0..10 {
+                yield_now().await;
+            }
+        });
         let socket = UdpSocket::bind("0.0.0.0:0").await.unwrap();
         for n in 0..10 {
             socket.send_to(&[n], (sim.addr("clock"), 13).into()).await.unwrap();
         }
         while timeout(Duration::from_millis(50), socket.recv(&mut [0; 8])).await.is_ok() {}
+        yielding.await.unwrap();
         sim.restart("server");
         sim.partition_one_way("main", "clock");
         for caller in callers {
