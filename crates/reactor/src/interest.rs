@@ -143,6 +143,8 @@ impl Interest {
         if self.is_gone() {
             return Poll::Ready(());
         }
+        // Only who asked last is woken for sure, and that is this one now.
+        self.is_watched.set(false);
         let replaced = self.waiting.borrow_mut().seldom().watcher.register(cx.waker());
         drop(replaced);
         waits::note(Asked::Listed);
@@ -320,13 +322,13 @@ mod tests {
     struct Scene {
         interest: Interest,
         woken: Woken,
-        wakers: [Waker; 2],
+        wakers: [Waker; 3],
     }
 
     impl Scene {
         fn new() -> Self {
             let woken = Woken::default();
-            let wakers = [0, 1].map(|number| woken.waker(number));
+            let wakers = [0, 1, 2].map(|number| woken.waker(number));
             Self { interest: Interest::new(Token(0)), woken, wakers }
         }
 
@@ -387,6 +389,17 @@ mod tests {
         scene.watch();
         scene.interest.register_last(Way::Read, &scene.wakers[1], || 2);
         assert_eq!(scene.woken_by_the_end(), [1, 0]);
+    }
+
+    #[test]
+    fn who_asked_last_for_the_end_hears_of_it_whoever_reads_then() {
+        let scene = Scene::new();
+        scene.interest.register_last(Way::Read, &scene.wakers[0], || 1);
+        scene.watch();
+        let asked = scene.interest.poll_gone(&Context::from_waker(&scene.wakers[1]));
+        assert!(asked.is_pending());
+        scene.interest.register_last(Way::Read, &scene.wakers[2], || 3);
+        assert!(scene.woken_by_the_end().contains(&1));
     }
 
     #[test]
