@@ -126,6 +126,21 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    #[track_caller]
+    pub(crate) fn assert_possible(&self) {
+        let times = [&self.latency, &self.latency_within, &self.turn, &self.blocking, &self.lookup];
+        let is_backwards = times.iter().any(|range| range.is_empty())
+            || self.latency_long_times.is_empty()
+            || self.window_bytes.is_empty()
+            || self.ephemeral_ports.is_empty()
+            || self.bytes_per_second.as_ref().is_some_and(RangeInclusive::is_empty);
+        assert!(!is_backwards, "a range of the configuration ends before it begins");
+        let is_shut = self.bytes_per_second.as_ref().is_some_and(|range| *range.start() == 0);
+        assert!(!is_shut, "a link that carries nothing, 0 B/s, is one that is cut");
+    }
+}
+
 /// A range of durations as the world counts.
 pub(crate) fn nanos(range: &RangeInclusive<Duration>) -> (u64, u64) {
     (to_nanos(*range.start()), to_nanos(*range.end()))

@@ -64,10 +64,8 @@
 //!
 //! # What a world does not have
 //!
-//! To ask a reactor for it is an error of the kind [`Unsupported`](std::io::ErrorKind::Unsupported) that names it, at once: child
-//! processes, standard streams, sockets of the system, and what else is listed [on the front page](crate#what-there-is-not).
-//!
-//! There are no files either: what [`fs`](ekiden_reactor::fs) is asked for is an error that says so.
+//! To ask a reactor for it is an error of the kind [`Unsupported`](std::io::ErrorKind::Unsupported) that names it, at once: files,
+//! child processes, standard streams, sockets of the system, and what else is listed [on the front page](crate#what-there-is-not).
 //!
 //! A program that calls what blocks by itself (`std::thread::sleep`, `std::net`, a lock that another thread holds) holds the
 //! world, and no virtual time goes by. The lints that forbid it (`disallowed-methods` of clippy) are the remedy: this repository's `clippy.toml` has a

@@ -136,10 +136,10 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If both times may be zero: no time would pass.
+    /// If both times together may be less than 100 µs: hardly any time would pass.
     #[track_caller]
     pub fn flap(&self, a: &str, b: &str, whole: RangeInclusive<Duration>, cut: RangeInclusive<Duration>) {
-        assert!(!whole.start().is_zero() || !cut.start().is_zero(), "a link that flaps takes time for that");
+        assert!(!flaps_too_fast(&whole, &cut), "{FLAPS_TOO_FAST}");
         let (a, b) = (self.id(a), self.id(b));
         self.0.world.lock().flap(a, b, nanos(&whole), nanos(&cut));
     }
@@ -181,3 +181,14 @@ impl Sim {
         self.0.world.lock().set_reset_after(from, to, bytes);
     }
 }
+
+/// Whether a link would come and go so often that the world has no time for anything else.
+pub(crate) fn flaps_too_fast(whole: &RangeInclusive<Duration>, cut: &RangeInclusive<Duration>) -> bool {
+    whole.start().saturating_add(*cut.start()) < FLAP_MIN
+}
+
+pub(crate) const FLAPS_TOO_FAST: &str = "a link that flaps takes time for that, 100 µs at least";
+
+/// The shortest time in which a link is whole and cut once. To come and go takes no turn of anybody's, so nothing else would
+/// find that the world does nothing but that; and a segment of the fastest networks is on its way for as long.
+pub(crate) const FLAP_MIN: Duration = Duration::from_micros(100);

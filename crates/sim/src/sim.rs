@@ -80,8 +80,14 @@ impl Sim {
     }
 
     /// The same, with a configuration.
+    ///
+    /// # Panics
+    ///
+    /// If a range of the configuration ends before it begins, or a link could carry nothing.
     #[must_use]
+    #[track_caller]
     pub fn with_config(seed: u64, config: Config) -> Self {
+        config.assert_possible();
         Self(Rc::new(Inner {
             seed,
             world: Shared::new(World::new(seed, config)),
@@ -269,7 +275,7 @@ impl Sim {
         self.0.world.lock().set_paused(id, true);
     }
 
-    /// A host's program goes on.
+    /// A host's program goes on; or ends, if a [signal](Self::signal) has come that ends it.
     ///
     /// # Panics
     ///
@@ -277,7 +283,10 @@ impl Sim {
     #[track_caller]
     pub fn resume(&self, host: &str) {
         let id = self.id(host);
-        self.0.world.lock().set_paused(id, false);
+        let ends = self.0.world.lock().resume(id);
+        if ends {
+            self.crash(host);
+        }
     }
 
     /// What a host's program does takes so many times as long from now on, its turns and its jobs that
@@ -330,7 +339,7 @@ impl Sim {
     /// Sends a signal to a host's program, as `kill` does. To one that did not ask for it the system does what it does by default:
     /// it ends, as by a [crash](Self::crash); or stops, as by a [pause](Self::pause), by those of the terminal; or
     /// nothing happens, by `Child`, `Urgent`, `WindowChange` and `Pipe`. By `Continue` a program goes on that was paused, whether it
-    /// asked for that or not.
+    /// asked for that or not. To one that is paused any other waits until it goes on.
     ///
     /// # Panics
     ///

@@ -9,6 +9,7 @@ use ekiden_reactor::driver::{
 
 use crate::journal::{EndId, HostId};
 use crate::world::Shared;
+use crate::world::errno::Errno;
 use crate::world::tcp::ListenerId;
 
 pub(super) fn listen(
@@ -104,11 +105,11 @@ impl OtherTcpStream for Stream {
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.world.lock().addrs(self.id).1.ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.world.lock().addrs(self.id).1.ok_or_else(|| Errno::NotConnected.into())
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.world.lock().addrs(self.id).0.ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.world.lock().addrs(self.id).0.ok_or_else(|| Errno::NotConnected.into())
     }
 
     /// Nothing waits here to be sent in larger pieces, so the option says nothing.

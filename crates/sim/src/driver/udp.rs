@@ -7,6 +7,7 @@ use ekiden_reactor::driver::{OtherUdpSocket, Token, UdpSocket};
 
 use crate::journal::{EndId, HostId};
 use crate::world::Shared;
+use crate::world::errno::Errno;
 use crate::world::udp::Takes;
 
 pub(super) fn bind(world: &Shared, host: HostId, addr: SocketAddr, token: Token) -> io::Result<UdpSocket> {
@@ -47,11 +48,11 @@ impl OtherUdpSocket for Socket {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.world.lock().udp_addrs(self.id).0.ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.world.lock().udp_addrs(self.id).0.ok_or_else(|| Errno::NotConnected.into())
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.world.lock().udp_addrs(self.id).1.ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.world.lock().udp_addrs(self.id).1.ok_or_else(|| Errno::NotConnected.into())
     }
 }
 

@@ -11,6 +11,7 @@ use ekiden_reactor::driver::{
 
 use crate::journal::{EndId, HostId};
 use crate::world::Shared;
+use crate::world::errno::Errno;
 use crate::world::unix::Left;
 
 pub(super) fn listen(
@@ -174,7 +175,7 @@ impl OtherUnixDatagram for Socket {
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.world.lock().unix_datagram_addrs(self.id)?.1.ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.world.lock().unix_datagram_addrs(self.id)?.1.ok_or_else(|| Errno::NotConnected.into())
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -10,6 +10,7 @@ use ekiden_reactor::Signal;
 
 use super::script::{Time, Times};
 use crate::clocks::{DRIFT_PPM_MAX, Skew};
+use crate::links::{FLAPS_TOO_FAST, flaps_too_fast};
 use crate::program::MAIN;
 use crate::sim::Sim;
 
@@ -254,9 +255,7 @@ impl Fault {
         const BACKWARDS: &str = "it has a range that ends before it begins";
         let wrong = match &self.0 {
             Kind::Flap(_, _, whole, cut) if whole.is_empty() || cut.is_empty() => BACKWARDS,
-            Kind::Flap(_, _, whole, cut) if whole.start().is_zero() && cut.start().is_zero() => {
-                "a link that flaps takes time for that"
-            }
+            Kind::Flap(_, _, whole, cut) if flaps_too_fast(whole, cut) => FLAPS_TOO_FAST,
             Kind::Latency(_, _, time) | Kind::Lookups(_, time) if time.is_empty() => BACKWARDS,
             Kind::LongLatency(.., times) if times.is_empty() => BACKWARDS,
             Kind::Bandwidth(_, _, 0) => "a link that carries nothing, 0 B/s, is one that is cut",

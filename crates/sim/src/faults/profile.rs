@@ -9,6 +9,7 @@ use super::{Fault, Faults};
 use crate::chance::Chance;
 use crate::clocks::Skew;
 use crate::config::to_nanos;
+use crate::links::FLAP_MIN;
 use crate::program::MAIN;
 
 /// How much goes wrong in a [drawn schedule](crate::Sim::draw_faults).
@@ -283,7 +284,8 @@ impl Rates {
                 let most = (length.as_micros() as u64 / 4).max(1);
                 let mut times = || {
                     let times = upto(chance, most);
-                    Duration::from_micros(*times.start())..=Duration::from_micros(*times.end())
+                    let least = |micros: u64| Duration::from_micros(micros).max(FLAP_MIN);
+                    least(*times.start())..=least(*times.end())
                 };
                 Fault::flap(a, b, times(), times())
             }

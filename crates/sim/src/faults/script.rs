@@ -222,6 +222,7 @@ mod tests {
             ("at 3 s long latency a | b one in 2 9 to 3 times", "ends before it begins"),
             ("at 3 s lookups a 2 s to 1 s", "ends before it begins"),
             ("at 3 s flap a | b whole 0 s to 1 s cut 0 s to 1 s", "takes time"),
+            ("at 3 s flap a | b whole 1 ns to 1 s cut 99 us to 1 s", "100 µs at least"),
             ("at 3 s crash main", "the scenario itself"),
         ] {
             let error = format!("at 1 s crash a\n\n{line}\n").parse::<Faults>().unwrap_err().to_string();

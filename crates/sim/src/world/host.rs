@@ -16,6 +16,8 @@ pub(crate) struct Host {
     /// Whether its program runs.
     pub(crate) is_up: bool,
     pub(crate) is_paused: bool,
+    /// A signal that ends it came while it was paused: that waits until it goes on.
+    pub(crate) ends_when_resumed: bool,
     /// How often its program has begun.
     life: u32,
     /// Its machine's: they go on when its program does not.
@@ -39,6 +41,7 @@ impl Host {
             ip,
             is_up: false,
             is_paused: false,
+            ends_when_resumed: false,
             life: 0,
             clock: Clock::new(),
             cores_max: 1,
@@ -60,6 +63,7 @@ impl Host {
     pub(crate) fn end(&mut self) {
         self.is_up = false;
         self.is_paused = false;
+        self.ends_when_resumed = false;
         self.cores.iter_mut().for_each(|core| core.news.clear());
         self.watches_shutdown = None;
         self.watched.clear();

@@ -10,7 +10,7 @@
 //! reading order: `queue` is what will happen, `host` what a machine knows, `seat` what each of its cores, `clock` what it
 //! shows, `jobs` what is done for its program elsewhere, `signals` what it is told by its operator, `links` who hears whom, `traffic` how long that
 //! takes, `packets` what goes that way, `ports` who has which, `tcp` the connections, `udp` the datagrams, `unix` what stays
-//! within a host.
+//! within a host, `errno` the numbers of their errors.
 
 mod queue;
 mod host;
@@ -21,6 +21,7 @@ mod signals;
 mod links;
 mod traffic;
 mod packets;
+pub(crate) mod errno;
 mod ports;
 pub(crate) mod tcp;
 pub(crate) mod udp;

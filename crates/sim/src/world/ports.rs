@@ -5,7 +5,7 @@
 //! that was chosen for somebody who connects. Who connects may have a port that others have who connect to somewhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::World;
 use super::tcp::ListenerId;
@@ -85,6 +85,14 @@ fn number(ip: IpAddr) -> Ip {
     match ip {
         IpAddr::V4(ip) => ip.into(),
         IpAddr::V6(_) => 0,
+    }
+}
+
+/// Who speaks to the address that is none speaks to his own machine.
+pub(super) fn reached_at(addr: SocketAddr) -> SocketAddr {
+    match addr.ip().is_unspecified() {
+        true => (Ipv4Addr::LOCALHOST, addr.port()).into(),
+        false => addr,
     }
 }
 

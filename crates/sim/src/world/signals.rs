@@ -29,6 +29,12 @@ impl Default {
 }
 
 impl World {
+    /// A program that was paused goes on. True if it is to end, by a signal that has come since.
+    pub(crate) fn resume(&mut self, id: HostId) -> bool {
+        self.set_paused(id, false);
+        std::mem::take(&mut self.host(id).ends_when_resumed)
+    }
+
     /// Tells a program of a signal, or does what the system does. True if the program is to end by it.
     pub(crate) fn signal(&mut self, id: HostId, signal: Signal) -> bool {
         self.tell(id, What::Signal(signal));
@@ -36,13 +42,16 @@ impl World {
         for core in &watchers {
             self.news(Seat { host: id, core: *core }, News::Signal(signal));
         }
-        if signal == Signal::Continue && self.host(id).is_paused {
-            self.set_paused(id, false);
+        if signal == Signal::Continue && self.host(id).is_paused && self.resume(id) {
+            return true;
         }
         if !watchers.is_empty() {
             return false;
         }
         match Default::of(signal) {
+            Default::Ends if self.host(id).is_up && self.host(id).is_paused => {
+                self.host(id).ends_when_resumed = true;
+            }
             Default::Ends => return true,
             Default::Stops => self.set_paused(id, true),
             Default::Nothing => {}

@@ -128,7 +128,7 @@ impl World {
         let bandwidth = known.and_then(|way| way.bandwidth.or(way.bandwidth_drawn));
         let bandwidth = bandwidth.or_else(|| {
             let range = self.config.bytes_per_second.as_ref().filter(|_| from != to)?;
-            let drawn = self.chance.within((*range.start().max(&1), *range.end().max(&1)));
+            let drawn = self.chance.within((*range.start(), *range.end()));
             self.traffic.way(from, to).bandwidth_drawn = Some(drawn);
             self.tell(from, What::Carries(to, drawn));
             Some(drawn)

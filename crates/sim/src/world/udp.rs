@@ -9,9 +9,10 @@ use ekiden_reactor::driver::{Readiness, Token};
 
 use super::World;
 use super::packets::{Load, NOBODY, Packet};
-use super::ports::overlap;
+use super::ports::{overlap, reached_at};
 use super::traffic::UDP_HEADER_BYTES;
 use crate::journal::{Digest, EndId, HostId, What};
+use crate::world::errno::Errno;
 
 /// All sockets.
 #[derive(Debug, Default)]
@@ -60,7 +61,7 @@ impl Unreachable {
 impl Socket {
     fn take_refusal(&mut self) -> io::Result<()> {
         match std::mem::take(&mut self.is_refused) {
-            true => Err(io::ErrorKind::ConnectionRefused.into()),
+            true => Err(Errno::ConnectionRefused.into()),
             false => Ok(()),
         }
     }
@@ -70,7 +71,7 @@ impl World {
     pub(crate) fn bind_udp(&mut self, host: HostId, addr: SocketAddr, token: Token) -> io::Result<EndId> {
         let machine = self.host(host);
         if !addr.ip().is_unspecified() && !machine.has_addr(addr.ip()) {
-            return Err(io::ErrorKind::AddrNotAvailable.into());
+            return Err(Errno::AddrNotAvailable.into());
         }
         let at = |port| SocketAddr::new(addr.ip(), port);
         let is_used = |world: &Self, port| world.is_bound_udp(host, at(port));
@@ -78,7 +79,7 @@ impl World {
             0 => self.draw_port(is_used),
             port => Some(port).filter(|port| !is_used(self, *port)),
         };
-        let (id, local) = (self.tcp.next_end(), at(port.ok_or(io::ErrorKind::AddrInUse)?));
+        let (id, local) = (self.tcp.next_end(), at(port.ok_or(Errno::AddrInUse)?));
         let received = VecDeque::new();
         let socket = Socket { host, token, local, peer: None, received, is_refused: false };
         self.udp.0.insert(id, socket);
@@ -89,7 +90,11 @@ impl World {
     }
 
     pub(crate) fn connect_udp(&mut self, id: EndId, peer: SocketAddr) -> io::Result<()> {
-        let socket = self.udp.0.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let socket = self.udp.0.get_mut(&id).ok_or(Errno::NotConnected)?;
+        if is_broadcast(peer) {
+            return Err(Errno::PermissionDenied.into());
+        }
+        let peer = reached_at(peer);
         socket.peer = Some(peer);
         let (host, local) = (socket.host, socket.local);
         if local.ip().is_unspecified() {
@@ -107,16 +112,25 @@ impl World {
 
     /// Sends a datagram, to whom it says or the socket is connected to.
     pub(crate) fn send_udp(&mut self, id: EndId, bytes: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
-        let socket = self.udp.0.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
-        let to = to.or(socket.peer).ok_or(io::ErrorKind::NotConnected)?;
+        let socket = self.udp.0.get_mut(&id).ok_or(Errno::NotConnected)?;
+        let to = reached_at(to.or(socket.peer).ok_or(Errno::NoDestination)?);
+        if to.port() == 0 {
+            return Err(Errno::InvalidInput.into());
+        }
+        if is_broadcast(to) {
+            return Err(Errno::PermissionDenied.into());
+        }
+        if to.ip().is_multicast() {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "the simulation has no multicast"));
+        }
         if bytes.len() > BYTES_MAX {
-            return Err(io::Error::from_raw_os_error(EMSGSIZE));
+            return Err(Errno::TooLong.into());
         }
         socket.take_refusal()?;
         let (host, local) = (socket.host, socket.local);
         let ip = if local.ip().is_unspecified() { self.ip_towards(host, to.ip()) } else { local.ip() };
         if ip.is_loopback() && self.host_of(host, to.ip()) != Some(host) {
-            return Err(io::ErrorKind::InvalidInput.into());
+            return Err(Errno::InvalidInput.into());
         }
         self.tell(host, What::Writes(id, bytes.len(), Digest::of(bytes)));
         let receiver = self.host_of(host, to.ip()).unwrap_or(NOBODY);
@@ -137,7 +151,7 @@ impl World {
 
     /// The address of a host that others see to whom it speaks from any.
     fn ip_towards(&mut self, host: HostId, to: IpAddr) -> IpAddr {
-        match to.is_loopback() || to.is_unspecified() {
+        match to.is_loopback() {
             true => Ipv4Addr::LOCALHOST.into(),
             false => self.host(host).ip.into(),
         }
@@ -180,9 +194,9 @@ impl World {
         buf: &mut [u8],
         takes: Takes,
     ) -> io::Result<(usize, SocketAddr)> {
-        let socket = self.udp.0.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let socket = self.udp.0.get_mut(&id).ok_or(Errno::NotConnected)?;
         socket.take_refusal()?;
-        let (from, bytes) = socket.received.front().ok_or(io::ErrorKind::WouldBlock)?;
+        let (from, bytes) = socket.received.front().ok_or(Errno::WouldBlock)?;
         let (from, n) = (*from, buf.len().min(bytes.len()));
         buf[..n].copy_from_slice(&bytes[..n]);
         if takes == Takes::It {
@@ -225,11 +239,13 @@ pub(crate) enum Takes {
     Nothing,
 }
 
+/// Whether all would hear what is sent there, which only who has asked for it may do, and here nobody can.
+fn is_broadcast(to: SocketAddr) -> bool {
+    to.ip() == Ipv4Addr::BROADCAST
+}
+
 /// What fits into a packet of IPv4.
 const BYTES_MAX: usize = 65_507;
-
-/// Linux's, as std has no kind of error for it.
-const EMSGSIZE: i32 = 90;
 
 /// What is not received yet; more is lost.
 const RECEIVED_MAX: usize = 128;

@@ -286,6 +286,27 @@ fn a_condition_that_panics_fails_the_run_and_the_world_can_run_again() {
 }
 
 #[test]
+fn a_configuration_that_cannot_be_is_refused() {
+    type Spoil = fn(&mut Config, Duration);
+    let second = Duration::from_secs(1);
+    #[expect(clippy::reversed_empty_ranges, reason = "that is what is wrong with them")]
+    let wrongs: [(Spoil, &str); 5] = [
+        (|config, second| config.latency = second..=Duration::ZERO, "ends before it begins"),
+        (|config, second| config.lookup = second..=Duration::ZERO, "ends before it begins"),
+        (|config, _| config.ephemeral_ports = 60_000..=5, "ends before it begins"),
+        (|config, _| config.bytes_per_second = Some(9..=5), "ends before it begins"),
+        (|config, _| config.bytes_per_second = Some(0..=5), "0 B/s"),
+    ];
+    for (wrong, says) in wrongs {
+        let mut config = Config::default();
+        wrong(&mut config, second);
+        let payload = catch_unwind(|| drop(Sim::with_config(7, config))).unwrap_err();
+        let said = payload.downcast_ref::<&str>().expect("a message");
+        assert!(said.contains(says), "{said}");
+    }
+}
+
+#[test]
 fn the_host_of_the_scenario_is_its_own() {
     type Wrong = fn(&Sim);
     let wrongs: [(Wrong, &str); 4] = [

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ekiden_reactor::driver::ListenOptions;
-use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket};
+use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream};
 use ekiden_sim::{Config, Sim};
 
 /// Scripts of TCP, and what each of their steps answers. `c` has connected, `s` was accepted.
@@ -80,7 +80,7 @@ const OF_UDP: &[(&str, &str)] = &[
     ("b close, a send 1, a recv 9, a recv 9", "-, 1, ConnectionRefused, wait"),
     ("b close, a send 1, a send 1, a send 1", "-, 1, ConnectionRefused, 1"),
     ("b send 5, b close, a send 1, a recv 9, a recv 9", "5, -, 1, ConnectionRefused, 5"),
-    ("b close, n send 1, n recv 9, n send 1", "-, 1, wait, 1"),
+    ("b close, n to b, n recv 9, n to b", "-, 1, wait, 1"),
     // So it is where somebody receives, and only from another.
     ("n to a, n recv 9, a recv 9", "1, wait, wait"),
     ("n connect a, n send 1, n recv 9", "-, 1, ConnectionRefused"),
@@ -89,6 +89,8 @@ const OF_UDP: &[(&str, &str)] = &[
     ("b send 0, a recv 9, a recv 9", "0, 0, wait"),
     ("a send 65507, b recv 9, a send 65508", "65507, 9, error 90"),
     ("b send 6, a peek 2, a recv 9", "6, 2, 6"),
+    // Who is not connected has nobody to send to, and nobody is at port 0.
+    ("n send 1, n to 0", "error 89, InvalidInput"),
 ];
 
 #[test]
@@ -202,6 +204,73 @@ fn a_backlog_holds_one_more_than_it_says_as_on_linux() {
     });
 }
 
+/// Who is reached at which of the addresses of one's own machine, and from where; in the order in which it is asked.
+const OF_ADDRS: &str = "\
+    at 2 127.0.0.2 from 127.0.0.1 | at 1 127.0.0.1 from 127.0.0.1 | ConnectionRefused | at 1 127.0.0.1 from 127.0.0.1 | \
+    NetworkUnreachable | NetworkUnreachable | 127.0.0.1: 1 from 127.0.0.1";
+
+#[test]
+fn each_address_of_loopback_is_one_of_its_own_as_on_linux() {
+    hold(&[("", OF_ADDRS)], async |_| {
+        let one = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = one.local_addr().unwrap().port();
+        // Nobody else of this machine may have it there.
+        let Ok(two) = TcpListener::bind(SocketAddr::from(([127, 0, 0, 2], port))).await else {
+            return "the port is another's".to_owned();
+        };
+        let mut answers = Vec::new();
+        for ip in [[127, 0, 0, 2], [127, 0, 0, 1], [127, 0, 0, 3], [0; 4], [255; 4], [224, 0, 0, 1]] {
+            let stream = match TcpStream::connect(SocketAddr::from((ip, port))).await {
+                Ok(stream) => stream,
+                Err(error) => {
+                    // With what it was that failed, so without its number.
+                    answers.push(format!("{:?}", error.kind()));
+                    continue;
+                }
+            };
+            let (peer, local) = (stream.peer_addr().unwrap().ip(), stream.local_addr().unwrap());
+            let which = if peer == two.local_addr().unwrap().ip() { &two } else { &one };
+            let number = if std::ptr::eq(which, &two) { 2 } else { 1 };
+            assert_eq!(which.accept().await.unwrap().1, local);
+            answers.push(format!("at {number} {peer} from {}", local.ip()));
+        }
+        // One who speaks to no address in particular hears the answer.
+        let (a, b) =
+            (UdpSocket::bind("0.0.0.0:0").await.unwrap(), UdpSocket::bind("0.0.0.0:0").await.unwrap());
+        a.connect((Ipv4Addr::UNSPECIFIED, b.local_addr().unwrap().port())).await.unwrap();
+        a.send(&[7]).await.unwrap();
+        let (_, from) = b.recv_from(&mut [0]).await.unwrap();
+        b.send_to(&[8], from).await.unwrap();
+        let heard = a.recv(&mut [0; 9]).await.unwrap();
+        answers.push(format!("{}: {heard} from {}", a.peer_addr().unwrap().ip(), from.ip()));
+        answers.join(" | ")
+    });
+}
+
+/// What Unix sockets say, in the order in which they are asked.
+const OF_UNIX: &str = "wait, 1, 0, 1, error 90, NotConnected, BrokenPipe, ConnectionReset";
+
+#[test]
+fn what_programs_see_of_unix_sockets_is_what_linux_shows_them() {
+    hold(&[("", OF_UNIX)], async |_| {
+        let mut answers = Vec::new();
+        let (a, b) = UnixStream::pair().unwrap();
+        answers.push(once(|cx| a.poll_read(cx, &mut [])).await);
+        answers.push(once(|cx| b.poll_write(cx, &[7])).await);
+        answers.push(poll_fn(|cx| a.poll_read(cx, &mut [])).await.unwrap().to_string());
+        answers.push(once(|cx| a.poll_read(cx, &mut [0; 9])).await);
+        let (datagrams, _peer) = UnixDatagram::pair().unwrap();
+        answers.push(once(|cx| datagrams.poll_send(cx, &[7; 300_000])).await);
+        let alone = UnixDatagram::unbound().unwrap();
+        answers.push(once(|cx| alone.poll_send(cx, &[7])).await);
+        assert_eq!(a.try_write(&[7]).unwrap(), Some(1));
+        drop(b);
+        answers.push(once(|cx| a.poll_write(cx, &[7])).await);
+        answers.push(once(|cx| a.poll_read(cx, &mut [0; 9])).await);
+        answers.join(", ")
+    });
+}
+
 /// Plays each script over the loopback device and in the world.
 fn hold(scripts: &'static [(&str, &str)], play: impl AsyncFn(&'static str) -> String + Copy + 'static) {
     for (script, expected) in scripts.iter().filter(|_| cfg!(target_os = "linux")) {
@@ -285,10 +354,9 @@ async fn udp_step(
     let open = socket.as_ref().unwrap();
     let (mut buf, sent) = (vec![0; 70_000], vec![7; 70_000]);
     match what.split_once(' ').unwrap_or((what, "")) {
-        ("send", n) if who == "n" && open.peer_addr().is_err() => {
-            once(|cx| open.poll_send_to(cx, &sent[..n.parse().unwrap()], at_b)).await
-        }
+        ("to", "b") => once(|cx| open.poll_send_to(cx, &[7], at_b)).await,
         ("send", n) => once(|cx| open.poll_send(cx, &sent[..n.parse().unwrap()])).await,
+        ("to", "0") => once(|cx| open.poll_send_to(cx, &[7], "127.0.0.1:0".parse().unwrap())).await,
         ("to", "a") => once(|cx| open.poll_send_to(cx, &[7], at_a)).await,
         ("recv", n) => once(|cx| open.poll_recv(cx, &mut buf[..n.parse().unwrap()])).await,
         ("peek", n) => {
@@ -317,10 +385,14 @@ fn outcome(result: io::Result<()>) -> String {
     result.map_or_else(|error| name(&error), |()| "-".to_owned())
 }
 
-/// Std has no kind for a datagram that is too long, so it is told by Linux's number.
+/// Each has a number, in the world too. Those for which std has no kind are told by it.
 fn name(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(90) => "error 90".to_owned(),
-        _ => format!("{:?}", error.kind()),
+        Some(number @ (EDESTADDRREQ | EMSGSIZE)) => format!("error {number}"),
+        Some(_) => format!("{:?}", error.kind()),
+        None => format!("{error:?} without a number"),
     }
 }
+
+const EDESTADDRREQ: i32 = 89;
+const EMSGSIZE: i32 = 90;

@@ -167,6 +167,34 @@ fn a_signal_that_nobody_asked_for_does_what_it_does_by_default() {
 }
 
 #[test]
+fn a_signal_to_who_is_paused_waits_until_it_goes_on() {
+    for goes_on in [|sim: &Sim| sim.resume("server"), |sim: &Sim| sim.signal("server", Signal::Continue)] {
+        let sim = Sim::new(7);
+        sim.host("server", echo);
+        sim.run(async move |sim| {
+            sleep(SECOND).await;
+            sim.pause("server");
+            sim.signal("server", Signal::Terminate);
+            sleep(SECOND).await;
+            assert!(sim.is_up("server"));
+            goes_on(&sim);
+            sleep(SECOND).await;
+            assert!(!sim.is_up("server"));
+            // It was for the one that has ended.
+            sim.restart("server");
+            sim.pause("server");
+            sim.signal("server", Signal::Terminate);
+            sim.restart("server");
+            sleep(SECOND).await;
+            sim.pause("server");
+            goes_on(&sim);
+            sleep(SECOND).await;
+            assert!(sim.is_up("server"));
+        });
+    }
+}
+
+#[test]
 fn as_many_jobs_run_at_once_as_there_are_threads_and_as_many_wait_as_may() {
     let mut config = Config::default();
     (config.blocking_threads_max, config.blocking_waiting_max) = (2, 3);

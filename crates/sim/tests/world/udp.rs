@@ -95,7 +95,7 @@ fn a_connected_socket_hears_nobody_else() {
             let mut buf = [0; 9];
             assert_eq!(one.recv(&mut buf).await.unwrap(), 3);
             assert!(timeout(Duration::from_secs(1), one.recv(&mut buf)).await.is_err());
-            assert_eq!(three.send(b"to whom?").await.unwrap_err().kind(), ErrorKind::NotConnected);
+            assert_eq!(three.send(b"to whom?").await.unwrap_err().raw_os_error(), Some(89), "EDESTADDRREQ");
             let taken = UdpSocket::bind(one.local_addr().unwrap()).await.unwrap_err();
             assert_eq!(taken.kind(), ErrorKind::AddrInUse);
         });
@@ -144,5 +144,20 @@ fn a_refusal_of_datagrams_does_not_pass_a_link_that_is_cut() {
             sleep(Duration::from_secs(5)).await;
             socket.send(&[1]).await.unwrap();
         });
+    });
+}
+
+#[test]
+fn nobody_speaks_to_all() {
+    let sim = Sim::new(7);
+    sim.run(async |_sim| {
+        let socket = UdpSocket::bind("0.0.0.0:9").await.unwrap();
+        // Linux says so to who has not asked for broadcast, and here nobody can.
+        let all = "255.255.255.255:9".parse().unwrap();
+        assert_eq!(socket.send_to(&[1], all).await.unwrap_err().raw_os_error(), Some(13));
+        assert_eq!(socket.connect(all).await.unwrap_err().kind(), ErrorKind::PermissionDenied);
+        let error = socket.send_to(&[1], "224.0.0.1:9".parse().unwrap()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("multicast"), "{error}");
     });
 }

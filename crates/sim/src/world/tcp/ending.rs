@@ -1,11 +1,10 @@
 //! How connections end: both have said their ends, or one is reset, or nobody has answered for too long.
 
-use std::io::ErrorKind;
-
 use super::wire::Kind;
 use super::{End, State};
 use crate::journal::{EndId, HostId, What};
 use crate::world::World;
+use crate::world::errno::Errno;
 
 impl World {
     /// Looks whether both ends have said everything and know that they were heard. Whoever said it first stays in `TIME_WAIT`.
@@ -33,10 +32,10 @@ impl World {
     pub(super) fn handle_reset(&mut self, id: EndId) {
         let Some(end) = self.tcp.get(id) else { return };
         let why = match end.state {
-            State::SynSent => ErrorKind::ConnectionRefused,
+            State::SynSent => Errno::ConnectionRefused,
             // It had said its end, so to who writes it is as if nobody read any more.
-            State::Established if end.ear.has_heard_end && !end.line.has_said_end => ErrorKind::BrokenPipe,
-            _ => ErrorKind::ConnectionReset,
+            State::Established if end.ear.has_heard_end && !end.line.has_said_end => Errno::BrokenPipe,
+            _ => Errno::ConnectionReset,
         };
         let host = end.host;
         self.tell(host, What::ResetArrives(id));
@@ -48,11 +47,11 @@ impl World {
         let Some(end) = self.tcp.get(id) else { return };
         let host = end.host;
         self.tell(host, What::TimesOut(id));
-        self.fail(id, ErrorKind::TimedOut);
+        self.fail(id, Errno::TimedOut);
     }
 
     /// A connection stands no more, to one of its ends.
-    fn fail(&mut self, id: EndId, why: ErrorKind) {
+    fn fail(&mut self, id: EndId, why: Errno) {
         self.stop_timer(id);
         let Some(end) = self.tcp.get_mut(id).filter(|end| !end.is_over()) else { return };
         // Whose handshake never ended, of that its program has never heard.

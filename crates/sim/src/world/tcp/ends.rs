@@ -10,6 +10,7 @@ use super::wire::Kind;
 use super::{End, State};
 use crate::journal::{Digest, EndId, What};
 use crate::world::World;
+use crate::world::errno::Errno;
 
 impl World {
     /// A program takes an end up, and is told from now on what it is ready for.
@@ -21,7 +22,7 @@ impl World {
     }
 
     pub(crate) fn read(&mut self, id: EndId, buf: &mut [u8]) -> io::Result<usize> {
-        let end = self.tcp.get_mut(id).ok_or(io::ErrorKind::NotConnected)?;
+        let end = self.tcp.get_mut(id).ok_or(Errno::NotConnected)?;
         if end.ear.received.is_empty() {
             return match end.ear.has_heard_end {
                 // Even if it was reset since.
@@ -29,7 +30,7 @@ impl World {
                 false => match end.take_failure() {
                     Some(failure) => Err(failure),
                     None if end.is_over() || end.ear.reads_no_more => Ok(0),
-                    None => Err(io::ErrorKind::WouldBlock.into()),
+                    None => Err(Errno::WouldBlock.into()),
                 },
             };
         }
@@ -50,12 +51,12 @@ impl World {
     }
 
     pub(crate) fn write(&mut self, id: EndId, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let end = self.tcp.get_mut(id).ok_or(io::ErrorKind::NotConnected)?;
+        let end = self.tcp.get_mut(id).ok_or(Errno::NotConnected)?;
         if let Some(failure) = end.take_failure() {
             return Err(failure);
         }
         if end.is_over() || end.line.has_said_end {
-            return Err(io::ErrorKind::BrokenPipe.into());
+            return Err(Errno::BrokenPipe.into());
         }
         let len = bufs.iter().map(|buf| buf.len()).sum::<usize>();
         if len == 0 {
@@ -65,7 +66,7 @@ impl World {
         if room == 0 {
             end.line.is_held_up = true;
             self.wait_for_answer(id);
-            return Err(io::ErrorKind::WouldBlock.into());
+            return Err(Errno::WouldBlock.into());
         }
         let (could, host, token) = (len.min(room), end.host, end.token);
         let n = self.chance.part_of(could, self.config.short_one_in);
@@ -96,9 +97,9 @@ impl World {
     }
 
     pub(crate) fn shut(&mut self, id: EndId, how: Shutdown) -> io::Result<()> {
-        let end = self.tcp.get_mut(id).ok_or(io::ErrorKind::NotConnected)?;
+        let end = self.tcp.get_mut(id).ok_or(Errno::NotConnected)?;
         if end.state != State::Established {
-            return Err(io::ErrorKind::NotConnected.into());
+            return Err(Errno::NotConnected.into());
         }
         if how != Shutdown::Write {
             end.ear.reads_no_more = true;

@@ -37,6 +37,7 @@ use std::net::SocketAddr;
 use ekiden_reactor::driver::{Keepalive, Token};
 
 use crate::journal::{EndId, HostId};
+use crate::world::errno::Errno;
 
 pub(crate) use wire::Segment;
 
@@ -104,7 +105,7 @@ enum State {
     SynReceived,
     Established,
     /// It is over, and this is why, if the program was not told yet and it is a failure.
-    Closed(Option<io::ErrorKind>),
+    Closed(Option<Errno>),
 }
 
 impl Connections {

@@ -11,7 +11,9 @@ use super::wire::Kind;
 use super::{End, Listener, ListenerId, State};
 use crate::journal::{EndId, HostId, What};
 use crate::world::World;
+use crate::world::errno::Errno;
 use crate::world::packets::NOBODY;
+use crate::world::ports::reached_at;
 
 impl World {
     pub(crate) fn listen(
@@ -23,14 +25,14 @@ impl World {
     ) -> io::Result<(ListenerId, SocketAddr)> {
         let machine = self.host(host);
         if !addr.ip().is_unspecified() && !machine.has_addr(addr.ip()) {
-            return Err(io::ErrorKind::AddrNotAvailable.into());
+            return Err(Errno::AddrNotAvailable.into());
         }
         let at = |port| SocketAddr::new(addr.ip(), port);
         let port = match addr.port() {
             0 => self.draw_port(|world, port| world.ports.is_used(host, at(port))),
             port => Some(port).filter(|_| !self.is_port_used(host, addr, options)),
         };
-        let addr = at(port.ok_or(io::ErrorKind::AddrInUse)?);
+        let addr = at(port.ok_or(Errno::AddrInUse)?);
         let id = self.tcp.next_listener();
         self.ports.listen(host, addr, id);
         let (backlog, keepalive) = (options.backlog.min(SOMAXCONN) as usize, options.keepalive.clone());
@@ -62,10 +64,10 @@ impl World {
 
     /// The next connection that a listener has, and its peer.
     pub(crate) fn accept(&mut self, id: ListenerId) -> io::Result<(EndId, SocketAddr)> {
-        let listener = self.tcp.listeners.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
-        let accepted = listener.queue.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+        let listener = self.tcp.listeners.get_mut(&id).ok_or(Errno::NotConnected)?;
+        let accepted = listener.queue.pop_front().ok_or(Errno::WouldBlock)?;
         let (host, keepalive) = (listener.host, listener.keepalive.clone());
-        let end = self.tcp.get_mut(accepted).ok_or(io::ErrorKind::ConnectionAborted)?;
+        let end = self.tcp.get_mut(accepted).ok_or(Errno::ConnectionAborted)?;
         end.listener = None;
         let peer = end.peer;
         self.tell(host, What::Accepts(accepted, peer));
@@ -77,7 +79,7 @@ impl World {
 
     /// Another holds a listener too.
     pub(crate) fn share_listener(&mut self, id: ListenerId) -> io::Result<()> {
-        let listener = self.tcp.listeners.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let listener = self.tcp.listeners.get_mut(&id).ok_or(Errno::NotConnected)?;
         listener.holders += 1;
         Ok(())
     }
@@ -116,11 +118,13 @@ impl World {
     /// A program begins to connect.
     pub(crate) fn connect(&mut self, host: HostId, to: SocketAddr, token: Token) -> io::Result<EndId> {
         self.end_time_waits();
-        let is_here = to.ip().is_loopback() || to.ip().is_unspecified();
-        let to = if is_here { SocketAddr::from((Ipv4Addr::LOCALHOST, to.port())) } else { to };
+        let to = reached_at(to);
+        if to.ip() == Ipv4Addr::BROADCAST || to.ip().is_multicast() {
+            return Err(Errno::NetworkUnreachable.into());
+        }
         let other_host = self.host_of(host, to.ip());
-        let ip = if is_here { Ipv4Addr::LOCALHOST } else { self.host(host).ip };
-        let port = self.draw_client_port(host, to).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let ip = if to.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { self.host(host).ip };
+        let port = self.draw_client_port(host, to).ok_or(Errno::AddrNotAvailable)?;
         self.ports.take(host, port, to);
         let mut end = self.new_end(host, other_host.unwrap_or(NOBODY), (ip, port).into(), to);
         (end.token, end.has_port) = (Some(token), true);
@@ -235,7 +239,7 @@ impl World {
 
     /// Whose address that is, as seen from a host.
     pub(in crate::world) fn host_of(&self, from: HostId, ip: IpAddr) -> Option<HostId> {
-        if ip.is_loopback() || ip.is_unspecified() {
+        if ip.is_loopback() {
             return Some(from);
         }
         self.hosts.iter().zip(0..).find(|(host, _)| host.ip == ip).map(|(_, id)| HostId(id))

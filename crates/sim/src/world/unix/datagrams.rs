@@ -10,6 +10,7 @@ use ekiden_reactor::driver::{Readiness, Token};
 use super::{Bound, Name, digest, unnamed, wrong_kind};
 use crate::journal::{Digest, EndId, HostId, What};
 use crate::world::World;
+use crate::world::errno::Errno;
 
 #[derive(Debug)]
 pub(super) struct Socket {
@@ -64,7 +65,7 @@ impl World {
     }
 
     pub(crate) fn connect_unix_datagrams(&mut self, id: EndId, addr: &SocketAddr) -> io::Result<()> {
-        let socket = self.unix.datagrams.get(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let socket = self.unix.datagrams.get(&id).ok_or(Errno::NotConnected)?;
         let (host, token, peer) = (socket.host, socket.token, self.find_receiver(socket.host, addr)?);
         self.check_hears(peer, id)?;
         let Some(socket) = self.unix.datagrams.get_mut(&id) else { return Ok(()) };
@@ -84,34 +85,34 @@ impl World {
         bytes: &[u8],
         to: Option<&SocketAddr>,
     ) -> io::Result<usize> {
-        let socket = self.unix.datagrams.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let socket = self.unix.datagrams.get_mut(&id).ok_or(Errno::NotConnected)?;
         let (host, from) = (socket.host, socket.local.clone());
         if bytes.len() > BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a datagram has at most 212,960 bytes"));
+            return Err(Errno::TooLong.into());
         }
         if !socket.speaks {
-            return Err(io::ErrorKind::BrokenPipe.into());
+            return Err(Errno::BrokenPipe.into());
         }
         let receiver = match (to, &socket.peer) {
             (Some(to), _) => self.find_receiver(host, to)?,
-            (None, None) => return Err(io::ErrorKind::NotConnected.into()),
+            (None, None) => return Err(Errno::NotConnected.into()),
             (None, Some((peer, _))) => {
                 let peer = *peer;
                 if !self.unix.datagrams.contains_key(&peer) {
                     // Told once: then there is no peer.
                     self.disconnect_unix(id);
-                    return Err(io::ErrorKind::ConnectionRefused.into());
+                    return Err(Errno::ConnectionRefused.into());
                 }
                 peer
             }
         };
         self.check_hears(receiver, id)?;
-        let socket = self.unix.datagrams.get_mut(&receiver).ok_or(io::ErrorKind::ConnectionRefused)?;
+        let socket = self.unix.datagrams.get_mut(&receiver).ok_or(Errno::ConnectionRefused)?;
         if !socket.hears {
-            return Err(io::ErrorKind::BrokenPipe.into());
+            return Err(Errno::BrokenPipe.into());
         }
         if socket.received.len() >= RECEIVED_MAX {
-            return Err(io::ErrorKind::WouldBlock.into());
+            return Err(Errno::WouldBlock.into());
         }
         socket.received.push_back((from, bytes.to_vec()));
         let token = socket.token;
@@ -122,9 +123,9 @@ impl World {
 
     /// Receives a datagram. What does not fit is cut off.
     pub(crate) fn receive_unix(&mut self, id: EndId, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let socket = self.unix.datagrams.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let socket = self.unix.datagrams.get_mut(&id).ok_or(Errno::NotConnected)?;
         let was_full = socket.received.len() >= RECEIVED_MAX;
-        let (from, bytes) = socket.received.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+        let (from, bytes) = socket.received.pop_front().ok_or(Errno::WouldBlock)?;
         let (host, n) = (socket.host, buf.len().min(bytes.len()));
         buf[..n].copy_from_slice(&bytes[..n]);
         self.tell(host, What::Reads(id, n, Digest::of(&buf[..n])));
@@ -136,7 +137,7 @@ impl World {
 
     /// Ends a direction of this socket; its peer is not told.
     pub(crate) fn shut_unix_datagrams(&mut self, id: EndId, how: Shutdown) -> io::Result<()> {
-        let socket = self.unix.datagrams.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let socket = self.unix.datagrams.get_mut(&id).ok_or(Errno::NotConnected)?;
         socket.hears &= how == Shutdown::Write;
         socket.speaks &= how == Shutdown::Read;
         // Who waits for room is to find out.
@@ -158,7 +159,7 @@ impl World {
 
     /// This end's address, and whom it is connected to.
     pub(crate) fn unix_datagram_addrs(&self, id: EndId) -> io::Result<(SocketAddr, Option<SocketAddr>)> {
-        let socket = self.unix.datagrams.get(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let socket = self.unix.datagrams.get(&id).ok_or(Errno::NotConnected)?;
         Ok((socket.local.clone(), socket.peer.as_ref().map(|(_, addr)| addr.clone())))
     }
 
@@ -174,7 +175,7 @@ impl World {
         let peer = self.unix.datagrams.get(&receiver).and_then(|socket| socket.peer.as_ref());
         match peer.is_none_or(|(peer, _)| *peer == sender) {
             true => Ok(()),
-            false => Err(io::ErrorKind::PermissionDenied.into()),
+            false => Err(Errno::NotPermitted.into()),
         }
     }
 

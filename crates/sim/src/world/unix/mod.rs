@@ -21,6 +21,7 @@ use std::path::PathBuf;
 
 use super::World;
 use crate::journal::{Digest, EndId, HostId};
+use crate::world::errno::Errno;
 
 pub(crate) use streams::Left;
 
@@ -73,7 +74,7 @@ impl World {
             None => {}
             // Nothing asks the world to remove a file, so it takes it for removed: see the configuration.
             Some(Bound::Nobody) if !self.config.socket_files_stay => {}
-            Some(_) => return Err(io::ErrorKind::AddrInUse.into()),
+            Some(_) => return Err(Errno::AddrInUse.into()),
         }
         self.unix.names.insert(key.clone(), bound);
         Ok(key.1)
@@ -94,13 +95,13 @@ impl World {
 
     /// What is bound to an address.
     fn find_name(&self, host: HostId, addr: &SocketAddr) -> io::Result<Bound> {
-        let name = Name::of(addr).ok_or(io::ErrorKind::InvalidInput)?;
+        let name = Name::of(addr).ok_or(Errno::InvalidInput)?;
         let has_no_file = matches!(name, Name::Abstract(_));
         match self.unix.names.get(&(host, name)) {
-            Some(Bound::Nobody) => Err(io::ErrorKind::ConnectionRefused.into()),
+            Some(Bound::Nobody) => Err(Errno::ConnectionRefused.into()),
             Some(bound) => Ok(*bound),
-            None if has_no_file => Err(io::ErrorKind::ConnectionRefused.into()),
-            None => Err(io::ErrorKind::NotFound.into()),
+            None if has_no_file => Err(Errno::ConnectionRefused.into()),
+            None => Err(Errno::NotFound.into()),
         }
     }
 
@@ -133,5 +134,5 @@ fn unnamed() -> SocketAddr {
 
 /// There is a socket of that name, of another kind.
 fn wrong_kind() -> io::Error {
-    io::Error::other("the socket there is of another kind")
+    Errno::WrongKind.into()
 }

@@ -13,6 +13,7 @@ use ekiden_reactor::driver::{Readiness, Token};
 use super::{Bound, Name, digest, unnamed, wrong_kind};
 use crate::journal::{Digest, EndId, HostId, What};
 use crate::world::World;
+use crate::world::errno::Errno;
 
 #[derive(Debug)]
 pub(super) struct Listener {
@@ -60,11 +61,11 @@ impl World {
     /// A stream to who listens there: it stands at once, whether it is accepted or not.
     pub(crate) fn connect_unix(&mut self, host: HostId, addr: &SocketAddr) -> io::Result<EndId> {
         let Bound::Listener(listener_id) = self.find_name(host, addr)? else { return Err(wrong_kind()) };
-        let listener = self.unix.listeners.get(&listener_id).ok_or(io::ErrorKind::ConnectionRefused)?;
+        let listener = self.unix.listeners.get(&listener_id).ok_or(Errno::ConnectionRefused)?;
         let (addr, tokens) = (listener.addr.clone(), listener.tokens.clone());
         if listener.queue.len() >= BACKLOG {
             self.tell(host, What::HasNoRoom(digest(&addr)));
-            return Err(io::ErrorKind::WouldBlock.into());
+            return Err(Errno::WouldBlock.into());
         }
         let (here, there) = self.stream_pair(host, unnamed(), addr.clone());
         self.tell(host, What::ConnectsToPath(here, digest(&addr)));
@@ -104,10 +105,10 @@ impl World {
 
     /// The next stream that a listener has, and its peer.
     pub(crate) fn accept_unix(&mut self, id: EndId) -> io::Result<(EndId, SocketAddr)> {
-        let listener = self.unix.listeners.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
-        let accepted = listener.queue.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+        let listener = self.unix.listeners.get_mut(&id).ok_or(Errno::NotConnected)?;
+        let accepted = listener.queue.pop_front().ok_or(Errno::WouldBlock)?;
         let host = listener.host;
-        let stream = self.unix.streams.get(&accepted).ok_or(io::ErrorKind::ConnectionAborted)?;
+        let stream = self.unix.streams.get(&accepted).ok_or(Errno::ConnectionAborted)?;
         let peer = stream.peer.clone();
         self.tell(host, What::AcceptsOnPath(accepted));
         Ok((accepted, peer))
@@ -115,7 +116,7 @@ impl World {
 
     /// Another holds a listener too.
     pub(crate) fn share_unix_listener(&mut self, id: EndId) -> io::Result<()> {
-        let listener = self.unix.listeners.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let listener = self.unix.listeners.get_mut(&id).ok_or(Errno::NotConnected)?;
         listener.holders += 1;
         Ok(())
     }
@@ -156,14 +157,11 @@ impl World {
     }
 
     pub(crate) fn read_unix(&mut self, id: EndId, buf: &mut [u8]) -> io::Result<usize> {
-        let stream = self.unix.streams.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
-        if buf.is_empty() {
-            return Ok(0);
-        }
+        let stream = self.unix.streams.get_mut(&id).ok_or(Errno::NotConnected)?;
         if stream.received.is_empty() {
             return match (std::mem::take(&mut stream.is_reset), stream.hears) {
-                (true, _) => Err(io::ErrorKind::ConnectionReset.into()),
-                (false, true) => Err(io::ErrorKind::WouldBlock.into()),
+                (true, _) => Err(Errno::ConnectionReset.into()),
+                (false, true) => Err(Errno::WouldBlock.into()),
                 (false, false) => Ok(0),
             };
         }
@@ -180,17 +178,17 @@ impl World {
     }
 
     pub(crate) fn write_unix(&mut self, id: EndId, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let stream = self.unix.streams.get(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let stream = self.unix.streams.get(&id).ok_or(Errno::NotConnected)?;
         let (host, token, other) = (stream.host, stream.token, stream.other.filter(|_| stream.speaks));
         let other = other.and_then(|other| self.unix.streams.get_mut(&other));
-        let other = other.ok_or(io::ErrorKind::BrokenPipe)?;
+        let other = other.ok_or(Errno::BrokenPipe)?;
         let len = bufs.iter().map(|buf| buf.len()).sum::<usize>();
         if len == 0 {
             return Ok(0);
         }
         let room = other.window - other.received.len();
         if room == 0 {
-            return Err(io::ErrorKind::WouldBlock.into());
+            return Err(Errno::WouldBlock.into());
         }
         let n = self.chance.part_of(len.min(room), self.config.short_one_in);
         let bytes: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter()).take(n).copied().collect();
@@ -205,7 +203,7 @@ impl World {
     }
 
     pub(crate) fn shut_unix(&mut self, id: EndId, how: Shutdown) -> io::Result<()> {
-        let stream = self.unix.streams.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let stream = self.unix.streams.get_mut(&id).ok_or(Errno::NotConnected)?;
         let (reads_no_more, writes_no_more) = (how != Shutdown::Write, how != Shutdown::Read);
         stream.hears &= !reads_no_more;
         stream.speaks &= !writes_no_more;
@@ -237,7 +235,7 @@ impl World {
 
     /// This end's address, and the other's.
     pub(crate) fn unix_addrs(&self, id: EndId) -> io::Result<(SocketAddr, SocketAddr)> {
-        let stream = self.unix.streams.get(&id).ok_or(io::ErrorKind::NotConnected)?;
+        let stream = self.unix.streams.get(&id).ok_or(Errno::NotConnected)?;
         Ok((stream.local.clone(), stream.peer.clone()))
     }
 
