@@ -15,6 +15,7 @@ use ekiden_sim::{Config, Sim, check, check_with};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 
+use crate::http::connect_patiently;
 use crate::{Ledger, millis};
 
 type Failed = Box<dyn Error>;
@@ -264,7 +265,7 @@ pub(crate) enum Client {
 impl Client {
     pub(crate) async fn connect(peer: Peer) -> Result<Self, Failed> {
         if peer == Peer::Ours {
-            return Ok(Self::Ours(http::client::Client::connect("server:80").await?));
+            return Ok(Self::Ours(connect_patiently().await?));
         }
         let io = Io::new(TcpStream::connect("server:80").await?);
         Ok(match peer {
