@@ -215,9 +215,14 @@ impl Fault {
     }
 
     /// A host's program gets a signal: [`Sim::signal`].
+    ///
+    /// # Panics
+    ///
+    /// If it is `main`, the host of the scenario itself.
     #[must_use]
+    #[track_caller]
     pub fn signal(host: &str, signal: Signal) -> Self {
-        Self(Kind::Signal(host.to_owned(), signal))
+        Self::made(Kind::Signal(host.to_owned(), signal))
     }
 
     /// A host finds no names any more: [`Sim::fail_lookups`].
@@ -265,6 +270,9 @@ impl Fault {
             }
             Kind::Crash(host) | Kind::Restart(host) if host == MAIN => {
                 "`main` is the host of the scenario itself, which cannot crash or begin again"
+            }
+            Kind::Signal(host, _) if host == MAIN => {
+                "`main` is the host of the scenario itself, which sends itself its signals (`Sim::signal`)"
             }
             _ => return Ok(self),
         };

@@ -224,6 +224,7 @@ mod tests {
             ("at 3 s flap a | b whole 0 s to 1 s cut 0 s to 1 s", "takes time"),
             ("at 3 s flap a | b whole 1 ns to 1 s cut 99 us to 1 s", "100 µs at least"),
             ("at 3 s crash main", "the scenario itself"),
+            ("at 3 s signal main Terminate", "the scenario itself"),
         ] {
             let error = format!("at 1 s crash a\n\n{line}\n").parse::<Faults>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("`{line}` is no line")) && error.contains(wrong), "{error}");
