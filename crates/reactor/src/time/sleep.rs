@@ -20,14 +20,20 @@ use crate::task::waits::{self, Asked};
 /// Timers have a granularity of a millisecond and never fire early. A duration of zero is ready at once.
 ///
 /// ```
-/// use ekiden_reactor::{Instant, run, sleep};
+/// # use ekiden_reactor::{Config, Reactor, driver::hand::Hand};
+/// use ekiden_reactor::{sleep, spawn, yield_now};
 /// use std::time::Duration;
 ///
-/// run(async {
-///     let begun = Instant::now();
-///     sleep(Duration::from_millis(5)).await;
-///     assert!(begun.elapsed() >= Duration::from_millis(5));
-/// });
+/// # let (hand, clock) = Hand::new()?;
+/// # Reactor::with_driver(Config::default(), hand).run(async move {
+/// let slept = spawn(sleep(Duration::from_secs(5)));
+/// # yield_now().await;
+/// # clock.pass(Duration::from_secs(4)).await;
+/// assert!(!slept.is_finished());
+/// # clock.pass(Duration::from_secs(1)).await;
+/// slept.await.unwrap(); // five seconds later
+/// # });
+/// # std::io::Result::Ok(())
 /// ```
 ///
 /// # Cancel safety
@@ -65,15 +71,23 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// It can be [moved](Self::reset), again and again: a time-out that each request pushes out costs a store.
 ///
 /// ```
-/// use ekiden_reactor::{Instant, run, sleep};
+/// # use ekiden_reactor::{Config, Reactor, driver::hand::Hand};
+/// use ekiden_reactor::sleep;
 /// use std::time::Duration;
 ///
-/// run(async {
-///     let mut idle = sleep(Duration::from_secs(60));
-///     // Something came, which is the last for now.
-///     idle.reset(Instant::now() + Duration::from_millis(1));
-///     idle.await;
-/// });
+/// # let (hand, clock) = Hand::new()?;
+/// # Reactor::with_driver(Config::default(), hand).run(async move {
+/// let minute = Duration::from_secs(60);
+/// let mut idle = sleep(minute);
+/// # clock.pass(minute / 2).await;
+/// // Something came: from now on it is a minute again.
+/// idle.reset(idle.deadline() + minute / 2);
+/// # clock.pass(minute / 2).await;
+/// assert!(!idle.is_elapsed());
+/// # clock.pass(minute / 2).await;
+/// idle.await;
+/// # });
+/// # std::io::Result::Ok(())
 /// ```
 #[must_use = "a sleep does nothing unless it is awaited"]
 pub struct Sleep {
