@@ -19,7 +19,7 @@ use crate::waiters::Key;
 /// own direction only, is no hang-up: it may still read. Who knows that it will not waits for
 /// [that end](Self::read_closed) too.
 ///
-/// For each connection only who asked last is woken.
+/// For each connection only who asked last is woken; nobody is by dropping the stream at this end.
 ///
 /// ```
 /// use ekiden_reactor::net::{TcpListener, TcpStream};
