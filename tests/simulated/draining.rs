@@ -53,35 +53,39 @@ fn an_http_server_answers_what_it_has_begun() {
         let of_server = ledger.clone();
         sim.host("server", async move || {
             let listener = TcpListener::bind("0.0.0.0:80").await?;
-            let ledger = of_server.clone();
-            let service = service_fn(async move |req: Request<Body>| {
-                ledger.begin(req.uri().path());
-                sleep(millis(3)).await;
-                ledger.end(req.uri().path());
-                Ok::<_, http::Error>(Response::new(Body::from(vec![1; 2000])))
-            });
-            http::serve(listener, service).await.map(drop)
+            http::serve(listener, noting(of_server.clone())).await.map(drop)
         });
-        drain_under_load(&sim, ledger, |number| async move {
-            let mut seen = Seen::new();
-            let Ok(client) = http::client::Client::connect("server:80").await else { return seen };
-            for call in 0.. {
-                let path = format!("/{number}/{call}");
-                let answer = match client.call(Request::get(&path).body(Body::empty()).unwrap()).await {
-                    Ok(answer) => {
-                        answer.into_body().collect(4000).await.map(|body| assert_eq!(body.len(), 2000))
-                    }
-                    Err(error) => Err(error),
-                };
-                let outcome = answer.map_err(|error| error.begun());
-                seen.push((path, outcome));
-                if outcome.is_err() {
-                    break;
-                }
-            }
-            seen
-        });
+        drain_under_load(&sim, ledger, get_one_by_one);
     });
+}
+
+/// Notes each request, and answers it a little later.
+fn noting(ledger: Ledger) -> impl Service<Req = Request<Body>, Resp = Response<Body>, Error = http::Error> {
+    service_fn(async move |req: Request<Body>| {
+        ledger.begin(req.uri().path());
+        sleep(millis(3)).await;
+        ledger.end(req.uri().path());
+        Ok(Response::new(Body::from(vec![1; 2000])))
+    })
+}
+
+/// Asks on a connection of its own until that fails.
+async fn get_one_by_one(number: u64) -> Seen {
+    let mut seen = Seen::new();
+    let Ok(client) = http::client::Client::connect("server:80").await else { return seen };
+    for call in 0.. {
+        let path = format!("/{number}/{call}");
+        let answer = match client.call(Request::get(&path).body(Body::empty()).unwrap()).await {
+            Ok(answer) => answer.into_body().collect(4000).await.map(|body| assert_eq!(body.len(), 2000)),
+            Err(error) => Err(error),
+        };
+        let outcome = answer.map_err(|error| error.begun());
+        seen.push((path, outcome));
+        if outcome.is_err() {
+            break;
+        }
+    }
+    seen
 }
 
 /// A drain of an HTTP server on three cores loses no accepted request, on whichever of them it was begun.
@@ -93,30 +97,10 @@ fn an_http_server_on_three_cores_answers_what_it_has_begun() {
         sim.host("server", async move || {
             let listener = TcpListener::bind("0.0.0.0:80").await?;
             let ledger = of_server.clone();
-            let service = move || {
-                let ledger = ledger.clone();
-                service_fn(async move |req: Request<Body>| {
-                    let name = req.uri().path().trim_start_matches('/');
-                    ledger.begin(name);
-                    sleep(millis(3)).await;
-                    ledger.end(name);
-                    Ok::<_, http::Error>(Response::new(Body::from(name.to_owned())))
-                })
-            };
-            http::serve_on_cores(listener, service)?.await.map(drop)
+            http::serve_on_cores(listener, move || noting(ledger.clone()))?.await.map(drop)
         });
         sim.set_cores("server", 3);
-        drain_under_load(&sim, ledger, |number| async move {
-            let Ok(client) = http::client::Client::connect("server:80").await else { return Seen::new() };
-            let client = Rc::new(client);
-            four_at_once(number, async move |name| {
-                let request = Request::get(format!("/{name}")).body(Body::empty()).unwrap();
-                let answer = client.call(request).await.map_err(|error| error.begun())?;
-                let body = answer.into_body().collect(100).await.map_err(|error| error.begun())?;
-                Ok(String::from_utf8(body.to_vec()).unwrap())
-            })
-            .await
-        });
+        drain_under_load(&sim, ledger, get_one_by_one);
     });
 }
 
