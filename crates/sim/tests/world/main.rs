@@ -25,6 +25,8 @@ mod faults;
 mod oracles;
 
 use std::io;
+use std::net::Shutdown;
+use std::rc::Rc;
 
 use ekiden_reactor::net::{TcpListener, TcpStream};
 use ekiden_reactor::spawn;
@@ -55,4 +57,15 @@ async fn read_to_end(stream: &TcpStream) -> io::Result<Vec<u8>> {
             n => all.extend_from_slice(&buf[..n]),
         }
     }
+}
+
+/// Says much and then no more, and hears it all from who echoes.
+async fn hears_itself(stream: &Rc<TcpStream>) {
+    let sent: Vec<u8> = (0..20_000u32).map(|n| (n % 251) as u8).collect();
+    let (writer, data) = (stream.clone(), sent.clone());
+    drop(spawn(async move {
+        writer.write_all(&data).await?;
+        writer.shutdown(Shutdown::Write)
+    }));
+    assert!(read_to_end(stream).await.unwrap() == sent);
 }
