@@ -14,7 +14,6 @@ use crate::buffer::Buffers;
 use crate::channel::parts::claims::Claims;
 use crate::config::{Config, OnLostPanic};
 use crate::context::TraceIds;
-use crate::driver::os::watching;
 use crate::driver::{Driver, Token};
 use crate::inbox::Inbox;
 use crate::interest::Interest;
@@ -31,6 +30,7 @@ use crate::task::TaskTable;
 use crate::time::Instant;
 use crate::time::wheel::Wheel;
 use crate::timing::Timing;
+use crate::watchdog;
 
 /// One reactor's state.
 pub(crate) struct Core {
@@ -98,16 +98,16 @@ impl Core {
         pulse::add(&inbox);
         let now = driver.now();
         let is_real = driver.spins();
-        let is_watched = is_real && config.held_max.is_some() && watching::begin();
+        let is_watched = is_real && config.held_max.is_some() && watchdog::begin();
         if is_real {
-            inbox.watch.begin(config.held_max, config.on_held);
+            inbox.watched.begin(config.held_max, config.on_held);
         }
         if let Some(os) = driver.os() {
             // There is only one core to each inbox.
             drop(inbox.pools.set(os.pools()));
         }
         if is_watched {
-            watching::look_now();
+            watchdog::look_now();
         }
         let spin_max = if driver.spins() { config.spin_max } else { Duration::ZERO };
         Rc::new(Self {
@@ -127,7 +127,7 @@ impl Core {
             on_notice: config.on_notice,
             on_lost_panic: config.on_lost_panic,
             is_watched,
-            dumps_on_quit: is_real && config.dump_on_quit && watching::begin(),
+            dumps_on_quit: is_real && config.dump_on_quit && watchdog::begin(),
             trace_ids: TraceIds::default(),
             turn_began: Cell::new(now),
             rest_began: Cell::new(None),

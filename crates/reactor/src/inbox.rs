@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::core::ReactorId;
 use crate::driver::{Token, Unpark};
 use crate::notice::{Level, notice};
+use crate::presence::{Life, Presence};
 use crate::pulse::{Counter, PoolGauges, Pulse};
 use crate::task::{JoinError, Origin, TaskWaker, message_of};
-use crate::vigil::{Life, Presence};
-use crate::watch::Watch;
+use crate::watchdog::Watched;
 
 /// How other threads speak to a reactor, and what they may see of it.
 pub(crate) struct Inbox {
@@ -29,7 +29,7 @@ pub(crate) struct Inbox {
     unparker: Arc<dyn Unpark>,
     /// What the core publishes for whoever looks at it from outside.
     pub(crate) pulse: Pulse,
-    pub(crate) watch: Watch,
+    pub(crate) watched: Watched,
     /// Set when the reactor begins, on the system's driver.
     pub(crate) pools: OnceLock<PoolGauges>,
 }
@@ -119,7 +119,7 @@ impl Inbox {
             presence: Presence::new(),
             unparker,
             pulse: Pulse::default(),
-            watch: Watch::default(),
+            watched: Watched::default(),
             pools: OnceLock::new(),
         }
     }

@@ -146,10 +146,10 @@
 //! In reading order:
 //!
 //! - `reactor` is the loop, `turns` drive it from outside, `config` is how it behaves, `core` what everything on it shares;
-//! - other threads: `inbox` is how they speak to it, by a `handle`, with a `bell` that wakes it and a `vigil` that says when
-//!   somebody looks at it, both made of `atomics`; `pulse` is what they see of it without asking;
+//! - other threads: `inbox` is how they speak to it, by a `handle`, with a `bell` that wakes it, made of `atomics`; `presence`
+//!   is whether it runs, for them to see without asking, and `pulse` what it is at;
 //! - `spin` is whether it looks around for a moment before it sleeps, `timing` how long polls take, `watchdog` whether one of
-//!   them holds its core, `watch` who is told of that; `runtime` has the cores of a program, each of which is such a reactor;
+//!   them holds its core, and who is told of that; `runtime` has the cores of a program, each of which is such a reactor;
 //! - [`task`] is what it runs, [`context`] what goes with it through all that it calls; `pages` are the tables of tasks and
 //!   sources;
 //! - sources: `interest` is what one is ready for, `about` what it is, `registration` how it is used, `waiters` are
@@ -169,7 +169,7 @@ mod config;
 mod core;
 mod atomics;
 mod bell;
-mod vigil;
+mod presence;
 mod inbox;
 mod pulse;
 mod handle;
@@ -177,7 +177,6 @@ mod spin;
 mod runtime;
 mod timing;
 mod watchdog;
-mod watch;
 pub mod task;
 pub mod context;
 mod interest;

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::inbox::Inbox;
+use crate::presence::Life;
 use crate::task::OriginId;
 use crate::time::Instant;
-use crate::vigil::Life;
 
 /// What one core publishes. On cache lines of its own: what other threads write lies elsewhere.
 #[repr(align(128))]

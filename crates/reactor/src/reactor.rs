@@ -14,7 +14,6 @@ use crate::config::Config;
 use crate::context::{self, Context};
 use crate::core::{Core, ReactorId};
 use crate::driver::os::Os;
-use crate::driver::os::watching::{self, DumpsOnQuit};
 use crate::driver::{Driver, Event, Park, Readiness, Signal, Token};
 use crate::events;
 use crate::handle::Handle;
@@ -26,6 +25,7 @@ use crate::time::Instant;
 use crate::timing::Turn;
 use crate::turns::Turns;
 use crate::waiters::wake_each;
+use crate::watchdog::{self, DumpsOnQuit};
 
 /// Runs a future on this thread, on the system's driver, until it is ready.
 ///
@@ -329,7 +329,7 @@ impl Core {
     #[inline]
     fn wake_watchdog(&self) {
         if self.is_watched {
-            watching::wake();
+            watchdog::wake();
         }
     }
 

@@ -10,7 +10,7 @@ use super::stats::{CoreState, CoreStats, Spawned};
 use super::tasks::{Listing, TaskInfo, TaskState, worst};
 use super::units::Brief;
 use crate::core;
-use crate::driver::os::{stderr, watching};
+use crate::driver::os::{self, stderr};
 use crate::inbox::Inbox;
 use crate::pulse;
 
@@ -95,8 +95,8 @@ impl Dump {
 impl CoreDump {
     fn new(reactor: &Inbox, before: CoreStats, listing: Option<Arc<Listing>>) -> Self {
         let now = CoreStats::of(reactor);
-        let is_held = listing.is_none() && now.state == CoreState::Running && reactor.watch.is_real();
-        let held = is_held.then(|| watching::now() - now.turn_began);
+        let is_held = listing.is_none() && now.state == CoreState::Running && reactor.watched.is_real();
+        let held = is_held.then(|| os::now() - now.turn_began);
         let stats = if is_held { now } else { before };
         let (tasks, more) = listing.map(Arc::unwrap_or_clone).map(|all| (all.tasks, all.more)).unzip();
         Self { stats, tasks, more: more.unwrap_or(0), held }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::tasks::{Listing, worst};
 use crate::core::{self, ReactorId};
-use crate::driver::os::watching;
+use crate::driver::os;
 use crate::inbox::{Inbox, Maker};
-use crate::vigil::Life;
+use crate::presence::Life;
 
 /// What one core has answered.
 pub(super) type Answer = (ReactorId, Arc<Listing>);
@@ -56,7 +56,7 @@ impl Round {
     /// Asks a core, by a letter; false if nobody would read it.
     pub(super) fn ask(&self, reactor: &Arc<Inbox>) -> bool {
         // In a world made up for a test nothing goes on while we wait.
-        if !reactor.watch.is_real() || reactor.life() == Life::Out {
+        if !reactor.watched.is_real() || reactor.life() == Life::Out {
             return false;
         }
         let round = self.0;
@@ -74,7 +74,7 @@ impl Round {
 
     /// Waits for the answers of those who were asked, as long as patience lasts.
     pub(super) fn wait_for(&self, mut asked: Vec<ReactorId>) -> Vec<Answer> {
-        let until = watching::now() + PATIENCE;
+        let until = os::now() + PATIENCE;
         let (mut answers, mut board) = (Vec::new(), lock());
         loop {
             asked.retain(|reactor| match board.answer_of(*reactor, self.0) {
@@ -84,7 +84,7 @@ impl Round {
                 }
                 None => true,
             });
-            let left = until - watching::now();
+            let left = until - os::now();
             if asked.is_empty() || left.is_zero() {
                 return answers;
             }

@@ -4,13 +4,13 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::driver::os::watching;
+use crate::driver::os;
 use crate::handle::Handle;
 use crate::inbox::Inbox;
+use crate::presence::Life;
 use crate::pulse::{self, Beat, PoolGauge};
 use crate::task::Origin;
 use crate::time::Instant;
-use crate::vigil::Life;
 
 /// The counters of every reactor of this process that has not ended, in the order in which they were made.
 ///
@@ -165,8 +165,8 @@ impl CoreStats {
             wakeups: counters.wakeups.get(),
             timers_fired: counters.timers_fired.get(),
             panics: counters.panics.get(),
-            held: reactor.watch.held.get(),
-            held_worst: Duration::from_nanos(reactor.watch.worst_nanos.get()),
+            held: reactor.watched.held.get(),
+            held_worst: Duration::from_nanos(reactor.watched.worst_nanos.get()),
             busy: Duration::from_nanos(times.busy),
             idle: Duration::from_nanos(times.idle),
             ready: counters.ready.get(),
@@ -214,10 +214,10 @@ impl Times {
     fn of(reactor: &Inbox, beat: &Beat) -> Self {
         let pulse = &reactor.pulse;
         let (busy, idle) = (pulse.counters.busy_nanos.get(), pulse.counters.idle_nanos.get());
-        if !reactor.watch.is_real() || beat.life == Life::Out {
+        if !reactor.watched.is_real() || beat.life == Life::Out {
             return Self { busy, idle };
         }
-        let (began, now) = (beat.turn_began.as_nanos(), watching::now().as_nanos());
+        let (began, now) = (beat.turn_began.as_nanos(), os::now().as_nanos());
         let rests_since = if beat.life == Life::Parked { pulse.rest_began.get().max(began) } else { now };
         Self { busy: busy + rests_since.saturating_sub(began), idle: idle + now.saturating_sub(rests_since) }
     }

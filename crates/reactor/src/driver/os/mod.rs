@@ -5,7 +5,7 @@
 //! is how many events are asked for at once; `signals` come by a pipe; the ends of
 //! child processes are told by files of theirs, in `process`; a `pool` has threads for what blocks, `open_files` have a
 //! limit, `stderr` is where the operator is told by default, `threads` are those of the cores, with `pinning`, and a listener
-//! may be `shared` by them; `watching` is the watchdog's.
+//! may be `shared` by them; a `parker` is where a thread sleeps that is no core's, and the `clock` is one for all.
 
 mod tcp;
 mod udp;
@@ -28,7 +28,6 @@ mod process;
 mod pool;
 pub(crate) mod open_files;
 pub(crate) mod stderr;
-pub(crate) mod watching;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod shared;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -40,6 +39,8 @@ mod pinning;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[path = "pinning_elsewhere.rs"]
 mod pinning;
+pub(crate) mod parker;
+mod clock;
 
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
@@ -47,7 +48,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::net::SocketAddr as UnixAddr;
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{
@@ -61,6 +62,9 @@ use batch::Batch;
 use pool::{Limits, Pool};
 use process::Unlisted;
 use signals::{Reason, Signals};
+
+pub(crate) use clock::{now, origin};
+pub(crate) use signals::SignalBell;
 
 pub use process::{Child, Pipe};
 pub use source::Source;
@@ -201,7 +205,7 @@ impl Os {
         signals.take(|signal, reason| match reason {
             Reason::Exits => self.handle_exits(happened),
             Reason::Shutdown | Reason::Listener => happened(Event::Signal(signal)),
-            // The watchdog has a pipe of its own.
+            // Whoever prints the dump has a pipe of its own.
             Reason::Dump => {}
         });
     }
@@ -246,13 +250,6 @@ impl Selector {
             asked => asked.map(|()| Asked::Answered),
         }
     }
-}
-
-/// What the instants of this process count from, on every core: the moment at which somebody first asked.
-pub(crate) fn origin() -> std::time::Instant {
-    static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
-    #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
-    *ORIGIN.get_or_init(std::time::Instant::now)
 }
 
 impl Driver for Os {

@@ -13,10 +13,10 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use super::super::{Job, Overloaded, StandardStream};
+use super::threads::start_beside;
 use crate::pulse::PoolGauge;
 
 /// How much a [`Pool`] may use.
@@ -116,14 +116,7 @@ impl Pool {
 
     fn start_thread(&self) -> std::io::Result<()> {
         let shared = self.shared.clone();
-        thread::Builder::new()
-            .name(self.shared.limits.name.into())
-            .spawn(move || {
-                // Whoever started it may be on one processor only.
-                super::pinning::unpin();
-                shared.work();
-            })
-            .map(drop)
+        start_beside(self.shared.limits.name, move || shared.work())
     }
 }
 
@@ -222,6 +215,7 @@ mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::thread;
 
     use super::*;
 

@@ -1,11 +1,11 @@
-//! The threads of a runtime's cores.
+//! The threads of a runtime's cores, and those that run beside them.
 
 use std::io;
 use std::num::NonZero;
 use std::thread;
 
 use super::super::{Driver, JoinCore};
-use super::pinning::Pinned;
+use super::pinning::{self, Pinned};
 use crate::notice::{Level, notice};
 use crate::runtime::{CoreId, NewCore};
 
@@ -25,6 +25,16 @@ pub(in crate::driver) fn start(core: NewCore, driver: impl Driver + Send) -> io:
     })?;
     // What it could panic with, it has told.
     Ok(Box::new(move || drop(thread.join())))
+}
+
+/// Runs something on a thread that is no core's, which may run on every processor.
+pub(crate) fn start_beside(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let run = move || {
+        // Whoever started it may be on one processor only.
+        pinning::unpin();
+        run();
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
 }
 
 /// Has this thread stay on the processor of that core until the returned value is dropped. If the system does not let it,

@@ -35,12 +35,12 @@ use std::task::{Context, Poll};
 use super::{Incoming, Setbacks};
 use crate::about::About;
 use crate::core;
-use crate::driver::os::watching;
 use crate::interest::Way;
 use crate::pauses::Pause;
 use crate::registration::Registration;
 use crate::runtime::{CoreId, cores};
 use crate::task::budget::ACCEPT_COST;
+use crate::watchdog;
 
 pub use kind::Spread;
 pub use placed::Placed;
@@ -121,7 +121,7 @@ pub(super) fn spread<L: Spread>(
     let places = Arc::new(Places::new(inboxes, connections_max));
     let shares = 0..places.len();
     let shared = Arc::new(Shared::new(places, socket, local_addr));
-    if here.inbox.watch.is_real() {
+    if here.inbox.watched.is_real() {
         relief::add(shared.clone());
     }
     shares.map(|seat| Share { shared: Some(shared.clone()), seat }).collect()
@@ -161,8 +161,8 @@ impl<L: Spread> Share<L> {
             true => Some(Door::open(shared, self.seat, token)?),
             false => {
                 // From now on somebody may take over; the thread that sees to it may have nothing else to look at for long.
-                if registration.core().inbox.watch.is_real() {
-                    watching::look_now();
+                if registration.core().inbox.watched.is_real() {
+                    watchdog::look_now();
                 }
                 None
             }

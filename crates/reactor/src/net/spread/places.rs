@@ -11,9 +11,9 @@ use std::time::Duration;
 use super::room::{Limit, add_to_lowest};
 use crate::driver::Token;
 use crate::inbox::Inbox;
+use crate::presence::Life;
 use crate::runtime::CoreId;
 use crate::time::Instant;
-use crate::vigil::Life;
 
 /// A core that has been in one turn for so long is stuck. A turn of 256 polls takes a millisecond or less, and whoever
 /// holds the core ten times as long makes its connections wait; a new client should not be among them.

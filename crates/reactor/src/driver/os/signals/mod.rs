@@ -17,8 +17,8 @@ use mio::net::UnixStream;
 use super::super::Signal;
 use process::Bell;
 
-/// One that the watchdog has.
-pub(super) use process::Bell as QuitBell;
+/// One that no driver has.
+pub(crate) use process::Bell as SignalBell;
 
 /// The signals that one driver asks for.
 pub(super) struct Signals {

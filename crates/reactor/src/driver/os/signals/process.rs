@@ -44,7 +44,7 @@ pub(super) fn number(signal: Signal) -> i32 {
 }
 
 /// What a driver keeps of a signal that it asked for; until it is dropped, it is told of it.
-pub(in crate::driver::os) struct Bell {
+pub(crate) struct Bell {
     pub(in crate::driver::os) signal: Signal,
     pub(in crate::driver::os) reason: Reason,
     came: Arc<AtomicBool>,
@@ -76,7 +76,7 @@ impl Bell {
     }
 
     /// Whether the signal came since the last time.
-    pub(in crate::driver::os) fn has_rung(&self) -> bool {
+    pub(crate) fn has_rung(&self) -> bool {
         self.came.swap(false, Ordering::SeqCst)
     }
 }

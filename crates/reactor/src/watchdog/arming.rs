@@ -1,13 +1,12 @@
-//! The vigil: as long as a core runs somebody looks at it from time to time, and when none does nobody need.
+//! The arming: while a core runs the watchdog is armed, and when none does its thread sleeps until it is woken.
 //!
-//! A [`Presence`] is what a core announces of itself, a [`Vigil`] whether the watchdog's thread looks. A core that begins
-//! to run announces it and then looks whether anybody watches; the thread that wants to sleep announces it and then looks
-//! whether any core runs. One of the two always sees the other, so no core that runs is left alone; and while the thread
-//! looks, to begin costs a core one load and no system call.
+//! A core that begins to run announces it (its [`Presence`](crate::presence::Presence)) and then looks whether the watchdog is
+//! armed; the thread that wants to sleep disarms it and then looks whether any core runs. One of the two always sees the other,
+//! so no core that runs is left alone; and while the watchdog is armed, to begin costs a core one load and no system call.
 //!
 //! ```text
-//!   a core:      announce that it runs, then begin ───► "wake the thread" / "it looks"
-//!   the thread:  wants to sleep, then looks again ────► "sleep" / "one runs: look again"
+//!   a core:      announce that it runs, then arm ──────► "wake the thread" / "it is armed"
+//!   the thread:  disarm, then look at all cores again ─► "sleep" / "one runs: armed again"
 //! ```
 //!
 //! It wakes nobody, sleeps nowhere and reads no clock. That it keeps its word in every order of events is checked by a
@@ -16,99 +15,52 @@
 use std::sync::atomic::AtomicBool;
 
 use crate::atomics::Flag;
-use crate::bell::Bell;
 
-/// What a core is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
-    /// Nobody runs it.
-    Out,
-    Running,
-    /// It sleeps in its driver, or is about to.
-    Parked,
-}
-
-/// What a core announces of itself, to whoever looks at it from another thread.
+/// Whether the watchdog is armed: its thread looks at the cores from time to time. When it is not, that sleeps until it is woken.
 #[derive(Debug)]
-pub(crate) struct Presence<F = AtomicBool> {
-    /// Rung by whoever left something for the core; it knows whether the core sleeps.
-    pub(crate) bell: Bell<F>,
-    /// Whether somebody runs it.
-    is_run: F,
+pub(super) struct Arming<F = AtomicBool> {
+    is_armed: F,
 }
 
-impl<F: Flag> Presence<F> {
-    pub(crate) fn new() -> Self {
-        Self { bell: Bell::new(), is_run: F::new(false) }
-    }
-
-    /// Somebody runs the core, from now on.
-    pub(crate) fn announce_run(&self) {
-        self.is_run.store(true);
-        self.bell.announce_awake();
-    }
-
-    /// Nobody runs the core any more, for now.
-    pub(crate) fn announce_out(&self) {
-        self.bell.announce_awake();
-        self.is_run.store(false);
-    }
-
-    /// What the core is about; from any thread.
-    pub(crate) fn life(&self) -> Life {
-        match self.is_run.load() {
-            _ if self.bell.is_asleep() => Life::Parked,
-            true => Life::Running,
-            false => Life::Out,
-        }
+impl Arming {
+    pub(super) const fn new() -> Self {
+        Self { is_armed: AtomicBool::new(false) }
     }
 }
 
-/// Whether the watchdog's thread looks at the cores from time to time. When it does not, it sleeps until it is woken.
-#[derive(Debug)]
-pub(crate) struct Vigil<F = AtomicBool> {
-    looks: F,
-}
-
-impl Vigil {
-    pub(crate) const fn new() -> Self {
-        Self { looks: AtomicBool::new(false) }
-    }
-}
-
-impl<F: Flag> Vigil<F> {
+impl<F: Flag> Arming<F> {
     /// A core has announced that it runs. True if the thread must be woken.
     #[inline]
     #[must_use = "the thread may have to be woken"]
-    pub(crate) fn begin(&self) -> bool {
-        !self.looks.load() && self.begin_anew()
+    pub(super) fn arm(&self) -> bool {
+        !self.is_armed.load() && self.arm_anew()
     }
 
     #[cold]
-    fn begin_anew(&self) -> bool {
-        !self.looks.swap(true)
+    fn arm_anew(&self) -> bool {
+        !self.is_armed.swap(true)
     }
 
     /// The thread is to look now, whatever it has seen. It must be woken, also if it looks from time to time.
-    pub(crate) fn demand(&self) {
-        self.looks.store(true);
+    pub(super) fn demand(&self) {
+        self.is_armed.store(true);
     }
 
     /// Whether the thread is to look.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.looks.load()
+    pub(super) fn is_armed(&self) -> bool {
+        self.is_armed.load()
     }
 
     /// The thread has seen that no core runs, and wants to sleep until it is woken; false if it must not, since one does by
-    /// now. `runs` looks at all cores once more.
+    /// now. `any_runs` looks at all cores once more.
     #[must_use = "it must not sleep when a core runs"]
-    pub(crate) fn end(&self, any_runs: impl FnOnce() -> bool) -> bool {
-        self.looks.store(false);
-        // Sequentially consistent with `begin`: either a core that begins sees that nobody looks, or we see that it runs;
+    pub(super) fn disarm(&self, any_runs: impl FnOnce() -> bool) -> bool {
+        self.is_armed.store(false);
+        // Sequentially consistent with `arm`: either a core that begins sees that nobody looks, or we see that it runs;
         // also one that was made since the last look began.
         let any_runs = any_runs();
         if any_runs {
-            self.looks.store(true);
+            self.is_armed.store(true);
         }
         !any_runs
     }
@@ -124,11 +76,12 @@ mod tests {
 
     use super::*;
     use crate::atomics::modelled::model;
+    use crate::presence::{Life, Presence};
 
     /// The cores of a process, and the bed of the thread that watches them: who was woken before does not sleep.
     struct House {
         cores: Mutex<Vec<Arc<Presence<Modelled>>>>,
-        vigil: Vigil<Modelled>,
+        arming: Arming<Modelled>,
         bed: Notify,
         /// Not of the model: how many cores do nothing any more.
         at_rest: AtomicUsize,
@@ -136,10 +89,10 @@ mod tests {
 
     impl House {
         fn new() -> Arc<Self> {
-            let vigil = Vigil { looks: Modelled::new(true) };
+            let arming = Arming { is_armed: Modelled::new(true) };
             Arc::new(Self {
                 cores: Mutex::default(),
-                vigil,
+                arming,
                 bed: Notify::new(),
                 at_rest: AtomicUsize::new(0),
             })
@@ -152,7 +105,7 @@ mod tests {
         }
 
         fn begin(&self) {
-            if self.vigil.begin() {
+            if self.arming.arm() {
                 self.bed.notify();
             }
         }
@@ -170,12 +123,12 @@ mod tests {
                 if any_runs && self.at_rest.load(Ordering::Relaxed) == cores {
                     return;
                 }
-                if any_runs || !self.vigil.end(|| self.running() > 0) {
+                if any_runs || !self.arming.disarm(|| self.running() > 0) {
                     thread::yield_now(); // it looks again in a moment
                 } else {
                     self.bed.wait();
                     // It may wake for something else.
-                    while !self.vigil.is_kept() {
+                    while !self.arming.is_armed() {
                         self.bed.wait();
                     }
                 }
@@ -246,11 +199,11 @@ mod tests {
 
     #[test]
     fn of_several_who_begin_one_is_to_wake_the_thread() {
-        let vigil = Vigil::new();
-        assert_eq!([vigil.begin(), vigil.begin()], [true, false]);
-        assert!(!vigil.end(|| true) && !vigil.begin(), "one runs, so it looks on");
-        assert!(vigil.end(|| false) && !vigil.is_kept());
-        vigil.demand();
-        assert!(vigil.is_kept() && !vigil.begin(), "whoever demanded it wakes the thread");
+        let arming = Arming::new();
+        assert_eq!([arming.arm(), arming.arm()], [true, false]);
+        assert!(!arming.disarm(|| true) && !arming.arm(), "one runs, so it looks on");
+        assert!(arming.disarm(|| false) && !arming.is_armed());
+        arming.demand();
+        assert!(arming.is_armed() && !arming.arm(), "whoever demanded it wakes the thread");
     }
 }

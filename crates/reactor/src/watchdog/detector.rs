@@ -1,7 +1,7 @@
-//! The watchdog's judgement: which core is held by one poll, for how long, and when to look again.
+//! The detector: which core is held by one poll, for how long, and when to sample again.
 //!
-//! A [`Watchdog`] is told what the cores publish and what time it is, and answers what is to be reported. It reads no
-//! clock, sleeps nowhere and asks no core; a thread of the system's driver does that (`driver::os::watching`).
+//! A [`Detector`] is told what the cores publish and what time it is, and answers what is to be reported. It reads no
+//! clock, sleeps nowhere and asks no core; the `thread` does that.
 //!
 //! ```text
 //!   poll 7 goes on     poll 7      poll 7      poll 7               nothing ran
@@ -10,50 +10,50 @@
 //!                                    report                            no timer is set
 //! ```
 //!
-//! It goes by what it has seen itself: a poll held the core at least from the first look to the last. So it needs no
+//! It goes by what it has seen itself: a poll held the core at least from the first sample to the last. So it needs no
 //! clock of the core's, and reports nothing of a core that merely is busy.
 //!
-//! The limit is each reactor's own, [`Config::held_max`](crate::Config::held_max): the reactor leaves it in its inbox when
-//! it begins ([`Watch`](crate::watch::Watch)), and each [`Look`] brings it along. It is for telling a person. Whether a core
+//! The limit is each reactor's own, [`Config::held_max`](crate::Config::held_max): each [`Sample`] brings it along, from
+//! what the reactor has [left](super::watched) when it began. It is for telling a person. Whether a core
 //! gets new connections is decided elsewhere and ten times sooner, by `STUCK_AFTER` of `net::spread::places`.
 
 use std::time::Duration;
 
 use crate::core::ReactorId;
+use crate::presence::Life;
 use crate::pulse::Beat;
 use crate::task::OriginId;
-use crate::vigil::Life;
 
-/// What is known of the cores from look to look.
+/// What is known of the cores from sample to sample.
 #[derive(Debug, Default)]
-pub(crate) struct Watchdog {
+pub(super) struct Detector {
     cores: Vec<Seen>,
-    /// Whether anything ran at the last look, or since the one before.
+    /// Whether anything ran when the last samples were taken, or since the ones before.
     any_ran: bool,
-    /// When the last look was, and how soon the next one should have been; `None` if there was no hurry.
+    /// When the last samples were taken, and how soon the next should have been; `None` if there was no hurry.
     last: Option<(Duration, Duration)>,
 }
 
-/// A core at a look.
+/// A core as it was found.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Look {
-    pub(crate) reactor: ReactorId,
-    pub(crate) beat: Beat,
-    pub(crate) held_max: Duration,
+pub(super) struct Sample {
+    pub(super) reactor: ReactorId,
+    pub(super) beat: Beat,
+    pub(super) held_max: Duration,
 }
 
 /// A core that is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
-    pub(crate) reactor: ReactorId,
+pub(super) struct Held {
+    pub(super) reactor: ReactorId,
     /// By whose poll; [`OriginId::NONE`] if it is the loop's own work, such as a waker of somebody else's.
-    pub(crate) by: OriginId,
+    pub(super) by: OriginId,
     /// For how long, at least.
-    pub(crate) time: Duration,
+    pub(super) time: Duration,
     /// Whether to tell the operator now.
-    pub(crate) tells: bool,
+    pub(super) tells: bool,
     /// Whether it is the first time of this poll.
-    pub(crate) is_new: bool,
+    pub(super) is_new: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,33 +69,41 @@ struct Seen {
     tell_at: Duration,
 }
 
-impl Watchdog {
+impl Detector {
     /// It is `now`, and this is what the cores publish. Answers who is held for longer than the limit.
-    pub(crate) fn look(&mut self, now: Duration, cores: &[Look]) -> Vec<Held> {
-        let (mut next, mut held, stopped) = (Vec::with_capacity(cores.len()), Vec::new(), self.stopped(now));
+    pub(super) fn handle_samples(&mut self, now: Duration, samples: &[Sample]) -> Vec<Held> {
+        let (mut next, mut held, stopped) =
+            (Vec::with_capacity(samples.len()), Vec::new(), self.stopped(now));
         self.any_ran = false;
-        for look in cores {
-            let Beat { life, polls, turns, poll_of, .. } = look.beat;
-            let before = self.cores.iter().find(|seen| seen.reactor == look.reactor);
+        for sample in samples {
+            let Beat { life, polls, turns, poll_of, .. } = sample.beat;
+            let before = self.cores.iter().find(|seen| seen.reactor == sample.reactor);
             let ran = life == Life::Running;
-            let new = Seen { reactor: look.reactor, polls, turns, ran, first: now, tell_at: look.held_max };
+            let new =
+                Seen { reactor: sample.reactor, polls, turns, ran, first: now, tell_at: sample.held_max };
             let same = before.filter(|seen| (seen.polls, seen.turns) == (polls, turns));
             self.any_ran |= ran || (before.is_some() && same.is_none());
             let goes_on = same.filter(|seen| ran && seen.ran);
             let mut seen = goes_on.map_or(new, |seen| Seen { first: seen.first + stopped, ..*seen });
             let time = now.saturating_sub(seen.first);
-            if ran && time >= look.held_max {
+            if ran && time >= sample.held_max {
                 let tells = time >= seen.tell_at;
-                let is_new = seen.tell_at == look.held_max;
+                let is_new = seen.tell_at == sample.held_max;
                 if tells {
                     seen.tell_at = time * TOLD_AGAIN;
                 }
-                held.push(Held { reactor: look.reactor, by: poll_of, time, tells, is_new: tells && is_new });
+                held.push(Held {
+                    reactor: sample.reactor,
+                    by: poll_of,
+                    time,
+                    tells,
+                    is_new: tells && is_new,
+                });
             }
             next.push(seen);
         }
         self.cores = next;
-        self.last = self.next_look(cores).map(|wait| (now, wait));
+        self.last = self.next_samples(samples).map(|wait| (now, wait));
         held
     }
 
@@ -107,20 +115,20 @@ impl Watchdog {
         if late > wait { late } else { Duration::ZERO }
     }
 
-    /// How long to wait until the next look; `None` when nothing runs, and then until a core does.
-    pub(crate) fn next_look(&self, cores: &[Look]) -> Option<Duration> {
-        let shortest = cores.iter().map(|look| look.held_max).min()?;
-        self.any_ran.then(|| (shortest / LOOKS).max(SHORTEST))
+    /// How long to wait until the next samples; `None` when nothing runs, and then until a core does.
+    pub(super) fn next_samples(&self, samples: &[Sample]) -> Option<Duration> {
+        let shortest = samples.iter().map(|sample| sample.held_max).min()?;
+        self.any_ran.then(|| (shortest / SAMPLES).max(SHORTEST))
     }
 }
 
 /// A poll that goes on is told again when it has gone on for ten times as long.
 const TOLD_AGAIN: u32 = 10;
 
-/// So many looks make the limit: a poll is reported at the latest when it is a quarter longer.
-const LOOKS: u32 = 4;
+/// So many samples make the limit: a poll is reported at the latest when it is a quarter longer.
+const SAMPLES: u32 = 4;
 
-/// Not more often than that, whatever the limit is: a look costs some microseconds.
+/// Not more often than that, whatever the limit is: to sample costs some microseconds.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
@@ -128,14 +136,13 @@ mod tests {
     use super::*;
     use crate::time::Instant;
 
-    /// Looks at two cores every 25 ms, with a limit of 100 ms, and says what came of it. For each look and core `7` is
-    /// the number of the poll that goes on, a capital letter that of the last one of a core that is parked, `.` says that it
-    /// is parked, `-` that nobody runs it. A `!` is told for the
-    /// first time, a `?` again, a `_` says that the next look needs no timer.
+    /// Samples two cores every 25 ms, with a limit of 100 ms, and says what came of it. Of each sample `7` is the number of
+    /// the poll that goes on, a capital letter that of the last one of a core that is parked, `.` says that it is parked,
+    /// `-` that nobody runs it. A `!` is told for the first time, a `?` again, a `_` says that the next needs no timer.
     fn play(first: &str, second: &str) -> String {
-        let mut watchdog = Watchdog::default();
+        let mut detector = Detector::default();
         let mut told = String::new();
-        let look = |number: u64, word: char| {
+        let sample = |number: u64, word: char| {
             let (life, polls) = match word {
                 '.' => (Life::Parked, 0),
                 '-' => (Life::Out, 0),
@@ -144,14 +151,14 @@ mod tests {
             };
             let beat =
                 Beat { life, turn_began: Instant::ORIGIN, polls, turns: polls, poll_of: OriginId::NONE };
-            Look { reactor: ReactorId(number), beat, held_max: Duration::from_millis(100) }
+            Sample { reactor: ReactorId(number), beat, held_max: Duration::from_millis(100) }
         };
         for (index, (a, b)) in first.chars().zip(second.chars()).enumerate() {
-            let cores = [look(1, a), look(2, b)];
+            let samples = [sample(1, a), sample(2, b)];
             let now = Duration::from_millis(25) * index as u32;
-            let held = watchdog.look(now, &cores);
+            let held = detector.handle_samples(now, &samples);
             let is_told = held.iter().find(|held| held.tells);
-            let waits = watchdog.next_look(&cores);
+            let waits = detector.next_samples(&samples);
             assert!(waits.is_none_or(|time| time == Duration::from_millis(25)));
             told.push(match is_told {
                 Some(held) if held.is_new => '!',
@@ -212,8 +219,8 @@ mod tests {
 
     #[test]
     fn while_the_process_is_stopped_nobody_holds_a_core() {
-        let mut watchdog = Watchdog::default();
-        let mut looks_at = |millis: u64| {
+        let mut detector = Detector::default();
+        let mut held_at = |millis: u64| {
             let beat = Beat {
                 life: Life::Running,
                 turn_began: Instant::ORIGIN,
@@ -221,11 +228,11 @@ mod tests {
                 turns: 7,
                 poll_of: OriginId::NONE,
             };
-            let look = Look { reactor: ReactorId(1), beat, held_max: Duration::from_millis(100) };
-            let held = watchdog.look(Duration::from_millis(millis), &[look]);
+            let sample = Sample { reactor: ReactorId(1), beat, held_max: Duration::from_millis(100) };
+            let held = detector.handle_samples(Duration::from_millis(millis), &[sample]);
             held.first().map(|held| held.time.as_millis())
         };
-        // A look comes late, as on a busy machine, and one an hour late: of that only what it meant to wait counts.
+        // A sample comes late, as on a busy machine, and one an hour late: of that only what it meant to wait counts.
         for (millis, held) in [
             (0, None),
             (25, None),
@@ -234,12 +241,12 @@ mod tests {
             (3_600_025, Some(120)),
             (3_600_050, Some(145)),
         ] {
-            assert_eq!(looks_at(millis), held, "at {millis} ms");
+            assert_eq!(held_at(millis), held, "at {millis} ms");
         }
     }
 
     #[test]
     fn no_cores_are_no_reason_to_look() {
-        assert_eq!(Watchdog::default().next_look(&[]), None);
+        assert_eq!(Detector::default().next_samples(&[]), None);
     }
 }
