@@ -121,10 +121,7 @@ const TARGETS: &[Target] = &[
         case: "framed echo, 1000 idle connections",
         measure: Of("ekiden", Bytes),
         at_most: 450.0,
-        why: "in safe code a task takes 230 without anything in it (what is counted of it and its place in the run queue \
-              144, the table 16, its waker 48, its future's box 24), a source 144, a place at the server 56, and the future of \
-              the echo 152, of which 40 are the stream, 24 the codec and 40 the frame that it waits to send. That is all that a \
-              connection of 16,000 takes; the other 60 are tables that grew for the first thousand",
+        why: "",
     },
     Target {
         what: "an idle HTTP connection after a request: bytes",
@@ -132,8 +129,7 @@ const TARGETS: &[Target] = &[
         case: "HTTP keep-alive, 1000 idle connections",
         measure: Of("ekiden", Bytes),
         at_most: 900.0,
-        why: "ninety of them are tables that grew for the first thousand, as those of 16,000 show; what each task and \
-              source keeps in order to be seen came on top, 56 by their layout",
+        why: "",
     },
     Target {
         what: "spawn and join, one at a time: CPU ns",

@@ -16,9 +16,10 @@ use crate::rounds::Rounds;
 pub(crate) const SCENARIO: Scenario = Scenario {
     name: "idle",
     about: "Connections of framed echo, as many as the limit on open files allows: each is opened and asked once, then they \
-            are idle. *Bytes* is what the server's resident memory grew by, for each. Then its table of tasks is asked what \
-            each of them waits for, all are asked once more, and the server drains. What each step took, for each \
-            connection: opening and asking is most of it the kernel's and the load's.",
+            are idle. *Bytes* is what the server's resident memory grew by, for each: some 60 more than in *memory*, as each \
+            waits for the drain, too. Then its table of tasks is asked what each of them waits for, all are asked once \
+            more, and the server drains. What each step took, for each connection: opening and asking is most of it the \
+            kernel's and the load's.",
     kinds: &["idle"],
     programs: &[],
     run,

@@ -133,10 +133,10 @@
 //!
 //! | what | bytes each |
 //! |---|---:|
-//! | a task that waits, without its future | 230, and 80 more while somebody has its [`JoinHandle`] |
+//! | a task that waits, without its future | 160, and 60 more while somebody has its [`JoinHandle`] |
 //! | a timer that is set, without its [`Sleep`] | 48 |
-//! | a socket that somebody waits for | 140 |
-//! | an idle connection of a framed echo, with its task, its socket and its place at a server | 590 to 650 |
+//! | a connected socket that somebody waits for | 170 |
+//! | an idle connection of a framed echo, with its task, its socket and its place at a server | 410 to 430 |
 //!
 //! None of them owns a buffer while it waits ([`buffer`]). To wake a task and to run it took 23 ns among a thousand,
 //! and 344 ns among a million, on the machine of the benchmarks' page.
