@@ -309,11 +309,11 @@ impl Core {
         self.tasks.handle_turn_ended(self, rest_began.as_nanos());
     }
 
-    /// A long turn's time goes to those who may have run in it. Where there are very many tasks, or once were, to look for them
-    /// would take as long again; then it is said to be lost.
+    /// A long turn's time goes to those who may have run in it. Where there are very many tasks, to look for them would take as
+    /// long again; then it is said to be lost.
     #[cold]
     fn look_who_ran(&self, nanos: u64, polls: u64) {
-        if self.tasks.entries() as u64 > nanos / LOOK_NANOS {
+        if self.tasks.looks() as u64 > nanos / LOOK_NANOS {
             return self.timing.lose(nanos);
         }
         self.tasks.handle_long_turn(self.turn_began.get().as_nanos(), nanos, polls);

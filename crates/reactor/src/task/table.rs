@@ -476,9 +476,9 @@ impl TaskTable {
         self.len.get()
     }
 
-    /// How many entries there are, those of tasks that have ended included.
-    pub(crate) fn entries(&self) -> usize {
-        self.lists.borrow().entries.used()
+    /// What it takes to look at all of them, by how many: see [`Pages::looks`].
+    pub(crate) fn looks(&self) -> usize {
+        self.lists.borrow().entries.looks()
     }
 }
 
@@ -545,6 +545,21 @@ mod tests {
             let listed = inspect::tasks().into_iter().filter(|task| task.state == TaskState::Ready);
             assert_eq!(listed.map(|task| task.id).collect::<Vec<_>>(), [u32::MAX, 1]);
             drop(tasks);
+        });
+    }
+
+    #[test]
+    fn where_there_once_were_many_those_are_looked_at_that_are_there() {
+        run(async {
+            let crowd: Vec<_> = (0..20_000).map(|_| spawn(async {})).collect();
+            for task in crowd {
+                task.await.unwrap();
+            }
+            let left = spawn(std::future::pending::<()>());
+            let looked_at = core::with(|core| core.tasks.lists.borrow().entries.iter().count());
+            assert!(looked_at < 1_500, "{looked_at} are looked at");
+            assert_eq!(inspect::tasks().len(), 2, "it and the main one");
+            drop(left);
         });
     }
 
