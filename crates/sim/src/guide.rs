@@ -48,7 +48,8 @@
 //!
 //! # A scenario
 //!
-//! `ekiden-sim` becomes a dev-dependency, and a test says what is promised. The functions are those of the program:
+//! `ekiden-sim` becomes a dev-dependency, and a test says what is promised: `prices_are_told`, say, of the package `shop`. The
+//! functions are those of the program:
 //!
 //! ```should_panic
 //! # use ekiden_reactor::net::{TcpListener, TcpStream};
@@ -111,8 +112,10 @@
 //!      0.015809723 s server     #3 is closed
 //!      0.020542297 s main       7 bytes arrive at #2
 //!      0.020542297 s main       #2 reads 7 bytes (f4975c9e)
+//!      0.020542297 s main       #2 is closed
+//!      0.020542297 s main       #2 says that it has said everything
 //!
-//! to run it again: EKIDEN_SEED=0 cargo test NAME
+//! to run it again: EKIDEN_SEED=0 cargo test -p shop prices_are_told -- --exact
 //! ```
 //!
 //! # The bug
@@ -121,9 +124,9 @@
 //! bytes of the seven, so it did not know what it was asked: one `read` is not one line. Nor is it one answer, and the client
 //! makes the same mistake: other seeds show him three bytes of `unknown`, which he takes for all.
 //!
-//! With the seed it does so each time, as often as you like, in a debugger too, or with lines of your own printed:
-//! `EKIDEN_SEED=0 cargo test NAME`. All that happened is in a file, if you ask for it by `EKIDEN_TRACE=file`; those of two
-//! runs can be held against each other.
+//! With the seed it does so each time, as often as you like, in a debugger too, or with lines of your own printed: the last
+//! line runs that seed of that test, and nothing else. All that happened is in a file, if you ask for it by
+//! `EKIDEN_TRACE=file`; those of two runs can be held against each other.
 //!
 //! The server has to read until the line is whole, and who asks until the end:
 //!
@@ -255,7 +258,7 @@
 //! });
 //! ```
 //!
-//! Some seed has faults by which one is sold twice. Most of its faults have nothing to do with it, so they are left out, one
+//! That is the test `apples_are_sold_once`. Some seed has faults by which one is sold twice. Most of its faults have nothing to do with it, so they are left out, one
 //! after the other, and what is told is the least that was found:
 //!
 //! ```text
@@ -273,8 +276,8 @@
 //!          at 9.14 s resume server",
 //!     ));
 //!
-//! to run it again: EKIDEN_SEED=13 cargo test NAME
-//! with no more faults: EKIDEN_SEED=13 EKIDEN_FAULTS='at 7.983 s pause server; at 9.14 s resume server' cargo test NAME
+//! to run it again: EKIDEN_SEED=13 cargo test -p shop apples_are_sold_once -- --exact
+//! with no more faults: EKIDEN_SEED=13 EKIDEN_FAULTS='at 7.983 s pause server; at 9.14 s resume server' cargo test -p shop apples_are_sold_once -- --exact
 //! ```
 //!
 //! The server stood still for longer than the buyer waits, with his order before it. He asked again, and when it went on it
@@ -283,4 +286,4 @@
 //! The schedule can stay as a test of its own, in place of the line that draws; that test does not depend on what a later version
 //! draws. And whether a request was done once is asked of so many servers that there is an [oracle](crate::oracle) for it.
 //!
-//! More seeds find what is rarer: `EKIDEN_SEEDS=100000 cargo test --release NAME`, over lunch.
+//! More seeds find what is rarer: `EKIDEN_SEEDS=100000 cargo test --release -p shop`, over lunch.

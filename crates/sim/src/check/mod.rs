@@ -3,17 +3,16 @@
 //! A run is the same as another of its seed, or something came in that is not of the seed. So failing runs are done twice,
 //! and one in ten of those that pass. One that fails with faults that were drawn is done with fewer of them, too.
 //!
-//! In reading order: `played` is a run of a seed, `shrunk` one that fails, made smaller.
+//! In reading order: `played` is a run of a seed, `shrunk` one that fails, made smaller, `replay` the line that runs it again.
 
 mod played;
 mod shrunk;
+mod replay;
 
-use std::any;
 use std::env;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::thread;
 
 use crate::config::Config;
 use crate::faults::Faults;
@@ -22,6 +21,7 @@ use crate::sim::Sim;
 use crate::trace::{self, Trace};
 
 use played::Played;
+use replay::Replay;
 use shrunk::Shrunk;
 
 /// Runs a scenario for many seeds, each in a world of its own.
@@ -37,6 +37,10 @@ use shrunk::Shrunk;
 /// the same seed, each with what undoes it, and what is told is the run with the least schedule that was found to fail, however it
 /// failed. That takes 200 more runs at most, or as many as `EKIDEN_SHRINK` says, zero for none; passing runs pay nothing for
 /// it. `EKIDEN_FAULTS='at 3 s crash server'` has that schedule in place of what would be drawn.
+///
+/// What fails is told with a line for a shell that runs it again: `EKIDEN_SEED=7 cargo test -p PACKAGE NAME -- --exact` is that
+/// test and no other of its package but those with the same name in another target. A doc test does not know its name, so
+/// for one the line runs those of the package; a program that is no test is run as it was.
 ///
 /// The scenario fails by panicking, within the world or after it ran. What it uses besides the world must be the same each
 /// time: no clock or entropy but the reactor's, and nothing that the order of a `HashMap` of std's decides.
@@ -77,8 +81,8 @@ pub fn check_with(config: &Config, scenario: impl Fn(Sim)) {
     };
     let given: Option<Faults> = from_env("EKIDEN_FAULTS");
     let instead = given.map(|given| vec![given]);
-    let test = test_name(&scenario);
-    let path = env::var_os("EKIDEN_TRACE").map(|path| trace::claim(path, &test));
+    let replay = Replay::here(&scenario);
+    let path = env::var_os("EKIDEN_TRACE").map(|path| trace::claim(path, replay.name()));
     let create = |path: PathBuf| Trace::create(&path);
     let play = |at, trace| Played::new(at, config, instead.clone(), trace, &scenario);
     for at in (0..count).map(|index| begin + index) {
@@ -96,33 +100,20 @@ pub fn check_with(config: &Config, scenario: impl Fn(Sim)) {
         if let Some(second) = &repeated
             && let Some(difference) = first.difference(second)
         {
+            let traced = replay.line(&[("EKIDEN_SEED", &at), ("EKIDEN_TRACE", &"trace")]);
             panic!(
                 "two runs of seed {at} differ, so something came in that is not of the seed: a clock, entropy, a thread, \
                  the order of a std HashMap\n{difference}\n\
-                 to hold them against each other: EKIDEN_SEED={at} EKIDEN_TRACE=trace cargo test {test}\n"
+                 to hold them against each other: {traced}\n"
             );
         }
         if let Some(failure) = first.failure {
-            let again = format!("to run it again: EKIDEN_SEED={at} cargo test {test}\n");
+            let again = format!("to run it again: {}\n", replay.line(&[("EKIDEN_SEED", &at)]));
             let drawn = first.drawn.filter(|drawn| !drawn.is_empty() && instead.is_none());
             let Some(drawn) = drawn else { panic!("{failure}\n{again}") };
             let shrunk = Shrunk::new(failure, &drawn, config, &scenario);
-            let line = shrunk.line();
-            panic!(
-                "{shrunk}{again}with no more faults: EKIDEN_SEED={at} EKIDEN_FAULTS='{line}' cargo test {test}\n"
-            );
-        }
-    }
-}
-
-/// By which `cargo test` knows the test that this is.
-fn test_name<S>(_scenario: &S) -> String {
-    match thread::current().name() {
-        Some(name) if name != "main" => name.to_owned(),
-        // With one thread for all of them it has no name. The scenario is a closure within the test, or what that calls.
-        _ => {
-            let path = any::type_name::<S>().replace("::{{closure}}", "");
-            path.split_once("::").map_or(path.clone(), |(_crate, path)| path.to_owned())
+            let least = replay.line(&[("EKIDEN_SEED", &at), ("EKIDEN_FAULTS", &shrunk.line())]);
+            panic!("{shrunk}{again}with no more faults: {least}\n");
         }
     }
 }

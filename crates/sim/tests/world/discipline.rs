@@ -159,7 +159,7 @@ fn a_trace_has_every_event_who_ran_and_what_was_drawn() {
     // With many seeds it is the first that fails.
     let says = alone(TEST, &[("EKIDEN_SEEDS", "3"), ("EKIDEN_TRACE", at)], &["--test-threads", "1"]);
     assert!(says.contains("one is bad luck"), "{says}");
-    assert!(says.contains(&format!("EKIDEN_SEED=1 cargo test discipline::{TEST}\n")), "{says}");
+    assert!(says.contains(&format!("EKIDEN_SEED=1 cargo test discipline::{TEST} -- --exact\n")), "{says}");
     assert_ne!(read(&path), once);
     std::fs::remove_dir_all(&folder).unwrap();
 }
@@ -180,7 +180,40 @@ fn a_failure_says_which_seed_when_who_waits_and_what_came_before() {
     assert!(says.contains("clerk, spawned at") && says.contains("timer in 1.23 min"), "{says}");
     assert!(says.contains("server (10.0.0.1) runs") && says.contains("accept tcp 0.0.0.0:7"), "{says}");
     assert!(says.contains("connects to 10.0.0.1:7"), "{says}");
-    assert!(says.contains("EKIDEN_SEED=3 cargo test discipline::a_failure_says"), "{says}");
+    assert!(says.contains("\nto run it again: EKIDEN_SEED=3 cargo test "), "{says}");
+}
+
+#[test]
+fn the_line_that_is_told_runs_that_seed() {
+    check_line("the_line_that_is_told_runs_that_seed");
+}
+
+/// The name of the one begins that of the other.
+#[test]
+fn the_line_that_is_told_runs_that_seed_and_no_other_test() {
+    check_line("the_line_that_is_told_runs_that_seed_and_no_other_test");
+}
+
+/// Runs what a failure of that test tells to run.
+fn check_line(test: &str) {
+    if is_alone() {
+        return check(|sim| {
+            println!("seed {}", sim.seed());
+            sim.run(async |sim| assert!(sim.seed() != 2, "two is bad luck"));
+        });
+    }
+    let says = alone(test, &[("CARGO_PKG_NAME", "shop")], &[]);
+    let (_, told) = says.split_once("to run it again: ").expect(&says);
+    let told = told.lines().next().unwrap();
+    let binary = format!("'{}'", std::env::current_exe().unwrap().display());
+    // As cargo would: it has one package, and gives its tests what stands behind the dashes.
+    let line = told.replace("cargo test -p shop", &binary).replace(" -- ", " ") + " --nocapture";
+    let output =
+        Command::new("sh").args(["-c", &line]).env_clear().env("ANOTHER_PROCESS", "yes").output().unwrap();
+    let again = String::from_utf8_lossy(&output.stdout);
+    assert!(line.starts_with("EKIDEN_SEED=2 '/") && again.contains("running 1 test\n"), "{told}\n{again}");
+    let seeds: Vec<&str> = again.lines().filter(|line| line.starts_with("seed ")).collect();
+    assert_eq!(seeds, ["seed 2"; 2], "once more to see that it is the same run");
 }
 
 #[test]
