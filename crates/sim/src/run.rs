@@ -70,13 +70,8 @@ impl Sim {
         let output = Rc::new(Cell::new(None));
         let (here, sim) = (output.clone(), self.clone());
         let main = begins_once(async move { here.set(Some(main(sim).await)) });
-        let id = match self.find(MAIN) {
-            Some(id) => {
-                self.0.programs.borrow_mut()[id.index()].begin = main;
-                id
-            }
-            None => self.add_host(MAIN, main),
-        };
+        let id = self.id(MAIN);
+        self.0.programs.borrow_mut()[id.index()].begin = main;
         self.0.orders.borrow_mut().push_back(Order::Start(id));
         // Also by a panic, as of what a script's fault does.
         let _runs = Runs(&self.0.is_running);

@@ -17,10 +17,14 @@ use crate::failure::Failure;
 use crate::faults::Plan;
 use crate::journal::HostId;
 use crate::oracle::Watched;
-use crate::program::{Begin, MAIN, Outcome, Program, begins};
+use crate::program::{Begin, MAIN, Outcome, Program, begins, begins_once};
 use crate::world::{Host, Shared, World};
 
 /// A world of hosts, each with a program and a reactor of its own, on one thread, on a virtual clock, out of one seed.
+///
+/// The scenario has a program too, which is what it asks the world to [run](Self::run), on a host that is called `main`. That
+/// host is there from when it is first named, so what is to be said of it, such as [how many cores](Self::set_cores) it has, can
+/// be said before.
 ///
 /// Clones are the same world. What scripts do to it holds from that moment on; what begins or ends a program does so when the
 /// task that asks for it next waits.
@@ -138,9 +142,14 @@ impl Sim {
         world.hosts.iter().zip(0..).find(|(host, _)| host.name == name).map(|(_, id)| HostId(id))
     }
 
+    /// The host of that name. That of the scenario is there as soon as anybody speaks of it, though it begins with a run.
     #[track_caller]
     pub(crate) fn id(&self, name: &str) -> HostId {
-        self.find(name).unwrap_or_else(|| panic!("there is no host `{name}`"))
+        match self.find(name) {
+            Some(id) => id,
+            None if name == MAIN => self.add_host(MAIN, begins_once(async {})),
+            None => panic!("there is no host `{name}`"),
+        }
     }
 
     /// How much of the virtual time has passed.

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ekiden_reactor::net::TcpStream;
-use ekiden_reactor::{Signal, blocking, shutdown, signals, sleep, spawn, sync, timeout};
+use ekiden_reactor::{Instant, Signal, blocking, cores, shutdown, signals, sleep, spawn, sync, timeout};
+use ekiden_sim::oracle::Bounds;
 use ekiden_sim::{Config, Sim, check, check_with};
 
 use super::echo;
@@ -209,6 +210,38 @@ fn hosts_can_be_added_while_the_world_runs() {
         drop(TcpStream::connect("late:7").await.unwrap());
         assert_eq!(sim.addr("late").to_string(), "10.0.0.2");
     });
+}
+
+#[test]
+fn the_host_of_the_scenario_is_there_from_when_it_is_first_named() {
+    let sim = Sim::new(1);
+    sim.host("server", echo);
+    assert_eq!(sim.addr("main").to_string(), "10.0.0.2");
+    assert!(!sim.is_up("main") && sim.tasks("main").is_empty());
+    sim.host("other", echo);
+    sim.set_cores("main", 2);
+    sim.latency("main", "server", Duration::from_secs(3)..=Duration::from_secs(3));
+    sim.partition("other", "main");
+    sim.drift("main", 1000);
+    sim.fail_lookups("main", true);
+    let mut bounds = Bounds::default();
+    bounds.timers_max = 3;
+    sim.bound("main", bounds);
+    let failure = sim.try_run(async |sim| {
+        assert_eq!(cores().len(), 2);
+        assert_eq!(sim.addr("main").to_string(), "10.0.0.2");
+        assert!(TcpStream::connect("server:7").await.is_err(), "no names are found");
+        drop(TcpStream::connect((sim.addr("server"), 7)).await.unwrap());
+        assert!(sim.now() >= Duration::from_secs(6), "there and back");
+        let other = TcpStream::connect((sim.addr("other"), 7));
+        assert!(timeout(Duration::from_secs(60), other).await.is_err());
+        let (shown, passed) = (Instant::now() - Instant::ORIGIN, sim.now());
+        assert!(shown > passed && shown < passed.mul_f64(1.01));
+        drop((0..4).map(|_| spawn(sleep(Duration::from_secs(9)))).collect::<Vec<_>>());
+        sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(1)).await;
+    });
+    assert!(failure.unwrap_err().to_string().starts_with("the program of `main` has 5 timers, of at most 3"));
 }
 
 #[test]
