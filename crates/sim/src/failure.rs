@@ -9,7 +9,7 @@ use ekiden_reactor::inspect::{TaskInfo, TaskState};
 
 use crate::faults::Faults;
 use crate::journal::{At, Line};
-use crate::oracle::in_vain;
+use crate::oracle::Roll;
 use crate::world::World;
 
 /// How a run has failed: what was wrong, and what the world was like.
@@ -71,23 +71,25 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The tasks of a core, a line each.
-pub(crate) fn table(tasks: &[TaskInfo], core: u16) -> String {
-    let (mut text, vain) = (String::new(), in_vain(tasks, core));
-    if core > 0 {
-        let _ = writeln!(text, "    on core {core}");
-    }
-    for task in tasks {
-        let state = match task.state {
-            TaskState::Running => "running",
-            TaskState::Ready => "ready",
-            TaskState::Stuck => "STUCK",
-            _ if vain.contains(&task.id) => "IN VAIN",
-            _ => "waiting",
-        };
-        let _ = write!(text, "    {:>4} {state:<7} for {:?}: {}", task.id, task.since, task.spawned);
-        let waits = waits(task);
-        let _ = if waits.is_empty() { writeln!(text) } else { writeln!(text, "\n           {waits}") };
+/// The tasks of a program, a line each.
+pub(crate) fn table(roll: &Roll) -> String {
+    let (mut text, vain) = (String::new(), roll.in_vain());
+    for (core, tasks) in &roll.cores {
+        if *core > 0 {
+            let _ = writeln!(text, "    on core {core}");
+        }
+        for task in tasks {
+            let state = match task.state {
+                TaskState::Running => "running",
+                TaskState::Ready => "ready",
+                TaskState::Stuck => "STUCK",
+                _ if vain.contains(&(*core, task.id)) => "IN VAIN",
+                _ => "waiting",
+            };
+            let _ = write!(text, "    {:>4} {state:<7} for {:?}: {}", task.id, task.since, task.spawned);
+            let waits = waits(task);
+            let _ = if waits.is_empty() { writeln!(text) } else { writeln!(text, "\n           {waits}") };
+        }
     }
     text
 }

@@ -5,19 +5,19 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use ekiden_reactor::inspect::{self, CoreStats, TaskInfo};
+use ekiden_reactor::inspect::{self, CoreStats};
 use ekiden_reactor::notice::{Level, Notice};
 use ekiden_reactor::{Handle, Ready, Runtime, Turned};
 
 use crate::driver::HostDriver;
 use crate::failure::{Failure, busiest, line, message, table};
 use crate::journal::{Digest, HostId, What};
-use crate::oracle::Watched;
+use crate::oracle::{Roll, Watched};
 use crate::program::{MAIN, Main, RunningCore, begins_once};
 use crate::sim::{Order, Sim};
 use crate::world::{Again, Next, Outside, Seat};
@@ -105,7 +105,7 @@ impl Sim {
 
     /// Nothing can happen any more, and the scenario's own program still waits.
     fn fail_for_ever(&self) -> Failure {
-        let tasks = self.find(MAIN).map(|id| self.tasks_of(id).concat()).unwrap_or_default();
+        let tasks = self.find(MAIN).and_then(|id| self.roll(id).cores.remove(&0)).unwrap_or_default();
         let waits = tasks.first().map(|main| format!(", `{MAIN}` {}", line(main))).unwrap_or_default();
         self.fail(&format!("all wait, and nothing can happen any more{waits}"))
     }
@@ -288,26 +288,28 @@ impl Sim {
         Err(self.fail(&self.of(seat.host, &format!("{what}: {busiest}"))))
     }
 
-    /// What a host's program has, on all of its cores.
-    pub(crate) fn stats_of(&self, host: HostId) -> Vec<CoreStats> {
+    /// Asks something of each core of a host's program that has begun.
+    fn on_each_core<T>(&self, host: HostId, ask: impl Fn() -> T) -> BTreeMap<u16, T> {
         let programs = self.0.programs.borrow();
-        let cores = programs[host.index()].cores.values();
-        cores.map(|core| core.turns.within(|| Handle::current().stats())).collect()
-    }
-
-    /// The tasks of a host's program, of each of its cores.
-    pub(crate) fn tasks_of(&self, host: HostId) -> Vec<Vec<TaskInfo>> {
-        let programs = self.0.programs.borrow();
-        let cores = &programs[host.index()].cores;
+        let cores = programs[host.index()].cores.iter();
+        let mut asked: BTreeMap<u16, T> =
+            cores.map(|(number, core)| (*number, core.turns.within(&ask))).collect();
         // One is out for its turn, in which this is asked.
         let running = self.0.world.lock().running.filter(|seat| seat.host == host);
-        let known = cores.keys().copied().chain(running.map(|seat| seat.core)).collect::<BTreeSet<_>>();
-        known
-            .into_iter()
-            .map(|core| {
-                cores.get(&core).map_or_else(inspect::tasks, |core| core.turns.within(inspect::tasks))
-            })
-            .collect()
+        asked.extend(running.map(|seat| (seat.core, ask())));
+        asked
+    }
+
+    /// What a host's program has, on all of its cores.
+    pub(crate) fn stats_of(&self, host: HostId) -> Vec<CoreStats> {
+        self.on_each_core(host, || Handle::current().stats()).into_values().collect()
+    }
+
+    /// The tasks of a host's program, and whether it has more to do than they.
+    pub(crate) fn roll(&self, host: HostId) -> Roll {
+        let has_letters = self.stats_of(host).iter().any(|core| core.letters > 0);
+        let has_errands = has_letters || self.0.world.lock().has_jobs(host);
+        Roll { cores: self.on_each_core(host, inspect::tasks), has_errands }
     }
 
     fn do_outside(&self, outside: Outside) -> Result<(), Failure> {
@@ -330,16 +332,8 @@ impl Sim {
 
     /// What there is to say when something is wrong.
     pub(crate) fn fail(&self, what: &str) -> Failure {
-        let programs = self.0.programs.borrow();
-        let tables: Vec<String> = programs
-            .iter()
-            .map(|program| {
-                let cores = program.cores.iter();
-                cores
-                    .map(|(core, running)| running.turns.within(|| table(&inspect::tasks(), *core)))
-                    .collect()
-            })
-            .collect();
+        let count = self.0.programs.borrow().len() as u32;
+        let tables: Vec<String> = (0..count).map(|id| table(&self.roll(HostId(id)))).collect();
         Failure::new(self.0.seed, what, &self.0.world.lock(), &tables, &self.scheduled())
     }
 

@@ -26,7 +26,7 @@ pub use ledger::{Ledger, Told};
 pub use writes::{Write, Writes};
 
 pub(crate) use bounds::Watched;
-pub(crate) use waits::in_vain;
+pub(crate) use waits::Roll;
 
 /// A book is good also after a panic of whoever had it: each entry is made at once.
 fn lock<T>(book: &Mutex<T>) -> MutexGuard<'_, T> {

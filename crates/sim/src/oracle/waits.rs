@@ -13,9 +13,14 @@
 //! ```
 //!
 //! It accuses nobody wrongly. It does not see who holds which end of a channel, so as long as any other task can go on, who
-//! waits for one is thought to be able to.
+//! waits for one is thought to be able to: any of his core, or, if it is between threads, any of the program. So are all
+//! while a job that blocks, or a function that is sent to another core, is still to be run, as either may hold anything.
+//!
+//! In a program of one core a channel between threads leads out of it: to a job, or to another host's program, with which it shares
+//! memory and no network. Among several cores it is taken for one between them, so there, and only there, who waits for another
+//! host's program and for nothing else is accused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ekiden_reactor::inspect::{TaskInfo, TaskState, Wait};
 
@@ -23,6 +28,17 @@ use super::assert_none;
 use crate::failure::line;
 use crate::journal::HostId;
 use crate::sim::Sim;
+
+/// Who there is of a program.
+pub(crate) struct Roll {
+    /// The tasks of each of its cores that has begun.
+    pub(crate) cores: BTreeMap<u16, Vec<TaskInfo>>,
+    /// Whether something of it is still to be run that is no task: a job, or what makes a task on another core.
+    pub(crate) has_errands: bool,
+}
+
+/// Names a task among those of its program, by its core and its number there.
+type TaskId = (u16, u32);
 
 impl Sim {
     /// The tasks of a host's program and what each waits for; none if it does not run.
@@ -56,14 +72,17 @@ impl Sim {
     #[track_caller]
     pub fn tasks(&self, host: &str) -> Vec<TaskInfo> {
         let id = self.id(host);
-        self.tasks_of(id).concat()
+        self.roll(id).cores.into_values().flatten().collect()
     }
 
     /// Looks whether some task, on any host, waits for what can no longer happen: for something that nobody is left to do.
     ///
     /// Such are those whose waker nobody has; those that wait for each other, by mutexes and semaphores or by their ends; and,
-    /// where no task of the program waits for anything from without, all of them. The first future of a program is no such one
-    /// when nobody has its waker: by `pending` it stays on purpose.
+    /// where no task of the program waits for anything from without, on any of its [cores](Self::set_cores), all of them. The first
+    /// future of a program is no such one when nobody has its waker: by `pending` it stays on purpose.
+    ///
+    /// What is between threads is thought to be between the cores of a program, if that has several; if it has one, it may be
+    /// for another host's to end, and is never in vain.
     ///
     /// ```should_panic
     /// use ekiden_reactor::channel::Mutex;
@@ -95,54 +114,96 @@ impl Sim {
         let names: Vec<String> = self.0.world.lock().hosts.iter().map(|host| host.name.clone()).collect();
         let mut wrong = Vec::new();
         for (name, id) in names.iter().zip(0..) {
-            for (tasks, core) in self.tasks_of(HostId(id)).iter().zip(0..) {
-                let vain = in_vain(tasks, core);
-                let waiting = tasks.iter().filter(|task| vain.contains(&task.id));
-                wrong.extend(waiting.map(|task| format!("a task of `{name}` waits in vain: {}", line(task))));
+            let roll = self.roll(HostId(id));
+            let vain = roll.in_vain();
+            for (core, tasks) in &roll.cores {
+                let on = if *core > 0 { format!(" on core {core}") } else { String::new() };
+                let waiting = tasks.iter().filter(|task| vain.contains(&(*core, task.id)));
+                wrong.extend(
+                    waiting.map(|task| format!("a task of `{name}`{on} waits in vain: {}", line(task))),
+                );
             }
         }
         assert_none(&wrong);
     }
 }
 
-/// Which of a core's tasks wait in vain, by their numbers. Beyond the first core the first future waits for the runtime's end.
-pub(crate) fn in_vain(tasks: &[TaskInfo], core: u16) -> BTreeSet<u32> {
-    // Nobody can go on at first; then those who need nobody, and those who need one of them, until there are no more.
-    let mut able = BTreeSet::new();
-    loop {
-        let more = tasks.iter().filter(|task| !able.contains(&task.id) && can_go_on(task, &able, tasks));
-        let more: Vec<u32> = more.map(|task| task.id).collect();
-        if more.is_empty() {
-            let stays = |task: &TaskInfo| task.id == FIRST && (core > 0 || task.state == TaskState::Stuck);
-            let left = tasks.iter().filter(|task| !able.contains(&task.id) && !stays(task));
-            return left.map(|task| task.id).collect();
+impl Roll {
+    /// Which of the tasks wait in vain.
+    pub(crate) fn in_vain(&self) -> BTreeSet<TaskId> {
+        // Nobody can go on at first; then those who need nobody, and those who need one of them, until there are no more.
+        let mut able = BTreeSet::new();
+        loop {
+            let more = self.tasks().filter(|(core, task)| {
+                !able.contains(&(*core, task.id)) && self.can_go_on(*core, task, &able)
+            });
+            let more: Vec<TaskId> = more.map(|(core, task)| (core, task.id)).collect();
+            if more.is_empty() {
+                let stays = |task: &TaskInfo| task.id == FIRST && task.state == TaskState::Stuck;
+                let left =
+                    self.tasks().filter(|(core, task)| !able.contains(&(*core, task.id)) && !stays(task));
+                return left.map(|(core, task)| (core, task.id)).collect();
+            }
+            able.extend(more);
         }
-        able.extend(more);
     }
-}
 
-/// Whether a task may go on, if these may.
-fn can_go_on(task: &TaskInfo, able: &BTreeSet<u32>, tasks: &[TaskInfo]) -> bool {
-    let exists = |id: u32| tasks.iter().any(|task| task.id == id);
-    let can_end = |wait: &Wait| match wait {
-        Wait::Join { id, .. } => able.contains(id) || !exists(*id),
+    /// All tasks and their cores. Beyond the first core the first future is ours: it waits for the runtime's end, and does nothing
+    /// for anybody.
+    fn tasks(&self) -> impl Iterator<Item = (u16, &TaskInfo)> {
+        let all = self.cores.iter().flat_map(|(core, tasks)| tasks.iter().map(|task| (*core, task)));
+        all.filter(|(core, task)| *core == 0 || task.id != FIRST)
+    }
+
+    /// Whether a task may go on, if these may.
+    fn can_go_on(&self, core: u16, task: &TaskInfo, able: &BTreeSet<TaskId>) -> bool {
+        match task.state {
+            TaskState::Running | TaskState::Ready => true,
+            TaskState::Stuck => false,
+            // None of ours: whatever it is has its waker.
+            _ => task.waits.is_empty() || task.waits.iter().any(|wait| self.can_end(core, wait, able)),
+        }
+    }
+
+    /// Whether what a task of that core waits for may come.
+    fn can_end(&self, core: u16, wait: &Wait, able: &BTreeSet<TaskId>) -> bool {
+        let is_any_able = |core: u16| able.range((core, 0)..).next().is_some_and(|(of, _)| *of == core);
+        let is_over = |core: u16, id: u32| !self.cores[&core].iter().any(|task| task.id == id);
         // What was taken by a task that is over is held by whomever it was given to.
-        Wait::Held { by, .. } => by.is_empty() || by.iter().any(|by| able.contains(&by.id) || !exists(by.id)),
-        Wait::Channel { what, between_threads: false, .. } if OF_TASKS.contains(what) => !able.is_empty(),
-        _ => true,
-    };
-    match task.state {
-        TaskState::Running | TaskState::Ready => true,
-        TaskState::Stuck => false,
-        // None of ours: whatever it is has its waker.
-        _ => task.waits.is_empty() || task.waits.iter().any(can_end),
+        let may_give = |core: u16, id: u32| able.contains(&(core, id)) || is_over(core, id);
+        match wait {
+            Wait::Join { id, .. } => may_give(core, *id),
+            Wait::Held { what: "mutex", by, .. } => {
+                by.is_empty() || by.iter().any(|by| may_give(core, by.id))
+            }
+            // A semaphore may be one between threads, whose holders are of any core.
+            Wait::Held { by, .. } => {
+                let may_be_given = |id: u32| self.cores.keys().any(|core| may_give(*core, id));
+                self.has_errands || by.is_empty() || by.iter().any(|by| may_be_given(by.id))
+            }
+            Wait::Channel { what, between_threads, .. } => {
+                let is_of_tasks = OF_TASKS.contains(what);
+                self.has_errands
+                    || match () {
+                        () if is_of_tasks && !between_threads => is_any_able(core),
+                        () if is_of_tasks || *what == OF_ANY_CORE => {
+                            self.cores.len() == 1 || !able.is_empty()
+                        }
+                        () => true,
+                    }
+            }
+            _ => true,
+        }
     }
 }
 
 /// The future that a reactor was asked to run.
 const FIRST: u32 = 1;
 
-/// What is for a task of the same reactor to end, as the table names it.
+/// What is for a task of any core to end, as the table names it.
+const OF_ANY_CORE: &str = "join of a remote task";
+
+/// What is for a task to end, as the table names it: of the same core, or of any if it is between threads.
 const OF_TASKS: [&str; 12] = [
     "oneshot recv",
     "oneshot closed",

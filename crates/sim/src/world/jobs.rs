@@ -80,6 +80,11 @@ impl World {
         Some(Outside::Job(job))
     }
 
+    /// Whether a program has jobs that are not done.
+    pub(crate) fn has_jobs(&self, host: HostId) -> bool {
+        self.jobs.pools.get(&host).is_some_and(|pool| pool.running > 0)
+    }
+
     /// A name was looked up.
     pub(super) fn handle_lookup(&mut self, host: HostId, answer: Happening) -> Option<Outside> {
         let Happening::Answer { life, done, found, .. } = answer else { return None };

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ekiden_reactor::net::{Spread, TcpListener, TcpStream, UnixListener, UnixStream};
-use ekiden_reactor::sync::mpsc;
-use ekiden_reactor::{CoreId, cores, on_every_core, sleep, spawn, spawn_on};
+use ekiden_reactor::sync::{Semaphore, mpsc};
+use ekiden_reactor::{CoreId, blocking, channel, cores, on_every_core, sleep, spawn, spawn_named, spawn_on};
 use ekiden_sim::oracle::Bounds;
-use ekiden_sim::{Sim, check};
+use ekiden_sim::{Config, Sim, check, check_with};
 
 /// Counts itself as long as it lives.
 struct Alive(Arc<AtomicUsize>);
@@ -255,7 +255,151 @@ fn what_waits_on_another_core_is_looked_at_too() {
         looked.map_err(|failure| failure.to_string())
     };
     assert_eq!(vain(false), Ok(()));
-    assert!(vain(true).unwrap_err().contains("a task of `office` waits in vain"));
+    assert!(vain(true).unwrap_err().contains("a task of `office` on core 1 waits in vain"));
+}
+
+/// What is said of the tasks of a program of two cores, after a second of it.
+fn in_vain(office: impl AsyncFn() + 'static) -> Result<(), String> {
+    let mut config = Config::default();
+    config.blocking = Duration::from_secs(10)..=Duration::from_secs(10);
+    let sim = Sim::with_config(3, config);
+    sim.host("office", office);
+    sim.set_cores("office", 2);
+    let looked = sim.try_run(async |sim| {
+        sleep(Duration::from_secs(1)).await;
+        sim.assert_nobody_waits_in_vain();
+    });
+    looked.map_err(|failure| failure.to_string())
+}
+
+#[test]
+fn who_waits_for_each_other_across_cores_is_told() {
+    let says = in_vain(async || {
+        let (sender, mut receiver) = mpsc::channel::<u32>(1);
+        let asks = spawn_on(CoreId::new(1), move || async move { receiver.recv().await });
+        // Whom it waits for waits for it.
+        drop(asks.await);
+        drop(sender);
+    });
+    let says = says.unwrap_err();
+    let accused: Vec<&str> = says.lines().filter(|line| line.contains("waits in vain: for ")).collect();
+    let [main, other] = accused[..] else { panic!("{says}") };
+    assert!(
+        main.contains("a task of `office` waits in vain: for join of a remote task: task 1, main"),
+        "{main}"
+    );
+    assert!(other.starts_with("a task of `office` on core 1 waits in vain: for "), "{other}");
+    assert!(other.contains("mpsc recv between threads"), "{other}");
+    // In the table too, where the first future of the second core, which is ours, is not accused.
+    assert_eq!(says.matches(" IN VAIN for ").count(), 2, "{says}");
+}
+
+#[test]
+fn who_may_be_told_by_any_core_is_not_accused() {
+    type Holds = fn(mpsc::Sender<u32>);
+    let holders: [Holds; 3] = [
+        // A task of another core that waits for a timer.
+        |sender| {
+            drop(spawn_on(CoreId::new(0), move || async move {
+                sleep(Duration::from_secs(5)).await;
+                drop(sender);
+            }));
+        },
+        // One that needs another of its core.
+        |sender| {
+            let (tells, told) = channel::oneshot::channel::<()>();
+            drop(spawn(async move {
+                let _closed = told.await;
+                drop(sender);
+            }));
+            drop(spawn(async move {
+                sleep(Duration::from_secs(5)).await;
+                drop(tells);
+            }));
+        },
+        // A job that nobody waits for.
+        |sender| drop(blocking(move || drop(sender))),
+    ];
+    for (at, holds) in holders.into_iter().enumerate() {
+        let looked = in_vain(async move || {
+            let (sender, mut receiver) = mpsc::channel(1);
+            drop(spawn_on(CoreId::new(1), move || async move { receiver.recv().await }));
+            holds(sender);
+            std::future::pending().await
+        });
+        assert_eq!(looked, Ok(()), "{at}");
+    }
+    // And if nobody has it but the program's first future, which will not give it:
+    let looked = in_vain(async || {
+        let (_sender, mut receiver) = mpsc::channel::<u32>(1);
+        drop(spawn_on(CoreId::new(1), move || async move { receiver.recv().await }));
+        std::future::pending().await
+    });
+    assert!(looked.unwrap_err().contains("a task of `office` on core 1 waits in vain: for mpsc recv"));
+}
+
+#[test]
+fn what_is_on_its_way_to_another_core_may_tell_whoever_waits() {
+    let mut config = Config::default();
+    // So that a core often has no time for what it was sent.
+    config.turn = Duration::from_millis(1)..=Duration::from_millis(50);
+    check_with(&config, |sim| {
+        sim.host("office", async || {
+            for _ in 0..10 {
+                let (sender, mut receiver) = mpsc::channel(1);
+                drop(spawn_on(CoreId::new(1), move || async move { sender.send(7).await }));
+                assert_eq!(receiver.recv().await, Some(7));
+            }
+        });
+        sim.set_cores("office", 2);
+        sim.run(async |sim| {
+            while sim.now() < Duration::from_secs(2) {
+                sim.assert_nobody_waits_in_vain();
+                sleep(Duration::from_millis(1)).await;
+            }
+        });
+    });
+}
+
+#[test]
+fn a_semaphore_is_given_back_by_any_core() {
+    let looked = in_vain(async || {
+        let limit = Semaphore::new(1);
+        let of_other = limit.clone();
+        // Each is the second task of its core, so that its number does not tell the one from the other.
+        drop(spawn_on(CoreId::new(1), move || async move {
+            let _permit = of_other.acquire(1).await.unwrap();
+            sleep(Duration::from_secs(5)).await;
+        }));
+        drop(spawn_named("lost", std::future::pending::<()>()));
+        drop(spawn(async move {
+            sleep(Duration::from_millis(500)).await;
+            drop(limit.acquire(1).await);
+        }));
+        std::future::pending().await
+    });
+    let says = looked.unwrap_err();
+    let accused: Vec<&str> = says.lines().filter(|line| line.contains("waits in vain: for ")).collect();
+    let [lost] = accused[..] else { panic!("{says}") };
+    assert!(lost.contains("task 2, lost, spawned at"), "{lost}");
+}
+
+#[test]
+fn a_program_of_one_core_is_told_by_another_between_threads() {
+    let sim = Sim::new(3);
+    let (ask, asked) = mpsc::channel::<u32>(4);
+    let asked = RefCell::new(Some(asked));
+    sim.host("neighbour", async move || {
+        let mut asked = asked.borrow_mut().take().unwrap();
+        while asked.recv().await.is_some() {}
+    });
+    sim.run(async move |sim| {
+        sleep(Duration::from_secs(1)).await;
+        sim.assert_nobody_waits_in_vain();
+        drop(ask);
+        sleep(Duration::from_secs(1)).await;
+        assert!(!sim.is_up("neighbour"));
+    });
 }
 
 #[test]
