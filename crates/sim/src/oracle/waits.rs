@@ -161,12 +161,12 @@ impl Roll {
             TaskState::Running | TaskState::Ready => true,
             TaskState::Stuck => false,
             // None of ours: whatever it is has its waker.
-            _ => task.waits.is_empty() || task.waits.iter().any(|wait| self.can_end(core, wait, able)),
+            _ => task.waits.is_empty() || task.waits.iter().any(|wait| self.can_end(core, task, wait, able)),
         }
     }
 
-    /// Whether what a task of that core waits for may come.
-    fn can_end(&self, core: u16, wait: &Wait, able: &BTreeSet<TaskId>) -> bool {
+    /// Whether something that a task of that core waits for may come.
+    fn can_end(&self, core: u16, task: &TaskInfo, wait: &Wait, able: &BTreeSet<TaskId>) -> bool {
         let is_any_able = |core: u16| able.range((core, 0)..).next().is_some_and(|(of, _)| *of == core);
         let is_over = |core: u16, id: u32| !self.cores[&core].iter().any(|task| task.id == id);
         // What was taken by a task that is over is held by whomever it was given to.
@@ -176,10 +176,15 @@ impl Roll {
             Wait::Held { what: "mutex", by, .. } => {
                 by.is_empty() || by.iter().any(|by| may_give(core, by.id))
             }
-            // A semaphore may be one between threads, whose holders are of any core.
+            // A semaphore may be one between threads, whose holders are of any core. Who waits for what he holds himself has
+            // handed it on, as who accepts connections does; and when as many are named as can be there may be more.
             Wait::Held { by, .. } => {
                 let may_be_given = |id: u32| self.cores.keys().any(|core| may_give(*core, id));
-                self.has_errands || by.is_empty() || by.iter().any(|by| may_be_given(by.id))
+                let is_anyones = by.len() >= NAMED || by.iter().any(|by| by.id == task.id);
+                self.has_errands
+                    || by.is_empty()
+                    || by.iter().any(|by| may_be_given(by.id))
+                    || (is_anyones && !able.is_empty())
             }
             Wait::Channel { what, between_threads, .. } => {
                 let is_of_tasks = OF_TASKS.contains(what);
@@ -199,6 +204,9 @@ impl Roll {
 
 /// The future that a reactor was asked to run.
 const FIRST: u32 = 1;
+
+/// So many holders of a semaphore are named.
+const NAMED: usize = 3;
 
 /// What is for a task of any core to end, as the table names it.
 const OF_ANY_CORE: &str = "join of a remote task";

@@ -57,6 +57,53 @@ fn who_waits_for_what_may_still_happen_is_not_accused() {
 }
 
 #[test]
+fn who_has_handed_permits_on_is_not_accused_of_waiting_for_itself() {
+    for max in 1..5 {
+        let looked = in_vain(async move || {
+            let limit = Semaphore::new(max);
+            drop(spawn_named("acceptor", async move {
+                loop {
+                    let permit = limit.acquire(1).await.unwrap();
+                    drop(spawn(async move {
+                        sleep(9 * SECOND).await;
+                        drop(permit);
+                    }));
+                }
+            }));
+        });
+        assert_eq!(looked, Ok(()), "{max}");
+    }
+}
+
+#[test]
+fn more_may_hold_a_semaphore_than_are_named() {
+    let looked = in_vain(async || {
+        let (limit, latch) = (Semaphore::new(4), Rc::new(Mutex::new(())));
+        // Three that wait for the one who waits for them, and one who does not.
+        for name in ["one", "two", "three"] {
+            let (limit, latch) = (limit.clone(), latch.clone());
+            drop(spawn_named(name, async move {
+                let _permit = limit.acquire(1).await.unwrap();
+                sleep(SECOND / 4).await;
+                drop(latch.lock().await);
+            }));
+        }
+        let fourth = limit.clone();
+        drop(spawn(async move {
+            sleep(SECOND / 8).await;
+            let _permit = fourth.acquire(1).await.unwrap();
+            sleep(9 * SECOND).await;
+        }));
+        drop(spawn_named("waits", async move {
+            let _latch = latch.lock().await;
+            sleep(SECOND / 2).await;
+            drop(limit.acquire(1).await);
+        }));
+    });
+    assert_eq!(looked, Ok(()));
+}
+
+#[test]
 fn who_waits_for_each_other_is_told() {
     let says = in_vain(async || {
         let (left, right) = (Rc::new(Mutex::new(())), Rc::new(Semaphore::new(1)));
