@@ -6,6 +6,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::World;
+use crate::clocks::DRIFT_PPM_MAX;
+use crate::config::to_nanos;
+use crate::journal::{HostId, What};
+
 /// A host's clocks.
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -70,6 +75,41 @@ impl Clock {
     /// The wall clock is now so many nanoseconds ahead of the world's.
     pub(crate) fn set_ahead(&mut self, now: u64, ahead: i64) {
         self.ahead = i128::from(now) - i128::from(self.monotonic(now)) + i128::from(ahead);
+    }
+}
+
+impl World {
+    /// The wall clock of a host is from now on so many nanoseconds ahead of the world's.
+    pub(crate) fn set_skew(&mut self, id: HostId, ahead: i64) {
+        self.tell(id, What::SetsClock(ahead));
+        let now = self.now;
+        self.host(id).clock.set_ahead(now, ahead);
+    }
+
+    /// The clocks of a host are from now on so many millionths faster than the world's.
+    pub(crate) fn set_drift(&mut self, id: HostId, ppm: i32) {
+        self.tell(id, What::Drifts(ppm));
+        let now = self.now;
+        self.host(id).clock.set_drift(now, ppm);
+        if self.host(id).is_up {
+            // When its timers are due is another time of the world's now.
+            self.each_core(id, Self::wake);
+        }
+    }
+
+    /// Sets the clocks of a new host as the configuration says.
+    pub(crate) fn draw_clock(&mut self, id: HostId) {
+        let skew_max = to_nanos(self.config.skew_max);
+        if skew_max > 0 {
+            let (drawn, is_behind) = (self.chance.within((0, skew_max)), self.chance.one_in(2));
+            let drawn = i64::try_from(drawn).unwrap_or(i64::MAX);
+            self.set_skew(id, if is_behind { -drawn } else { drawn });
+        }
+        let ppm_max = self.config.drift_ppm_max.min(DRIFT_PPM_MAX);
+        if ppm_max > 0 {
+            let (drawn, is_slow) = (self.chance.within((0, ppm_max.into())) as i32, self.chance.one_in(2));
+            self.set_drift(id, if is_slow { -drawn } else { drawn });
+        }
     }
 }
 
