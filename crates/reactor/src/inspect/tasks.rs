@@ -18,8 +18,7 @@ use crate::task::waits::Asked;
 /// Every task of the reactor that runs on this thread, the future that it was asked to run included.
 ///
 /// It takes a look at every task, socket and timer of the core: some milliseconds for ten thousand, in which nothing
-/// else runs. Places of tasks and sockets that are gone are passed over; those of timers are not, so that a core which once
-/// had a million of them takes some milliseconds more.
+/// else runs. Those that are gone cost nothing, however many there once were.
 ///
 /// ```
 /// use ekiden_reactor::{inspect, run, sleep, spawn_named, yield_now};

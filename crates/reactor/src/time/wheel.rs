@@ -22,6 +22,7 @@
 //! A waker is never dropped in here while somebody may hold a borrow of the wheel: dropping one can drop a
 //! task, which can drop a `Sleep`, which comes back here. Whatever is replaced or removed is handed back.
 
+use std::iter;
 use std::task::Waker;
 
 use crate::wakers::wake_the_same;
@@ -42,6 +43,10 @@ const NEVER: u64 = u64::MAX;
 /// How many timers of the next slot are looked at to name the exact next deadline. A lone timer then costs no
 /// wake-up to move it down a level; a slot with more in it is worth one.
 const EXACT_AMONG: usize = 8;
+
+/// The places of the slab come one after the other, and a timer's neighbour in a list is anywhere in memory: so many places
+/// take about as long as one step along a list.
+const PLACES_PER_LINK: usize = 8;
 
 /// Names a timer of one wheel. A key that has been removed names nothing, even after its place was reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,11 +199,33 @@ impl Wheel {
 
     /// Everybody who waits: when their timers are due, and their wakers.
     pub(crate) fn each(&self, mut tell: impl FnMut(u64, &Waker)) {
-        for (_, timer) in &self.timers {
+        for timer in self.looked_at() {
             if let (Some(waker), Place::Slot(_)) = (&timer.waker, timer.place) {
                 tell(timer.deadline, waker);
             }
         }
+    }
+
+    /// Whether the slab, which never shrinks, has so many more places than there are timers that to go along the lists, and to
+    /// look for them, takes less than to go through the slab.
+    fn is_sparse(&self) -> bool {
+        self.linked + self.heads.len() < self.timers.capacity() / PLACES_PER_LINK
+    }
+
+    /// All that are linked, and perhaps some that have fired.
+    fn looked_at(&self) -> Box<dyn Iterator<Item = &Timer> + '_> {
+        if self.is_sparse() {
+            let heads = self.heads.iter().filter(|head| **head != NIL);
+            Box::new(heads.flat_map(|head| self.list(*head)))
+        } else {
+            Box::new(self.timers.iter().map(|(_, timer)| timer))
+        }
+    }
+
+    /// The timers of the slot that has this head.
+    fn list(&self, head: u32) -> impl Iterator<Item = &Timer> {
+        let next = move |index: &u32| Some(self.timers[*index as usize].next).filter(|next| *next != head);
+        iter::successors(Some(head), next).map(|index| &self.timers[index as usize])
     }
 
     /// When to call [`advance`](Self::advance) next, in nanoseconds since the origin; `None` for never.
@@ -555,6 +582,24 @@ mod tests {
         }
         assert_eq!(log.take(), (0..99).collect::<Vec<_>>());
         assert!(turns > 5, "a turn exceeded its limit");
+    }
+
+    #[test]
+    fn where_there_once_were_many_those_are_looked_at_that_are_there() {
+        let (mut wheel, log) = (Wheel::new(), Woken::default());
+        let deadlines = || (1..=100_000).map(|number| number / 2 * TICK_NS + TICK_NS);
+        let keys: Vec<Key> = deadlines().map(|deadline| set(&mut wheel, deadline, &log.waker(0))).collect();
+        assert!(!wheel.is_sparse());
+        let is_kept = |index: usize| [6, 7, 8, 70_000].contains(&index);
+        for (_, key) in keys.into_iter().enumerate().filter(|(index, _)| !is_kept(*index)) {
+            drop(wheel.remove(key));
+        }
+        assert!(wheel.is_sparse());
+        let mut told = Vec::new();
+        wheel.each(|deadline, _| told.push(deadline));
+        told.sort_unstable();
+        let kept = deadlines().enumerate().filter(|(index, _)| is_kept(*index));
+        assert_eq!(told, kept.map(|(_, deadline)| deadline).collect::<Vec<_>>());
     }
 
     #[test]
