@@ -1,20 +1,22 @@
-//! An open file.
+//! An open file: what can be asked of it, by futures, by tasks that tick and by the traits of `futures-io`.
+//!
+//! What is asked in turn, at the place where the last ended, goes to the `operations`; what names its place goes past them.
 
 use std::fmt;
 use std::fs::{Metadata, OpenOptions};
 use std::future::poll_fn;
-use std::io::{self, IoSlice, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, IoSlice, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
 use super::at;
-use crate::blocking::{Blocking, blocking};
-use crate::writes::{BYTES_MAX, Writes, try_poll};
+use super::operations::{Operations, Other, retried};
+use crate::blocking::blocking;
+use crate::writes::{BYTES_MAX, try_poll};
 
 /// An open file, which is read and written where the last operation ended.
 ///
@@ -42,40 +44,7 @@ use crate::writes::{BYTES_MAX, Writes, try_poll};
 /// # }).unwrap();
 /// ```
 pub struct File {
-    file: Arc<std::fs::File>,
-    writes: Writes,
-    read: Option<Blocking<io::Result<Vec<u8>>>>,
-    /// With where it goes, as it was asked.
-    seek: Option<(SeekFrom, Blocking<io::Result<u64>>)>,
-    /// What changes no place.
-    other: Option<(Other, Blocking<io::Result<()>>)>,
-    /// Read by a future that was dropped, and by nobody since.
-    rest: Rest,
-}
-
-#[derive(Default)]
-struct Rest {
-    bytes: Vec<u8>,
-    at: usize,
-}
-
-/// What may go on while an operation waits for the others.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    Read,
-    Write,
-    Seek(SeekFrom),
-    Other(Other),
-    /// One that has not begun for certain, so nothing that runs is this one.
-    New,
-}
-
-/// An operation on the file as a whole.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Other {
-    SyncAll,
-    SyncData,
-    SetLen(u64),
+    operations: Operations,
 }
 
 impl File {
@@ -162,7 +131,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_read(cx, buf)).await
+        poll_fn(|cx| self.operations.poll_read(cx, buf)).await
     }
 
     /// Reads if that is done; inside a tick, `Ok(None)` has it begun and the task ticked again when it is.
@@ -175,16 +144,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub fn try_read(&mut self, buf: &mut [u8]) -> io::Result<Option<usize>> {
-        try_poll(|cx| self.poll_read(cx, buf))
-    }
-
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_others(cx, Operation::Read));
-        if self.rest.is_empty() && !buf.is_empty() {
-            let bytes = ready!(self.poll_chunk(cx, buf.len()))?;
-            self.rest = Rest { bytes, at: 0 };
-        }
-        Poll::Ready(Ok(self.rest.take(buf)))
+        try_poll(|cx| self.operations.poll_read(cx, buf))
     }
 
     /// Reads up to so many bytes, at most 256 KiB, and gives them away as they are; nothing at the end of the file.
@@ -203,39 +163,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn read_chunk(&mut self, bytes_max: usize) -> io::Result<Vec<u8>> {
-        poll_fn(|cx| {
-            ready!(self.poll_others(cx, Operation::Read));
-            if !self.rest.is_empty() || bytes_max == 0 {
-                let mut bytes = vec![0; bytes_max.min(self.rest.len())];
-                self.rest.take(&mut bytes);
-                return Poll::Ready(Ok(bytes));
-            }
-            self.poll_chunk(cx, bytes_max).map_ok(|mut bytes| {
-                // What a read that was dropped has asked for may be more.
-                if bytes.len() > bytes_max {
-                    self.rest = Rest { bytes: bytes.split_off(bytes_max), at: 0 };
-                }
-                bytes
-            })
-        })
-        .await
-    }
-
-    /// A read, once there is no rest.
-    fn poll_chunk(&mut self, cx: &mut Context<'_>, len: usize) -> Poll<io::Result<Vec<u8>>> {
-        let file = &self.file;
-        let read = self.read.get_or_insert_with(|| {
-            let file = file.clone();
-            blocking(move || {
-                let mut bytes = vec![0; len.min(BYTES_MAX)];
-                let n = retried(|| (&*file).read(&mut bytes))?;
-                bytes.truncate(n);
-                Ok(bytes)
-            })
-        });
-        let bytes = ready!(Pin::new(read).poll(cx));
-        self.read = None;
-        Poll::Ready(bytes?)
+        poll_fn(|cx| self.operations.poll_read_chunk(cx, bytes_max)).await
     }
 
     /// Writes some of the buffer, mostly all up to 256 KiB, and says how much that was.
@@ -255,7 +183,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_write(cx, buf)).await
+        poll_fn(|cx| self.operations.poll_write(cx, buf)).await
     }
 
     /// Writes if that is done; inside a tick, `Ok(None)` has it begun and the task ticked again when it is. Then it is to
@@ -269,23 +197,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub fn try_write(&mut self, buf: &[u8]) -> io::Result<Option<usize>> {
-        try_poll(|cx| self.poll_write(cx, buf))
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_others(cx, Operation::Write));
-        if !self.rest.is_empty() && !buf.is_empty() && !self.writes.are_running() {
-            // Back to where the reader thinks that it is. What has no place, such as a terminal, is read on instead.
-            match ready!(self.poll_seek(cx, SeekFrom::Current(0))) {
-                Err(error) if error.kind() != io::ErrorKind::NotSeekable => return Poll::Ready(Err(error)),
-                _ => {}
-            }
-        }
-        let file = &self.file;
-        self.writes.poll_write(cx, buf, |bytes| {
-            let file = file.clone();
-            Ok(blocking(move || retried(|| (&*file).write(&bytes))))
-        })
+        try_poll(|cx| self.operations.poll_write(cx, buf))
     }
 
     /// Writes all of the buffer.
@@ -322,7 +234,7 @@ impl File {
     ///
     /// As for [`write`](Self::write).
     pub async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_flush(cx)).await
+        poll_fn(|cx| self.operations.poll_flush(cx)).await
     }
 
     /// Tells the error of what was left half-way if that is over; inside a tick, `Ok(None)` has the task ticked again when
@@ -332,12 +244,7 @@ impl File {
     ///
     /// As for [`write`](Self::write).
     pub fn try_flush(&mut self) -> io::Result<Option<()>> {
-        try_poll(|cx| self.poll_flush(cx))
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_no_other(cx));
-        self.writes.poll_flush(cx)
+        try_poll(|cx| self.operations.poll_flush(cx))
     }
 
     /// Moves to another place in the file, and says which, from its beginning.
@@ -355,11 +262,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        poll_fn(|cx| {
-            ready!(self.poll_others(cx, Operation::Seek(to)));
-            self.poll_seek(cx, to)
-        })
-        .await
+        poll_fn(|cx| self.operations.poll_seek(cx, to)).await
     }
 
     /// Moves if that is done; inside a tick, `Ok(None)` has it begun and the task ticked again when it is.
@@ -372,51 +275,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub fn try_seek(&mut self, to: SeekFrom) -> io::Result<Option<u64>> {
-        try_poll(|cx| {
-            ready!(self.poll_others(cx, Operation::Seek(to)));
-            self.poll_seek(cx, to)
-        })
-    }
-
-    fn poll_seek(&mut self, cx: &mut Context<'_>, to: SeekFrom) -> Poll<io::Result<u64>> {
-        let (file, rest) = (&self.file, self.rest.len() as i64);
-        let (_, seek) = self.seek.get_or_insert_with(|| {
-            let mut file = file.clone();
-            let from_here = match to {
-                SeekFrom::Current(by) => SeekFrom::Current(by.saturating_sub(rest)),
-                to => to,
-            };
-            (to, blocking(move || file.seek(from_here)))
-        });
-        let place = ready!(Pin::new(seek).poll(cx));
-        self.seek = None;
-        let place = place??;
-        self.rest = Rest::default();
-        Poll::Ready(Ok(place))
-    }
-
-    /// Waits for operations whose futures were dropped, but for one that may be this very one.
-    fn poll_others(&mut self, cx: &mut Context<'_>, own: Operation) -> Poll<()> {
-        if !self.other.as_ref().is_some_and(|(other, _)| own == Operation::Other(*other)) {
-            ready!(self.poll_no_other(cx));
-        }
-        if own != Operation::Read && self.read.is_some() {
-            // An error comes again with the next read.
-            if let Ok(bytes) = ready!(self.poll_chunk(cx, 0)) {
-                self.rest = Rest { bytes, at: 0 };
-            }
-        }
-        if let Some((to, _)) = self.seek
-            && own != Operation::Seek(to)
-            && !(own == Operation::Write && to == SeekFrom::Current(0))
-        {
-            // Nobody is left who could want to know where that led.
-            drop(ready!(self.poll_seek(cx, to)));
-        }
-        if own != Operation::Write {
-            ready!(self.writes.poll_idle(cx));
-        }
-        Poll::Ready(())
+        try_poll(|cx| self.operations.poll_seek(cx, to))
     }
 
     /// Reads up to the buffer's size, and at most 256 KiB, at a place in the file that is named, and moves to none. Any
@@ -434,7 +293,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn read_at(&self, buf: &mut [u8], place: u64) -> io::Result<usize> {
-        let (file, len) = (self.file.clone(), buf.len().min(BYTES_MAX));
+        let (file, len) = (self.operations.file.clone(), buf.len().min(BYTES_MAX));
         let (bytes, n) = blocking(move || {
             let mut bytes = vec![0; len];
             let n = retried(|| file.read_at(&mut bytes, place))?;
@@ -460,7 +319,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn write_at(&self, buf: &[u8], place: u64) -> io::Result<usize> {
-        let (file, bytes) = (self.file.clone(), buf[..buf.len().min(BYTES_MAX)].to_vec());
+        let (file, bytes) = (self.operations.file.clone(), buf[..buf.len().min(BYTES_MAX)].to_vec());
         blocking(move || retried(|| file.write_at(&bytes, place))).await?
     }
 
@@ -479,7 +338,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn sync_all(&mut self) -> io::Result<()> {
-        self.alone(Other::SyncAll).await
+        self.operations.alone(Other::SyncAll).await
     }
 
     /// As [`sync_all`](Self::sync_all), if that is done; inside a tick, `Ok(None)` has it begun and the task ticked again
@@ -493,7 +352,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub fn try_sync_all(&mut self) -> io::Result<Option<()>> {
-        self.try_alone(Other::SyncAll)
+        try_poll(|cx| self.operations.poll_alone(cx, Other::SyncAll))
     }
 
     /// Has all that was written on the disk, without what is not needed to read it again, such as its times.
@@ -510,7 +369,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn sync_data(&mut self) -> io::Result<()> {
-        self.alone(Other::SyncData).await
+        self.operations.alone(Other::SyncData).await
     }
 
     /// As [`sync_data`](Self::sync_data), if that is done; otherwise as [`try_sync_all`](Self::try_sync_all).
@@ -523,7 +382,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub fn try_sync_data(&mut self) -> io::Result<Option<()>> {
-        self.try_alone(Other::SyncData)
+        try_poll(|cx| self.operations.poll_alone(cx, Other::SyncData))
     }
 
     /// Cuts the file to a length, or makes it longer with zeros. The place in it stays.
@@ -540,7 +399,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn set_len(&mut self, bytes: u64) -> io::Result<()> {
-        self.alone(Other::SetLen(bytes)).await
+        self.operations.alone(Other::SetLen(bytes)).await
     }
 
     /// Cuts the file if that is done; inside a tick, `Ok(None)` has it begun and the task ticked again when it is.
@@ -553,7 +412,7 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub fn try_set_len(&mut self, bytes: u64) -> io::Result<Option<()>> {
-        self.try_alone(Other::SetLen(bytes))
+        try_poll(|cx| self.operations.poll_alone(cx, Other::SetLen(bytes)))
     }
 
     /// What the system knows of the file: its length, its times, its permissions.
@@ -570,110 +429,27 @@ impl File {
     ///
     /// If no reactor runs on this thread.
     pub async fn metadata(&self) -> io::Result<Metadata> {
-        let file = self.file.clone();
+        let file = self.operations.file.clone();
         blocking(move || file.metadata()).await?
-    }
-
-    /// Does something when nothing else is done any more, unless a write has failed.
-    async fn alone(&mut self, other: Other) -> io::Result<()> {
-        // One that runs already is not taken for this one: it may have begun before the last `write_at`.
-        let mut own = Operation::New;
-        poll_fn(|cx| {
-            ready!(self.poll_alone_as(cx, own))?;
-            own = Operation::Other(other);
-            self.poll_other(cx, other)
-        })
-        .await
-    }
-
-    fn try_alone(&mut self, other: Other) -> io::Result<Option<()>> {
-        try_poll(|cx| {
-            ready!(self.poll_alone_as(cx, Operation::Other(other)))?;
-            self.poll_other(cx, other)
-        })
-    }
-
-    /// Waits until nothing else is done any more.
-    fn poll_alone_as(&mut self, cx: &mut Context<'_>, own: Operation) -> Poll<io::Result<()>> {
-        ready!(self.poll_others(cx, own));
-        self.writes.poll_flush(cx)
-    }
-
-    fn poll_other(&mut self, cx: &mut Context<'_>, other: Other) -> Poll<io::Result<()>> {
-        let file = &self.file;
-        let (_, running) = self.other.get_or_insert_with(|| {
-            let file = file.clone();
-            let operation = move || match other {
-                Other::SyncAll => file.sync_all(),
-                Other::SyncData => file.sync_data(),
-                Other::SetLen(bytes) => file.set_len(bytes),
-            };
-            (other, blocking(operation))
-        });
-        let done = ready!(Pin::new(running).poll(cx));
-        self.other = None;
-        Poll::Ready(done?)
-    }
-
-    /// Waits for one that was left half-way, and keeps its error.
-    fn poll_no_other(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some((other, _)) = self.other
-            && let Err(error) = ready!(self.poll_other(cx, other))
-        {
-            self.writes.keep(error);
-        }
-        Poll::Ready(())
-    }
-}
-
-/// Asks again while a signal comes between.
-fn retried<T>(mut operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match operation() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
-impl Rest {
-    fn len(&self) -> usize {
-        self.bytes.len() - self.at
-    }
-
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Moves what fits into a buffer.
-    fn take(&mut self, buf: &mut [u8]) -> usize {
-        let n = self.len().min(buf.len());
-        buf[..n].copy_from_slice(&self.bytes[self.at..][..n]);
-        self.at += n;
-        if self.is_empty() {
-            *self = Self::default(); // who waits owns no buffer
-        }
-        n
     }
 }
 
 /// One that is open already, from where it is.
 impl From<std::fs::File> for File {
     fn from(file: std::fs::File) -> Self {
-        let (file, writes, rest) = (Arc::new(file), Writes::default(), Rest::default());
-        Self { file, writes, read: None, seek: None, other: None, rest }
+        Self { operations: Operations::of(file) }
     }
 }
 
 impl AsyncRead for File {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        Self::poll_read(&mut self, cx, buf)
+        self.operations.poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for File {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Self::poll_write(&mut self, cx, buf)
+        self.operations.poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -682,27 +458,26 @@ impl AsyncWrite for File {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let first = bufs.iter().find(|buf| !buf.is_empty());
-        Self::poll_write(&mut self, cx, first.map_or(&[], |buf| buf))
+        self.operations.poll_write(cx, first.map_or(&[], |buf| buf))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Self::poll_flush(&mut self, cx)
+        self.operations.poll_flush(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Self::poll_flush(&mut self, cx)
+        self.operations.poll_flush(cx)
     }
 }
 
 impl AsyncSeek for File {
     fn poll_seek(mut self: Pin<&mut Self>, cx: &mut Context<'_>, to: SeekFrom) -> Poll<io::Result<u64>> {
-        ready!(self.poll_others(cx, Operation::Seek(to)));
-        Self::poll_seek(&mut self, cx, to)
+        self.operations.poll_seek(cx, to)
     }
 }
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("File").field(&self.file).finish()
+        f.debug_tuple("File").field(&self.operations.file).finish()
     }
 }

@@ -1,7 +1,7 @@
 //! Files, through the pool of [`blocking`]: the system has no way to wait for a disk that would suit a reactor.
 //!
-//! A [`File`] in `file` is read, written and moved about in, one operation at a time; the functions here do a whole thing
-//! at once. What is missing is done by [`blocking`] and `std::fs`, as all of this is.
+//! A [`File`] in `file` is read, written and moved about in, one operation at a time, of which `operations` takes care; the
+//! functions here do a whole thing at once. What is missing is done by [`blocking`] and `std::fs`, as all of this is.
 //!
 //! Each operation is handed to a thread and costs some 20 µs more than the system call, so few large ones are better than
 //! many small ones. When too many wait, it fails with [`ResourceBusy`](io::ErrorKind::ResourceBusy): it was not begun, and
@@ -20,6 +20,7 @@
 //! ```
 
 mod file;
+mod operations;
 
 use std::fmt::Display;
 use std::fs::Metadata;
