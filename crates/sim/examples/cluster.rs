@@ -36,6 +36,8 @@ fn main() {
 fn run(hosts: u64, seconds: u64) -> (u64, u64) {
     let mut config = Config::default();
     config.time_max = Duration::from_secs(seconds + 60);
+    // A request takes about 25.
+    config.steps_max = 100 * hosts * (seconds + 60);
     let sim = Sim::with_config(1, config);
     let answered = Rc::new(Cell::new(0));
     for host in 0..hosts {

@@ -88,9 +88,17 @@ pub struct Config {
     /// where nothing can happen any more but probes, of a connection's keepalive or of who wants room to write and gets none, it
     /// is found by this.
     pub time_max: Duration,
+    /// How many steps a run may take: turns of cores, and what else happens, such as a segment that arrives. Ten million, a
+    /// minute or some of a machine: a thousand hosts that ask each other a request a second for a minute take 1.5 million, the
+    /// heaviest of our own scenarios that are run for many seeds some thousand. Beyond that the failure names the tasks that
+    /// have run most. Thus is found who turns in circles by way of the world: two tasks that send each other the same byte for
+    /// ever, or who connects again at once whenever he is refused. Each of them waits, if only for a moment, and there are a
+    /// great many such moments in [`time_max`](Self::time_max). A scenario that has more than that to do says so here.
+    pub steps_max: u64,
     /// So many turns may a host take one after the other without ever having nothing to do. 100,000: a second or so of its
-    /// time. Beyond that it works and gets nowhere. Who sleeps in between, be it for a nanosecond, lets time go by, and is found by
-    /// [`time_max`](Self::time_max).
+    /// time. Beyond that it works and gets nowhere. Who sleeps in between, be it for a nanosecond, or waits for what comes at
+    /// once, lets time go by, and is found by [`time_max`](Self::time_max) or [`steps_max`](Self::steps_max). Where
+    /// [turns](Self::turn) take no time it has had nothing to do only if some has gone by.
     pub busy_turns_max: u32,
 }
 
@@ -121,6 +129,7 @@ impl Default for Config {
             ephemeral_ports: 32_768..=60_999,
             give_up: Duration::from_secs(924),
             time_max: Duration::from_secs(3600),
+            steps_max: 10_000_000,
             busy_turns_max: 100_000,
         }
     }

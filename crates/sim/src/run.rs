@@ -30,7 +30,8 @@ impl Sim {
     /// # Panics
     ///
     /// If the run fails, with all that there is to say about it: a program panics or returns an error; nothing can happen
-    /// any more and `main` still waits; a host is busy and gets nowhere; the [time](crate::Config::time_max) is up.
+    /// any more and `main` still waits; a host is busy and gets nowhere; the [time](crate::Config::time_max) is up, or
+    /// as many [steps](crate::Config::steps_max) are taken as may be.
     /// And if the world runs already: a program of it cannot run it.
     pub fn run<M, T>(&self, main: M) -> T
     where
@@ -89,7 +90,8 @@ impl Sim {
                 Next::Turn(seat) => self.take_turn(seat)?,
                 Next::Outside(outside) => self.do_outside(outside)?,
                 Next::Never => return Err(self.fail_for_ever()),
-                Next::TooLate => return Err(self.fail_too_late()),
+                Next::TooLate => return Err(self.fail_late("in time (`Config::time_max`)")),
+                Next::TooMuch => return Err(self.fail_late("in so many steps (`Config::steps_max`)")),
             }
             let unparked = self.0.unparked.take();
             if !unparked.is_empty() {
@@ -110,8 +112,8 @@ impl Sim {
         self.fail(&format!("all wait, and nothing can happen any more{waits}"))
     }
 
-    /// The time is up. Whoever has run most is likely to be why.
-    fn fail_too_late(&self) -> Failure {
+    /// It should be over. Whoever has run most is likely to be why.
+    fn fail_late(&self, not_ended: &str) -> Failure {
         let ran = self.0.programs.borrow().iter().zip(0..).max_by_key(|(program, _)| program.polls()).map(
             |(program, id)| {
                 let tasks: Vec<_> =
@@ -119,7 +121,7 @@ impl Sim {
                 self.of(HostId(id), &format!("has run most: {}", busiest(&BTreeMap::new(), &tasks)))
             },
         );
-        self.fail(&format!("it has not ended in time (`Config::time_max`); {}", ran.unwrap_or_default()))
+        self.fail(&format!("it has not ended {not_ended}; {}", ran.unwrap_or_default()))
     }
 
     fn carry_out_orders(&self) -> Result<(), Failure> {

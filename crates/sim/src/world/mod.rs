@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) config: Config,
     /// Nanoseconds since the world began.
     pub(crate) now: u64,
+    /// How many turns it has given, and how many things have happened besides.
+    steps: u64,
     pub(crate) chance: Chance,
     pub(crate) journal: Journal,
     pub(crate) queue: Queue,
@@ -86,6 +88,8 @@ pub(crate) enum Next {
     Never,
     /// Something, but too late.
     TooLate,
+    /// Something, but it has taken too many steps to get here.
+    TooMuch,
 }
 
 /// What runs code that is not the world's.
@@ -102,6 +106,7 @@ impl World {
         Self {
             config,
             now: 0,
+            steps: 0,
             chance: Chance::new(seed),
             journal: Journal::default(),
             queue: Queue::default(),
@@ -168,6 +173,10 @@ impl World {
             if at > to_nanos(self.config.time_max) {
                 return Next::TooLate;
             }
+            if self.steps >= self.config.steps_max {
+                return Next::TooMuch;
+            }
+            self.steps += 1;
             self.now = self.now.max(at);
             if let Some((due, seat)) = turn
                 && happening.is_none_or(|happens| due < happens)

@@ -40,6 +40,8 @@ pub(crate) struct Pace {
     pub(crate) due: Option<(u64, u64)>,
     /// Until when its last turn takes.
     pub(crate) busy_until: u64,
+    /// When its last turn was.
+    pub(crate) last_turn: u64,
     /// How many turns it has taken since it last had nothing to do.
     pub(crate) turns_busy: u32,
     /// What its reactor is to be told in its next turn.

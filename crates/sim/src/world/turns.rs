@@ -54,7 +54,10 @@ impl World {
         let slowness = host.slowness;
         let core = host.core(seat.core);
         core.busy_until = now.saturating_add(cost.saturating_mul(slowness));
-        core.turns_busy = if let Again::At(_) = again { 0 } else { core.turns_busy + 1 };
+        // Where turns take no time it may have nothing to do any more, and yet not have rested.
+        let rests = matches!(again, Again::At(_)) && now > core.last_turn;
+        core.turns_busy = if rests { 0 } else { core.turns_busy + 1 };
+        core.last_turn = now;
         let (turns_busy, has_news) = (core.turns_busy, !core.news.is_empty());
         let number = u64::from(seat.host.0) | u64::from(seat.core) << u32::BITS;
         self.note(seat.host, number, || format!("ends its turn on core {}: {again:?}", seat.core));

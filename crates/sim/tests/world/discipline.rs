@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden_reactor::channel::mpsc;
-use ekiden_reactor::net::{TcpStream, UdpSocket};
-use ekiden_reactor::{sleep, spawn, spawn_named, yield_now};
+use ekiden_reactor::net::{TcpStream, UdpSocket, UnixStream};
+use ekiden_reactor::{CoreId, sleep, spawn, spawn_named, spawn_on, sync, timeout, yield_now};
 use ekiden_sim::{Config, Sim, check};
 
 use super::echo;
@@ -277,6 +277,107 @@ fn who_sleeps_for_next_to_nothing_again_and_again_is_named_when_the_time_is_up()
         "{line}"
     );
     assert!(line.contains("has run most: task 2, hamster, spawned at"), "{line}");
+}
+
+/// How a run fails in which `main` does that, in its first line.
+fn fails<F: Future<Output = ()> + 'static>(config: &Config, main: impl FnOnce() -> F + 'static) -> String {
+    let sim = Sim::with_config(7, config.clone());
+    let failure = sim.try_run(async move |_sim| main().await).unwrap_err().to_string();
+    failure.lines().next().unwrap().to_owned()
+}
+
+async fn send_each_other_a_byte() {
+    let (one, other) = UnixStream::pair().unwrap();
+    drop(spawn_named("hamster", async move {
+        loop {
+            other.read(&mut [0]).await.unwrap();
+            other.write_all(b"x").await.unwrap();
+        }
+    }));
+    loop {
+        one.write_all(b"x").await.unwrap();
+        one.read(&mut [0]).await.unwrap();
+    }
+}
+
+async fn connect_again_and_again() {
+    while TcpStream::connect("127.0.0.1:1").await.is_err() {}
+}
+
+async fn send_each_other_a_number() {
+    let (sender, mut receiver) = sync::mpsc::channel(1);
+    let (sender_back, mut receiver_back) = sync::mpsc::channel::<u8>(1);
+    let hamster = async move || {
+        loop {
+            sender_back.send(receiver.recv().await.unwrap()).await.unwrap();
+        }
+    };
+    drop(spawn_on(CoreId::new(1), hamster));
+    loop {
+        sender.send(1).await.unwrap();
+        receiver_back.recv().await.unwrap();
+    }
+}
+
+#[test]
+fn who_turns_in_circles_by_way_of_the_world_is_named_after_so_many_steps() {
+    let mut config = Config::default();
+    config.steps_max = 20_000;
+    let line = fails(&config, send_each_other_a_byte);
+    let begins =
+        "it has not ended in so many steps (`Config::steps_max`); the program of `main` has run most: task ";
+    assert!(line.starts_with(begins), "{line}");
+    assert!(line.contains(", main") && line.contains(", hamster"), "{line}");
+    let line = fails(&config, connect_again_and_again);
+    assert!(line.starts_with(begins), "{line}");
+    let sim = Sim::with_config(7, config);
+    sim.host("pair", send_each_other_a_number);
+    sim.set_cores("pair", 2);
+    let failure = sim.try_run(async |_sim| sleep(Duration::from_secs(1000)).await).unwrap_err().to_string();
+    let line = failure.lines().next().unwrap();
+    assert!(line.contains("(`Config::steps_max`); the program of `pair` has run most: "), "{line}");
+}
+
+#[test]
+fn as_many_steps_as_are_needed_may_be_taken_and_no_fewer() {
+    let passes = |steps: u64| {
+        let mut config = Config::default();
+        config.steps_max = steps;
+        Sim::with_config(7, config).try_run(async |_sim| sleep(Duration::from_secs(1)).await).is_ok()
+    };
+    let needed = (0..100).find(|steps| passes(*steps)).unwrap();
+    assert!(needed > 1, "one to fall asleep, one to wake");
+    assert!((needed..needed + 100).all(passes));
+}
+
+/// Time does not go by, so the hour is never over.
+#[test]
+fn where_nothing_takes_time_who_gets_nowhere_is_found_as_well() {
+    let mut config = Config::default();
+    config.turn = Duration::ZERO..=Duration::ZERO;
+    config.busy_turns_max = 5000;
+    let line = fails(&config, send_each_other_a_byte);
+    assert!(line.starts_with("the program of `main` is busy without end, and gets nowhere"), "{line}");
+    assert!(line.contains(", main") && line.contains(", hamster"), "{line}");
+    config.latency_within = Duration::ZERO..=Duration::ZERO;
+    let line = fails(&config, async || {
+        let _ = timeout(Duration::from_secs(1), connect_again_and_again()).await;
+    });
+    assert!(line.starts_with("the program of `main` is busy without end, and gets nowhere"), "{line}");
+    // Between hosts no single one is.
+    config.latency = Duration::ZERO..=Duration::ZERO;
+    config.busy_turns_max = u32::MAX;
+    config.steps_max = 20_000;
+    let line = fails(&config, connect_again_and_again);
+    assert!(line.starts_with("it has not ended in so many steps"), "{line}");
+    // Who works is not taken for one that does not, though it is busy at each of its moments.
+    config.busy_turns_max = 5000;
+    config.steps_max = Config::default().steps_max;
+    Sim::with_config(7, config).run(async |_sim| {
+        for _ in 0..10_000 {
+            sleep(Duration::from_nanos(1)).await;
+        }
+    });
 }
 
 /// Many who rest for a second each are busy all the time, all of them together.
