@@ -106,8 +106,8 @@
 //!
 //! In reading order: [`Method`], `message` and [`Error`] are what all parts speak of; [`format`](mod@format) is how values
 //! become bytes, [`stream`] how items do; `short` keeps the bytes; `wire` has the frames, and `handshake` what comes before
-//! them; [`client`] and [`server`] are the two ends, and a [`Router`] is of several services one; `generated` is what the
-//! attribute's code calls.
+//! them; `knobs` is what both ends are configured by, [`client`] and [`server`] are the ends, and a [`Router`] is of several
+//! services one; `generated` is what the attribute's code calls.
 #![forbid(unsafe_code)]
 
 mod method;
@@ -118,6 +118,7 @@ pub mod stream;
 mod short;
 mod wire;
 mod handshake;
+mod knobs;
 pub mod client;
 pub mod server;
 mod router;

@@ -32,6 +32,9 @@ impl Pace {
 /// connection delays the others, and the timers, by some tens of microseconds at a time.
 pub const REQUEST_COST: u32 = 4;
 
+/// What a piece of a body costs either end of what its task may do in one poll, beside a request: it is moved and no more.
+pub(crate) const PART_COST: u32 = 1;
+
 /// What handing out an answer costs of what the task may do in one poll, which is 64 of them then: see
 /// [`poll_proceed`].
 const ANSWER_COST: u32 = 2;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ekiden_reactor::timeout;
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::server::close_gently;
+use super::linger::close_gently;
 use crate::transport::Transport;
 
 /// What is to be expected of the peer.

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::server::Panic;
+use super::panic::Panic;
 
 /// Futures that run at once, each with a tag that says whose its output is.
 #[derive(Debug)]

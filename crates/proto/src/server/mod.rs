@@ -11,10 +11,12 @@
 //! ```
 //!
 //! In reading order: [`Config`] has the knobs; [`Listener`] is where connections come from, [`Server`] the `handle`, `state` what it shares with
-//! the connections; [`Drain`] is what a connection is told, [`Seat`] its place at the server, [`Panic`] what its calls may end in,
-//! `linger` how one is closed so that its peer gets what was written; `accept` takes connections in, `connection` is the task of one, and `life` is the whole of it, from there to the end of the drain. `cores` has a server
-//! on each core, and one handle of all. A connection that is spoken on in a loop of its own asks by [`REQUEST_COST`] whether
-//! others have their turn first.
+//! the connections; [`Drain`] is what a connection is told, [`Seat`] its place at the server; `accept` takes connections in,
+//! `connection` is the task of one, and `life` is the whole of it, from there to the end of the drain. `cores` has a server
+//! on each core, and one handle of all.
+//!
+//! A connection that is spoken on in a loop of its own takes from the dispatchers how it closes ([`Linger`]), what its calls
+//! may end in ([`Panic`]), and whether others have their turn first ([`REQUEST_COST`]).
 
 mod config;
 mod listener;
@@ -22,8 +24,6 @@ mod handle;
 mod state;
 mod drain;
 mod seat;
-mod panic;
-mod linger;
 mod accept;
 mod connection;
 mod life;
@@ -41,12 +41,12 @@ use ekiden_reactor::spawn_named;
 pub use config::Config;
 pub use drain::Drain;
 pub use handle::{Drained, Server};
-pub use linger::{Linger, close_gently};
 pub use listener::{Listener, UnixAddr};
-pub use panic::Panic;
 pub use seat::{KeptSeat, Seat};
 
+pub use crate::dispatch::linger::{Linger, close_gently};
 pub use crate::dispatch::pace::REQUEST_COST;
+pub use crate::dispatch::panic::Panic;
 
 use state::State;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ekiden_proto::multiplex;
 
 use crate::format::{Format, MessagePack};
+use crate::knobs::{self, FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT};
 use crate::wire::Settings;
-use crate::wire::hello::{CRC_32, WINDOW_BYTES_MOST};
 
 /// How a server treats its connections.
 ///
@@ -59,16 +59,13 @@ impl Config {
     }
 
     pub(super) fn settings(&self) -> Settings {
-        Settings {
-            frame_bytes_max: self.frame_bytes_max,
-            in_flight_max: u32::try_from(self.dispatch.in_flight_max).unwrap_or(u32::MAX),
-            window_bytes: self.dispatch.window_bytes.min(WINDOW_BYTES_MOST),
-            format: self.format,
-            checksum: if self.checksums { CRC_32 } else { 0 },
-        }
+        let dispatch = &self.dispatch;
+        knobs::settings(
+            self.frame_bytes_max,
+            dispatch.in_flight_max,
+            dispatch.window_bytes,
+            self.format,
+            self.checksums,
+        )
     }
 }
-
-// The reasons are at the fields.
-pub(crate) const FRAME_BYTES_MAX: u32 = 4 << 20;
-pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -29,7 +29,6 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 pub use answers::Answers;
 pub use config::Config;
-pub(crate) use config::{FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT};
 
 use crate::error::Error;
 use crate::handshake;

@@ -18,7 +18,7 @@ use crate::body::Message;
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::bell::Bell;
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
-use crate::dispatch::pace::Pace;
+use crate::dispatch::pace::{PART_COST, Pace};
 use crate::pipeline::config::ClientConfig;
 use crate::pipeline::shape::{Shape, Whole};
 use crate::pipeline::streamed::{Frame, Streamed};
@@ -281,6 +281,3 @@ impl<Req, Resp> Shared<Req, Resp> {
         self.connection.ring();
     }
 }
-
-/// What a piece of a body costs of what the task may do in one poll: as at the server.
-const PART_COST: u32 = 1;

@@ -16,7 +16,7 @@ use super::ServeError;
 use super::order::{Order, Ticket};
 use crate::codec::{Decoder, Encoder};
 use crate::dispatch::error::{BoxError, Cause, ConnectionError, Error};
-use crate::dispatch::pace::REQUEST_COST;
+use crate::dispatch::pace::{PART_COST, REQUEST_COST};
 use crate::dispatch::patience::{Patience, Wait};
 use crate::dispatch::peer::Peer;
 use crate::dispatch::running::{Outcome, Running};
@@ -349,9 +349,6 @@ where
 fn reply<T>(outcome: Outcome<T>) -> T {
     outcome.unwrap_or_else(|panic| panic.resume())
 }
-
-/// What a piece of a body costs of a turn, beside a request: it is moved and no more.
-const PART_COST: u32 = 1;
 
 #[cfg(test)]
 mod tests;

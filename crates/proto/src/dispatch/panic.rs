@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// What the application's code panicked with.
 ///
 /// For a protocol whose connections have several calls under way, of which one may panic without harm to the others. Tell
-/// the [`Seat`](super::Seat) of it, which counts.
+/// the [`Seat`](crate::server::Seat) of it, which counts.
 ///
 /// ```
 /// use ekiden_proto::server::Panic;
