@@ -257,6 +257,11 @@ fn a_state_machine_with_a_socket_is_noticed() {
     notices(impure, planted("fn a() { poll_fn(|cx| self.poll(cx)) }"), "poll_fn");
     notices(impure, planted("fn a() { notice::tell(Level::Info, \"a\", text) }"), "notice");
     notices(impure, planted("fn a(now: Instant) { now.elapsed() }"), "elapsed");
+    notices(impure, planted("fn a() { let now = Instant::recent(); }"), "recent");
+    notices(impure, planted("fn a() { let now = Instant::now(); }"), "Instant::now()");
+    notices(impure, planted("fn a() { let now = os::now(); }"), "os::now()");
+    notices(impure, planted("fn a() { core::with(|core| core.wake()) }"), "core::with()");
+    notices(impure, planted("use crate::net::UdpSocket;"), "UdpSocket");
     notices(
         impure,
         Repository::with("ARCHITECTURE.md", "## Pure places\n\n| place |\n|---|\n| `a/b.rs` |\n"),
@@ -266,25 +271,42 @@ fn a_state_machine_with_a_socket_is_noticed() {
 }
 
 fn impure(repository: &Repository) -> Vec<String> {
-    const WORLD: [&str; 12] = [
+    const WORLD: [&str; 18] = [
         "ekiden_reactor",
         "futures_core",
         "futures_io",
         "AsyncRead",
         "AsyncWrite",
         "TcpStream",
+        "TcpListener",
+        "UdpSocket",
+        "UnixStream",
+        "UnixListener",
+        "UnixDatagram",
         "async",
         "await",
         "poll_fn",
         "notice",
         "elapsed",
+        "recent",
         "wall_clock",
     ];
+    // By a path, since alone these are names of much else.
+    const ASKED: [&str; 4] = ["Instant::now(", "os::now(", "core::with(", "core::current("];
     let places: Vec<_> = repository.table("Pure places").into_iter().flatten().flatten().collect();
     let gone =
         places.iter().filter(|place| !repository.holds(place)).map(|place| format!("{place} is not there"));
     let impure = places.iter().flat_map(|place| named(repository, place, |word| WORLD.contains(&word)));
-    gone.chain(impure).collect()
+    let asks = places.iter().flat_map(|place| {
+        let lines = repository
+            .rust_in(place)
+            .flat_map(|file| file.production().map(move |(at, line)| (&file.path, at, line)));
+        lines.filter_map(|(path, at, line)| {
+            let asked = ASKED.iter().find(|asked| line.contains(*asked))?;
+            Some(format!("{path}:{at}: calls {asked})"))
+        })
+    });
+    gone.chain(impure).chain(asks).collect()
 }
 
 #[test]

@@ -9,9 +9,9 @@
 //! Drivers tell it what programs do; the loop of the [`Sim`](crate::Sim) asks it what is next, and by that time passes. In
 //! reading order: `queue` is what will happen, `host` what a machine knows, `seat` what each of its cores, `turns` when those
 //! run and what they hear, `lives` how programs begin, pause and end, `clock` what a machine shows, `jobs` what is done for its
-//! program elsewhere, `signals` what it is told by its operator, `links` who hears whom, `traffic` how long that takes,
-//! `packets` what goes that way, `ports` who has which, `tcp` the connections, `udp` the datagrams, `unix` what stays within a
-//! host, `errno` the numbers of their errors.
+//! program elsewhere, `signals` what it is told by its operator, `links` who hears whom, `traffic` how long that takes and what
+//! gets lost, `packets` what goes that way, `ports` who has which, `tcp` the connections, `udp` the datagrams, `unix` what stays
+//! within a host, `errno` the numbers of their errors.
 
 mod queue;
 mod host;

@@ -1,4 +1,5 @@
-//! How long what is sent is on its way: it waits until the wire is free, is put on it byte by byte, and travels.
+//! How long what is sent is on its way, and whether it gets lost there: it waits until the wire is free, is put on it byte by
+//! byte, and travels.
 //!
 //! ```text
 //!   sent ──► queue, in order ──► wire, so many bytes a second ──► latency, drawn ──► arrives
