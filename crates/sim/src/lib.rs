@@ -54,7 +54,7 @@
 //! Hosts with names and addresses, that [crash, are started again, pause, are slow](Sim#hosts) and get signals; each has [as many
 //! cores](Sim::set_cores) as it is given, whose turns come in a drawn order. TCP between hosts and within one, by the
 //! rules of Linux, errors and time-outs included: handshakes, backlogs that fill, bytes in order, ends of one
-//! direction, resets, windows that fill, keepalive, refusals, ports that run out; any segment may be lost, is sent again, and
+//! direction, resets, what a system closes for a program that was killed, windows that fill, keepalive, refusals, ports that run out; any segment may be lost, is sent again, and
 //! given up at last. UDP, whose datagrams are lost, come twice, and overtake each other; who is connected is told
 //! when nobody receives them. [Links](Sim#links) that are slow, always or now and then, lose what is sent, have a bandwidth,
 //! come and go, or are cut one way or both.

@@ -209,8 +209,16 @@ impl Sim {
 
 /// # Hosts
 impl Sim {
-    /// Ends a host's program at once: its connections are reset and then its tasks dropped. The machine stands, so it refuses
+    /// Ends a host's program at once, as `kill -9` does, and then its tasks are dropped. The machine stands, so it refuses
     /// whoever connects. A host that is [paused](Self::pause) is so no more.
+    ///
+    /// The system closes what the program had open, as Linux does for a process. What it has written still arrives, and then
+    /// **the end, as if all had been said**: who reads an answer until it ends has half of one and no error. Where something has come
+    /// that the program has not read the connection is reset, and so are those that wait to be accepted; and whoever still
+    /// writes to it is reset when that comes.
+    ///
+    /// For a machine that goes down with its program, and says nothing, [cut](Self::partition) it off first, and for two minutes: by
+    /// then it has given up what it had to say, and resets whoever speaks of what was before.
     ///
     /// A program that crashes runs no destructors, and this one's are run only to have its memory back: its world is gone by
     /// then. Whatever they ask for is an error, what they write is heard by nobody, what they tell their operator is lost, and so

@@ -16,18 +16,18 @@ impl World {
         self.tell(id, What::Ends);
         self.each_core(id, |world, seat| world.schedule(seat, None));
         self.host(id).end();
-        self.forget_sockets(id);
+        self.close_sockets(id);
         self.forget_udp_sockets(id);
         self.forget_unix_sockets(id);
         self.forget_jobs(id);
     }
 
-    /// The program of a host ends at once: what it had open is reset.
+    /// The program of a host ends at once: what it had open its system closes.
     pub(crate) fn crash(&mut self, id: HostId) {
         self.tell(id, What::Crashes);
         self.each_core(id, |world, seat| world.schedule(seat, None));
         self.host(id).end();
-        self.forget_sockets(id);
+        self.close_sockets(id);
         self.forget_udp_sockets(id);
         self.forget_unix_sockets(id);
         self.forget_jobs(id);

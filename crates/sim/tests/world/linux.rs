@@ -292,10 +292,10 @@ fn hold(scripts: &'static [(&str, &str)], play: impl AsyncFn(&'static str) -> St
     }
 }
 
-const TIMES: usize = 20;
+pub(crate) const TIMES: usize = 20;
 
 /// A client, who was accepted, and where.
-async fn connected() -> io::Result<(TcpStream, TcpStream, TcpListener)> {
+pub(crate) async fn connected() -> io::Result<(TcpStream, TcpStream, TcpListener)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let client = TcpStream::connect(listener.local_addr()?).await?;
     let (server, _) = listener.accept().await?;
@@ -304,7 +304,7 @@ async fn connected() -> io::Result<(TcpStream, TcpStream, TcpListener)> {
 
 /// Until what was sent before has arrived, and is known: as it is when what is sent later has, many times. In the world one
 /// packet may take as long as three.
-async fn settle(one: &TcpStream, two: &TcpStream) {
+pub(crate) async fn settle(one: &TcpStream, two: &TcpStream) {
     for _ in 0..5 {
         one.write_all(&[0]).await.unwrap();
         // Who reads less than he could has to be told that there is more, and by then so is everybody else.
@@ -314,7 +314,7 @@ async fn settle(one: &TcpStream, two: &TcpStream) {
     }
 }
 
-async fn tcp_step(ends: &mut [(&str, Option<TcpStream>)], step: &str) -> String {
+pub(crate) async fn tcp_step(ends: &mut [(&str, Option<TcpStream>)], step: &str) -> String {
     let (who, what) = step.split_once(' ').unwrap();
     let end = &mut ends.iter_mut().find(|(name, _)| *name == who).unwrap().1;
     let stream = end.as_ref().unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ekiden_reactor::driver::{ConnectOptions, Keepalive, ListenOptions};
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::{sleep, spawn, timeout};
+use ekiden_reactor::{Signal, sleep, spawn, timeout};
 use ekiden_sim::{Config, Sim, check, check_with};
 
 use super::{echo, hears_itself, read_to_end};
@@ -346,10 +346,13 @@ fn who_waits_for_room_of_one_who_has_crashed_unheard_is_reset() {
     });
 }
 
-/// Who has closed while he was cut off tries to be heard for a hundred seconds; whoever speaks to him later is reset.
+/// Who has closed while he was cut off, or was killed then, tries to be heard for a hundred seconds; whoever speaks to him
+/// later is reset.
 #[test]
 fn what_a_program_that_has_gone_has_said_is_given_up_sooner() {
-    for (whole_after, is_heard) in [(50, true), (300, false)] {
+    for (whole_after, is_heard, is_killed) in
+        [(50, true, false), (300, false, false), (50, true, true), (300, false, true)]
+    {
         check(|sim| {
             let world = sim.clone();
             sim.host("server", async move || {
@@ -358,7 +361,12 @@ fn what_a_program_that_has_gone_has_said_is_given_up_sooner() {
                 assert_eq!(stream.read(&mut [0]).await?, 1);
                 sleep(SECOND).await;
                 world.partition("server", "main");
-                stream.write_all(b"farewell").await
+                stream.write_all(b"farewell").await?;
+                if is_killed {
+                    world.signal("server", Signal::Terminate);
+                    std::future::pending::<()>().await;
+                }
+                io::Result::Ok(())
             });
             sim.run(async move |sim| {
                 sleep(Duration::from_millis(1)).await;

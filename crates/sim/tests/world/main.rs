@@ -7,6 +7,7 @@ mod tcp;
 mod udp;
 mod ports;
 mod linux;
+mod killed;
 mod unix;
 mod links;
 mod losses;

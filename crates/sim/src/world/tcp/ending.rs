@@ -95,13 +95,13 @@ impl World {
         }
     }
 
-    /// Everything that a host's program had open is gone, as if by a crash.
-    pub(crate) fn forget_sockets(&mut self, host: HostId) {
+    /// A host's program is no more, and its system closes everything that it had open.
+    pub(crate) fn close_sockets(&mut self, host: HostId) {
         let listeners = &self.tcp.listeners;
         let listeners: Vec<_> =
             listeners.iter().filter(|(_, listener)| listener.host == host).map(|(id, _)| *id).collect();
         listeners.into_iter().for_each(|id| self.close_listener(id));
-        self.ends_that(|end| end.host == host && !end.is_closed).into_iter().for_each(|id| self.abort(id));
+        self.ends_that(|end| end.host == host && !end.is_closed).into_iter().for_each(|id| self.close(id));
     }
 
     /// All connections between two hosts are reset, to both.

@@ -15,14 +15,14 @@ use crate::world::errno::Errno;
 impl World {
     /// A program takes an end up, and is told from now on what it is ready for.
     pub(crate) fn take_up(&mut self, id: EndId, token: Token) {
-        if let Some(end) = self.tcp.get_mut(id) {
+        if let Some(end) = self.tcp.held(id) {
             end.token = Some(token);
             self.tell_all(id);
         }
     }
 
     pub(crate) fn read(&mut self, id: EndId, buf: &mut [u8]) -> io::Result<usize> {
-        let end = self.tcp.get_mut(id).ok_or(Errno::NotConnected)?;
+        let end = self.tcp.held(id).ok_or(Errno::NotConnected)?;
         if end.ear.received.is_empty() {
             return match end.ear.has_heard_end {
                 // Even if it was reset since.
@@ -51,7 +51,7 @@ impl World {
     }
 
     pub(crate) fn write(&mut self, id: EndId, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let end = self.tcp.get_mut(id).ok_or(Errno::NotConnected)?;
+        let end = self.tcp.held(id).ok_or(Errno::NotConnected)?;
         if let Some(failure) = end.take_failure() {
             return Err(failure);
         }
@@ -97,7 +97,7 @@ impl World {
     }
 
     pub(crate) fn shut(&mut self, id: EndId, how: Shutdown) -> io::Result<()> {
-        let end = self.tcp.get_mut(id).ok_or(Errno::NotConnected)?;
+        let end = self.tcp.held(id).ok_or(Errno::NotConnected)?;
         if end.state != State::Established {
             return Err(Errno::NotConnected.into());
         }
@@ -122,7 +122,7 @@ impl World {
 
     /// A program lets its end go. What it has written still arrives; what has come and was not read makes it a reset.
     pub(crate) fn close(&mut self, id: EndId) {
-        let Some(end) = self.tcp.get_mut(id) else { return };
+        let Some(end) = self.tcp.held(id) else { return };
         (end.is_closed, end.ear.reads_no_more) = (true, true);
         let (host, token) = (end.host, end.token.take());
         let resets = !end.ear.received.is_empty() || end.resets_when_closed;
@@ -140,18 +140,18 @@ impl World {
     }
 
     pub(crate) fn set_reset_when_closed(&mut self, id: EndId) {
-        if let Some(end) = self.tcp.get_mut(id) {
+        if let Some(end) = self.tcp.held(id) {
             end.resets_when_closed = true;
         }
     }
 
     pub(crate) fn take_error(&mut self, id: EndId) -> Option<io::Error> {
-        self.tcp.get_mut(id).and_then(End::take_failure)
+        self.tcp.held(id).and_then(End::take_failure)
     }
 
     /// This end's address, and the other's once the connection stands.
-    pub(crate) fn addrs(&self, id: EndId) -> (Option<SocketAddr>, Option<SocketAddr>) {
-        let Some(end) = self.tcp.get(id) else { return (None, None) };
+    pub(crate) fn addrs(&mut self, id: EndId) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        let Some(end) = self.tcp.held(id) else { return (None, None) };
         (Some(end.local), Some(end.peer).filter(|_| end.state == State::Established))
     }
 

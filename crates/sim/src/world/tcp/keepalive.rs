@@ -22,8 +22,11 @@ pub(super) struct Probes {
 
 impl World {
     pub(crate) fn set_keepalive(&mut self, id: EndId, keepalive: Option<Keepalive>) {
+        if self.tcp.held(id).is_none() {
+            return;
+        }
         let number = self.chance.next();
-        let Some(end) = self.tcp.get_mut(id) else { return };
+        let Some(end) = self.tcp.held(id) else { return };
         end.probes = keepalive.map(|keepalive| Probes { keepalive, unanswered: 0, number });
         if end.state == State::Established {
             self.begin_probes(id);
@@ -36,8 +39,8 @@ impl World {
         self.happen_in(idle, Happening::Probe { end: id, number });
     }
 
-    pub(crate) fn keepalive(&self, id: EndId) -> Option<Keepalive> {
-        Some(self.tcp.get(id)?.probes.as_ref()?.keepalive.clone())
+    pub(crate) fn keepalive(&mut self, id: EndId) -> Option<Keepalive> {
+        Some(self.tcp.held(id)?.probes.as_ref()?.keepalive.clone())
     }
 
     /// It is time to look whether something has come of late, and to ask if not.

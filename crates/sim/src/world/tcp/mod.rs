@@ -126,6 +126,12 @@ impl Connections {
     fn get_mut(&mut self, id: EndId) -> Option<&mut End> {
         self.ends.get_mut(id)
     }
+
+    /// An end that its program has not let go. What its tasks still hold when it was killed is nothing any more, though the
+    /// machine may have to say more of it.
+    fn held(&mut self, id: EndId) -> Option<&mut End> {
+        self.get_mut(id).filter(|end| !end.is_closed)
+    }
 }
 
 impl End {
