@@ -23,6 +23,8 @@ pub(crate) enum Errno {
     TooLong = 90,
     /// EPROTOTYPE.
     WrongKind = 91,
+    /// EAFNOSUPPORT.
+    WrongFamily = 97,
     /// EADDRINUSE.
     AddrInUse = 98,
     /// EADDRNOTAVAIL.
@@ -50,7 +52,7 @@ impl Errno {
             Self::WouldBlock => io::ErrorKind::WouldBlock,
             Self::InvalidInput => io::ErrorKind::InvalidInput,
             Self::BrokenPipe => io::ErrorKind::BrokenPipe,
-            Self::NoDestination | Self::TooLong | Self::WrongKind => io::ErrorKind::Other,
+            Self::NoDestination | Self::TooLong | Self::WrongKind | Self::WrongFamily => io::ErrorKind::Other,
             Self::AddrInUse => io::ErrorKind::AddrInUse,
             Self::AddrNotAvailable => io::ErrorKind::AddrNotAvailable,
             Self::NetworkUnreachable => io::ErrorKind::NetworkUnreachable,

@@ -91,6 +91,9 @@ impl World {
 
     pub(crate) fn connect_udp(&mut self, id: EndId, peer: SocketAddr) -> io::Result<()> {
         let socket = self.udp.0.get_mut(&id).ok_or(Errno::NotConnected)?;
+        if peer.is_ipv6() {
+            return Err(Errno::WrongFamily.into());
+        }
         if is_broadcast(peer) {
             return Err(Errno::PermissionDenied.into());
         }
@@ -113,7 +116,12 @@ impl World {
     /// Sends a datagram, to whom it says or the socket is connected to.
     pub(crate) fn send_udp(&mut self, id: EndId, bytes: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
         let socket = self.udp.0.get_mut(&id).ok_or(Errno::NotConnected)?;
-        let to = reached_at(to.or(socket.peer).ok_or(Errno::NoDestination)?);
+        let to = to.or(socket.peer).ok_or(Errno::NoDestination)?;
+        // As all sockets are of IPv4.
+        if to.is_ipv6() {
+            return Err(Errno::WrongFamily.into());
+        }
+        let to = reached_at(to);
         if to.port() == 0 {
             return Err(Errno::InvalidInput.into());
         }

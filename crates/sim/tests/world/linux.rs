@@ -5,7 +5,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -91,6 +91,9 @@ const OF_UDP: &[(&str, &str)] = &[
     ("b send 6, a peek 2, a recv 9", "6, 2, 6"),
     // Who is not connected has nobody to send to, and nobody is at port 0.
     ("n send 1, n to 0", "error 89, InvalidInput"),
+    // A socket of IPv4 has nothing to do with addresses of IPv6, and what was said before still holds.
+    ("n to v6, n connect v6, n send 1", "error 97, Uncategorized, error 89"),
+    ("a to v6, a connect v6, a send 1, b recv 9", "error 97, Uncategorized, 1, 1"),
 ];
 
 #[test]
@@ -326,11 +329,6 @@ pub(crate) async fn tcp_step(ends: &mut [(&str, Option<TcpStream>)], step: &str)
         ("shut", "write") => outcome(stream.shutdown(Shutdown::Write)),
         ("shut", "both") => outcome(stream.shutdown(Shutdown::Both)),
         ("peer", _) => outcome(stream.peer_addr().map(drop)),
-        ("gone", _) => {
-            let mut hangup = std::pin::pin!(stream.hangup());
-            let is_gone = poll_fn(|cx| Poll::Ready(hangup.as_mut().poll(cx).is_ready())).await;
-            (if is_gone { "yes" } else { "no" }).to_owned()
-        }
         ("close", _) => {
             *end = None;
             "-".to_owned()
@@ -356,6 +354,12 @@ async fn udp_step(
     match what.split_once(' ').unwrap_or((what, "")) {
         ("to", "b") => once(|cx| open.poll_send_to(cx, &[7], at_b)).await,
         ("send", n) => once(|cx| open.poll_send(cx, &sent[..n.parse().unwrap()])).await,
+        ("to", "v6") => once(|cx| open.poll_send_to(cx, &[7], (Ipv6Addr::LOCALHOST, 9).into())).await,
+        ("connect", "v6") => {
+            // With the address, so without its number.
+            let error = open.connect((Ipv6Addr::LOCALHOST, 9)).await.unwrap_err();
+            format!("{:?}", error.kind())
+        }
         ("to", "0") => once(|cx| open.poll_send_to(cx, &[7], "127.0.0.1:0".parse().unwrap())).await,
         ("to", "a") => once(|cx| open.poll_send_to(cx, &[7], at_a)).await,
         ("recv", n) => once(|cx| open.poll_recv(cx, &mut buf[..n.parse().unwrap()])).await,
@@ -388,7 +392,7 @@ fn outcome(result: io::Result<()>) -> String {
 /// Each has a number, in the world too. Those for which std has no kind are told by it.
 fn name(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(number @ (EDESTADDRREQ | EMSGSIZE)) => format!("error {number}"),
+        Some(number @ (EDESTADDRREQ | EMSGSIZE | EAFNOSUPPORT)) => format!("error {number}"),
         Some(_) => format!("{:?}", error.kind()),
         None => format!("{error:?} without a number"),
     }
@@ -396,3 +400,4 @@ fn name(error: &io::Error) -> String {
 
 const EDESTADDRREQ: i32 = 89;
 const EMSGSIZE: i32 = 90;
+const EAFNOSUPPORT: i32 = 97;
