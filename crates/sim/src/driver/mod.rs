@@ -128,7 +128,7 @@ impl Driver for HostDriver {
         let sizes = options.recv_buffer_bytes.or(options.send_buffer_bytes);
         refuse(sizes.is_some(), "sizes of buffers but those of its configuration")?;
         refuse(addr.is_ipv6(), "IPv6")?;
-        tcp::connect(&self.world, self.host, addr, options.keepalive.clone(), self.seat.global(token))
+        tcp::connect(&self.world, self.host, addr, options, self.seat.global(token))
     }
 
     fn udp_bind(&self, addr: SocketAddr, options: &UdpOptions, token: Token) -> io::Result<UdpSocket> {

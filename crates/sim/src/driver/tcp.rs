@@ -4,7 +4,8 @@ use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 
 use ekiden_reactor::driver::{
-    Keepalive, ListenOptions, OtherTcpListener, OtherTcpStream, TcpListener, TcpOptions, TcpStream, Token,
+    ConnectOptions, Keepalive, ListenOptions, OtherTcpListener, OtherTcpStream, TcpListener, TcpOptions,
+    TcpStream, Token,
 };
 
 use crate::journal::{EndId, HostId};
@@ -27,12 +28,13 @@ pub(super) fn connect(
     world: &Shared,
     host: HostId,
     addr: SocketAddr,
-    keepalive: Option<Keepalive>,
+    options: &ConnectOptions,
     token: Token,
 ) -> io::Result<TcpStream> {
     let id = world.lock().connect(host, addr, token)?;
-    if keepalive.is_some() {
-        world.lock().set_keepalive(id, keepalive);
+    world.lock().set_nodelay(id, options.nodelay)?;
+    if options.keepalive.is_some() {
+        world.lock().set_keepalive(id, options.keepalive.clone());
     }
     Ok(TcpStream::Other(Box::new(Stream { world: world.clone(), id })))
 }
@@ -112,13 +114,12 @@ impl OtherTcpStream for Stream {
         self.world.lock().addrs(self.id).0.ok_or_else(|| Errno::NotConnected.into())
     }
 
-    /// Nothing waits here to be sent in larger pieces, so the option says nothing.
-    fn set_nodelay(&self, _nodelay: bool) -> io::Result<()> {
-        Ok(())
+    fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.world.lock().set_nodelay(self.id, nodelay)
     }
 
     fn nodelay(&self) -> io::Result<bool> {
-        Ok(true)
+        self.world.lock().nodelay(self.id)
     }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::task::Poll;
 use std::time::Duration;
 
-use ekiden_reactor::driver::ListenOptions;
+use ekiden_reactor::driver::{ConnectOptions, ListenOptions};
 use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream};
 use ekiden_sim::{Config, Sim};
 
@@ -72,6 +72,11 @@ const OF_TCP: &[(&str, &str)] = &[
     ("c shut both, c gone, s gone", "-, yes, no"),
     ("s reset, c gone", "-, yes"),
     ("c read 9, s write 1, c read 9, c read 9", "wait, 1, 1, wait"),
+    // What is small is sent at once unless somebody asks for something else, which is remembered.
+    (
+        "c hurries, s hurries, c hurry no, c hurries, s hurries, c hurry yes, c hurries",
+        "yes, yes, -, no, yes, -, yes",
+    ),
 ];
 
 /// Scripts of UDP. `a` and `b` are bound, and `a` is connected to `b`; `n` is bound only.
@@ -250,6 +255,18 @@ fn each_address_of_loopback_is_one_of_its_own_as_on_linux() {
     });
 }
 
+#[test]
+fn whether_what_is_small_is_sent_at_once_is_as_was_asked_for_as_on_linux() {
+    hold(&[("", "false, false")], async |_| {
+        let (mut to_listen, mut to_connect) = (ListenOptions::default(), ConnectOptions::default());
+        (to_listen.nodelay, to_connect.nodelay) = (false, false);
+        let listener = TcpListener::listen("127.0.0.1:0".parse().unwrap(), &to_listen).unwrap();
+        let c = TcpStream::connect_with(listener.local_addr().unwrap(), &to_connect).await.unwrap();
+        let (s, _) = listener.accept().await.unwrap();
+        format!("{}, {}", c.nodelay().unwrap(), s.nodelay().unwrap())
+    });
+}
+
 /// What Unix sockets say, in the order in which they are asked.
 const OF_UNIX: &str = "wait, 1, 0, 1, error 90, NotConnected, BrokenPipe, ConnectionReset";
 
@@ -329,6 +346,13 @@ pub(crate) async fn tcp_step(ends: &mut [(&str, Option<TcpStream>)], step: &str)
         ("shut", "write") => outcome(stream.shutdown(Shutdown::Write)),
         ("shut", "both") => outcome(stream.shutdown(Shutdown::Both)),
         ("peer", _) => outcome(stream.peer_addr().map(drop)),
+        ("hurry", yes) => outcome(stream.set_nodelay(yes == "yes")),
+        ("hurries", _) => (if stream.nodelay().unwrap() { "yes" } else { "no" }).to_owned(),
+        ("gone", _) => {
+            let mut hangup = std::pin::pin!(stream.hangup());
+            let is_gone = poll_fn(|cx| Poll::Ready(hangup.as_mut().poll(cx).is_ready())).await;
+            (if is_gone { "yes" } else { "no" }).to_owned()
+        }
         ("close", _) => {
             *end = None;
             "-".to_owned()

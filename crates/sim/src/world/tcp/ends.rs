@@ -145,6 +145,16 @@ impl World {
         }
     }
 
+    /// Nothing waits here to be sent in larger pieces, so whether it should is only remembered.
+    pub(crate) fn set_nodelay(&mut self, id: EndId, nodelay: bool) -> io::Result<()> {
+        self.tcp.held(id).ok_or(Errno::NotConnected)?.nodelay = nodelay;
+        Ok(())
+    }
+
+    pub(crate) fn nodelay(&mut self, id: EndId) -> io::Result<bool> {
+        Ok(self.tcp.held(id).ok_or(Errno::NotConnected)?.nodelay)
+    }
+
     pub(crate) fn take_error(&mut self, id: EndId) -> Option<io::Error> {
         self.tcp.held(id).and_then(End::take_failure)
     }

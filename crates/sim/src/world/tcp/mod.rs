@@ -67,6 +67,7 @@ struct Listener {
     addr: SocketAddr,
     backlog: usize,
     keepalive: Option<Keepalive>,
+    nodelay: bool,
     /// Those that can be accepted.
     queue: VecDeque<EndId>,
     /// Those whose handshake goes on.
@@ -92,6 +93,7 @@ struct End {
     /// The program has let it go.
     is_closed: bool,
     resets_when_closed: bool,
+    nodelay: bool,
     line: Line,
     ear: Ear,
     timer: Option<timer::Timer>,

@@ -44,6 +44,7 @@ impl World {
             addr,
             backlog,
             keepalive,
+            nodelay: options.nodelay,
             queue: Default::default(),
             begun: Vec::new(),
         };
@@ -66,9 +67,9 @@ impl World {
     pub(crate) fn accept(&mut self, id: ListenerId) -> io::Result<(EndId, SocketAddr)> {
         let listener = self.tcp.listeners.get_mut(&id).ok_or(Errno::NotConnected)?;
         let accepted = listener.queue.pop_front().ok_or(Errno::WouldBlock)?;
-        let (host, keepalive) = (listener.host, listener.keepalive.clone());
+        let (host, keepalive, nodelay) = (listener.host, listener.keepalive.clone(), listener.nodelay);
         let end = self.tcp.get_mut(accepted).ok_or(Errno::ConnectionAborted)?;
-        end.listener = None;
+        (end.listener, end.nodelay) = (None, nodelay);
         let peer = end.peer;
         self.tell(host, What::Accepts(accepted, peer));
         if keepalive.is_some() {
@@ -223,6 +224,7 @@ impl World {
             has_port: false,
             is_closed: false,
             resets_when_closed: false,
+            nodelay: true,
             line: Line::default(),
             ear: Ear::new(self.now, window),
             timer: None,
