@@ -31,8 +31,13 @@ impl Sim {
     /// tail of latencies. Zero for never.
     ///
     /// What was sent behind it on the same connection waits for it; datagrams overtake it.
+    ///
+    /// # Panics
+    ///
+    /// If the range ends before it begins, or there is no host of one of the names.
     #[track_caller]
     pub fn long_latency(&self, a: &str, b: &str, one_in: u32, times: RangeInclusive<u32>) {
+        assert!(!times.is_empty(), "a range of times ends after it begins");
         let long = Long { one_in, times: (*times.start(), *times.end()) };
         let (a, b) = (self.id(a), self.id(b));
         let mut world = self.0.world.lock();
@@ -136,9 +141,11 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If both times together may be less than 100 µs: hardly any time would pass.
+    /// If a range ends before it begins; if both times together may be less than 100 µs: hardly any time would pass. If there is
+    /// no host of one of the names.
     #[track_caller]
     pub fn flap(&self, a: &str, b: &str, whole: RangeInclusive<Duration>, cut: RangeInclusive<Duration>) {
+        assert!(!whole.is_empty() && !cut.is_empty(), "a range of times ends after it begins");
         assert!(!flaps_too_fast(&whole, &cut), "{FLAPS_TOO_FAST}");
         let (a, b) = (self.id(a), self.id(b));
         self.0.world.lock().flap(a, b, nanos(&whole), nanos(&cut));

@@ -441,6 +441,33 @@ fn a_configuration_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn what_scripts_say_of_links_is_refused_where_it_cannot_be() {
+    let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+    #[expect(clippy::reversed_empty_ranges, reason = "that is what is wrong with them")]
+    let wrongs: [&dyn Fn(&Sim); 3] = [
+        &|sim| sim.flap("a", "b", minute..=second, second..=minute),
+        &|sim| sim.flap("a", "b", second..=minute, minute..=second),
+        &|sim| sim.long_latency("a", "b", 10, 9..=2),
+    ];
+    for wrong in wrongs {
+        let said = complaint_of(|| {
+            let sim = Sim::new(7);
+            ["a", "b"].iter().for_each(|name| sim.host(name, echo));
+            wrong(&sim);
+        });
+        assert!(said.contains("ends after it begins"), "{said}");
+    }
+}
+
+/// What a panic says.
+fn complaint_of(wrong: impl FnOnce()) -> String {
+    let payload = catch_unwind(std::panic::AssertUnwindSafe(wrong)).unwrap_err();
+    payload
+        .downcast::<String>()
+        .map_or_else(|payload| (*payload.downcast::<&str>().unwrap()).to_owned(), |said| *said)
+}
+
+#[test]
 fn the_host_of_the_scenario_is_its_own() {
     type Wrong = fn(&Sim);
     let wrongs: [(Wrong, &str); 4] = [
