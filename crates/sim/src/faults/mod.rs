@@ -253,7 +253,13 @@ impl Sim {
         let is_program = |at: &usize| hosts[*at] != MAIN && !spared.contains(&HostId(*at as u32));
         let programs: Vec<usize> = (0..hosts.len()).filter(is_program).collect();
         let undone = |fault: &Fault| fault.undone_by(&world);
-        profile.draw(&mut Chance::new(self.0.seed ^ STREAM), &hosts, &programs, now..now + span, undone)
+        profile.draw(
+            &mut Chance::new(self.0.seed ^ STREAM),
+            &hosts,
+            &programs,
+            now..now.saturating_add(span),
+            undone,
+        )
     }
 
     /// It is time for a fault of the schedule.

@@ -294,3 +294,16 @@ fn the_environment_says_which_faults_and_how_many_more_runs() {
     let passes = run("EKIDEN_FAULTS", "at 5 s pause a; at 6 s resume a");
     assert!(passes.contains("it should fail") || !passes.contains("forgotten"), "{passes}");
 }
+
+#[test]
+fn faults_may_be_drawn_for_as_long_as_there_is_time() {
+    for seed in 0..100 {
+        let sim = Sim::new(seed);
+        sim.host("server", std::future::pending::<()>);
+        sim.run(async |sim| {
+            sleep(SECOND).await;
+            assert!(!sim.draw_faults(Profile::Hostile, Duration::MAX).to_string().is_empty());
+            sleep(SECOND).await;
+        });
+    }
+}
