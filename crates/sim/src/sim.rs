@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::rc::Rc;
@@ -108,20 +108,29 @@ impl Sim {
 
     /// Adds a host, whose program is started: when the world runs, or, if it does, next.
     ///
-    /// Its name is its name in DNS, and its address the next of 10.0.0.0/8. The function is called again each time that
+    /// Its name is its name in DNS, where upper and lower case are the same, and its address the next of 10.0.0.0/8. The function is called again each time that
     /// the host is restarted. When it returns the program has ended; if it returns an error or panics, or a task of it
     /// panics and nobody receives that, the run has failed.
     ///
     /// # Panics
     ///
-    /// If there is a host of that name, or if it is `main`: that is where the scenario itself runs.
+    /// If there is a host of that name, or if it is `main`: that is where the scenario itself runs. If nobody could find it by
+    /// that name, or a schedule could not say it: a name is of letters, digits, `-`, `_` and `.`, and neither `localhost` nor
+    /// an address.
+    #[track_caller]
     pub fn host<M, R>(&self, name: &str, main: M)
     where
         M: AsyncFn() -> R + 'static,
         R: Outcome,
     {
-        assert!(name != MAIN, "`{MAIN}` is the host of the scenario itself");
-        assert!(self.find(name).is_none(), "there is a host `{name}` already");
+        assert!(!name.eq_ignore_ascii_case(MAIN), "`{MAIN}` is the host of the scenario itself");
+        assert!(
+            is_name(name),
+            "`{name}` is no name of a host: that is of letters, digits, `-`, `_` and `.`, and neither `localhost` nor an address"
+        );
+        let is_same = |host: &Host| host.name.eq_ignore_ascii_case(name);
+        let is_had = self.0.world.lock().hosts.iter().any(is_same);
+        assert!(!is_had, "there is a host `{name}` already");
         let id = self.add_host(name, begins(main));
         self.0.orders.borrow_mut().push_back(Order::Start(id));
     }
@@ -375,4 +384,11 @@ impl fmt::Debug for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sim").field("seed", &self.0.seed).finish_non_exhaustive()
     }
+}
+
+/// Whether a host can be found by a name, and a schedule can say it.
+fn is_name(name: &str) -> bool {
+    let is_of_it = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    let is_taken = name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok();
+    !name.is_empty() && name.chars().all(is_of_it) && !is_taken
 }

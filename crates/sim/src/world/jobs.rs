@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ekiden_reactor::driver::{Job, Overloaded};
 
+use super::errno::Errno;
 use super::{Happening, Outside, World};
 use crate::config::nanos;
 use crate::journal::{HostId, What};
@@ -119,12 +120,13 @@ impl World {
     /// What a host finds under a name.
     pub(crate) fn look_up(&mut self, host: HostId, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         if self.lookups_fail(host) || self.chance.one_in(self.config.lookup_failed_one_in) {
-            return Err(io::Error::other("temporary failure in name resolution"));
+            return Err(unresolved("Temporary failure in name resolution"));
         }
-        let known = self.hosts.iter().find(|known| known.name == name).map(|known| known.ip);
-        match if name == "localhost" { Some(Ipv4Addr::LOCALHOST) } else { known } {
+        let known =
+            self.hosts.iter().find(|known| known.name.eq_ignore_ascii_case(name)).map(|known| known.ip);
+        match if name.eq_ignore_ascii_case("localhost") { Some(Ipv4Addr::LOCALHOST) } else { known } {
             Some(ip) => Ok(vec![SocketAddr::new(IpAddr::V4(ip), port)]),
-            None => Err(io::Error::new(io::ErrorKind::NotFound, "no host of this world has that name")),
+            None => Err(unresolved("Name or service not known")),
         }
     }
 
@@ -150,4 +152,10 @@ impl World {
         self.tell(host, What::LooksUpIn(time.1));
         self.jobs.lookups.entry(host).or_default().time = Some(time);
     }
+}
+
+/// An error of the resolver's, which std makes of no kind that has a name.
+fn unresolved(why: &str) -> io::Error {
+    let without_name = io::Error::from(Errno::NoDestination).kind();
+    io::Error::new(without_name, format!("failed to lookup address information: {why}"))
 }

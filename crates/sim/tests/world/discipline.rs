@@ -441,6 +441,25 @@ fn a_configuration_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn a_name_by_which_no_host_could_be_found_is_refused() {
+    for name in
+        ["", " ", "my server", "a\tb", "localhost", "LocalHost", "10.9.9.9", "::1", "a|b", ">", "a;b", "it's"]
+    {
+        let said = complaint_of(|| Sim::new(7).host(name, echo));
+        assert!(said.contains("is no name of a host"), "{name:?}: {said}");
+    }
+    // One that another has, as names are found whatever their case.
+    let said = complaint_of(|| {
+        let sim = Sim::new(7);
+        sim.host("shop_1.example", echo);
+        sim.host("Shop_1.Example", echo);
+    });
+    assert!(said.contains("there is a host `Shop_1.Example` already"), "{said}");
+    let said = complaint_of(|| Sim::new(7).host("Main", echo));
+    assert!(said.contains("is the host of the scenario itself"), "{said}");
+}
+
+#[test]
 fn what_scripts_say_of_links_is_refused_where_it_cannot_be() {
     let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
     #[expect(clippy::reversed_empty_ranges, reason = "that is what is wrong with them")]

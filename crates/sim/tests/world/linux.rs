@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ekiden_reactor::driver::{ConnectOptions, ListenOptions};
-use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream};
+use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream, lookup_host};
 use ekiden_sim::{Config, Sim};
 
 /// Scripts of TCP, and what each of their steps answers. `c` has connected, `s` was accepted.
@@ -252,6 +252,14 @@ fn each_address_of_loopback_is_one_of_its_own_as_on_linux() {
         let heard = a.recv(&mut [0; 9]).await.unwrap();
         answers.push(format!("{}: {heard} from {}", a.peer_addr().unwrap().ip(), from.ip()));
         answers.join(" | ")
+    });
+}
+
+#[test]
+fn a_name_that_is_not_known_is_an_error_of_the_same_kind_as_on_linux() {
+    // One that no resolver of the system asks anybody for.
+    hold(&[("no such:80", "Uncategorized")], async |name| {
+        format!("{:?}", lookup_host(name).await.unwrap_err().kind())
     });
 }
 

@@ -217,7 +217,7 @@ fn names_are_not_found_or_found_late() {
         sim.run(async |sim| {
             sim.fail_lookups("main", true);
             let error = lookup_host("main:1").await.err().unwrap();
-            assert!(error.to_string().contains("temporary failure in name resolution"), "{error}");
+            assert!(error.to_string().contains("Temporary failure in name resolution"), "{error}");
             sim.fail_lookups("main", false);
             sim.lookups("main", 3 * SECOND..=4 * SECOND);
             let before = sim.now();
