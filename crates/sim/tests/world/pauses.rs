@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ekiden_reactor::driver::Keepalive;
 use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
 use ekiden_reactor::{Signal, blocking, entropy, sleep, spawn, timeout};
 use ekiden_sim::{Config, Sim, check, check_with};
@@ -83,6 +84,7 @@ struct Last {
     stream: TcpStream,
     socket: UdpSocket,
     does: bool,
+    was_refused: Rc<Cell<bool>>,
 }
 
 impl Drop for Last {
@@ -91,10 +93,13 @@ impl Drop for Last {
             return;
         }
         let to = "10.0.0.2:9".parse().unwrap();
-        assert!(!matches!(self.stream.try_write(b"last words"), Ok(Some(1..))));
-        assert!(!matches!(self.socket.try_send_to(b"last words", to), Ok(Some(_))));
-        assert!(entropy(&mut [0]).is_err());
+        let is_written = matches!(self.stream.try_write(b"last words"), Ok(Some(1..)));
+        let is_sent = matches!(self.socket.try_send_to(b"last words", to), Ok(Some(_)));
+        let _its_own = self.stream.set_keepalive(Some(&Keepalive::default()));
+        let knows = self.stream.peer_addr().is_ok() || self.stream.nodelay().is_ok();
+        let is_given = entropy(&mut [0]).is_ok();
         drop(blocking(|| ()));
+        self.was_refused.set(!is_written && !is_sent && !knows && !is_given);
         panic!("is heard by nobody");
     }
 }
@@ -103,13 +108,14 @@ impl Drop for Last {
 fn crash(seed: u64, does: bool) -> u64 {
     let sim = Sim::new(seed);
     // The second one is there when all is over.
-    let does = Cell::new(does);
+    let (does, was_refused) = (Cell::new(does), Rc::new(Cell::new(!does)));
+    let of_server = was_refused.clone();
     sim.host("server", async move || {
         let does = does.replace(false);
         let listener = TcpListener::bind("0.0.0.0:7").await?;
         let (stream, _) = listener.accept().await?;
         let socket = UdpSocket::bind("0.0.0.0:0").await?;
-        let _last = Last { stream, socket, does };
+        let _last = Last { stream, socket, does, was_refused: of_server.clone() };
         std::future::pending::<io::Result<()>>().await
     });
     sim.run(async move |sim| {
@@ -123,6 +129,7 @@ fn crash(seed: u64, does: bool) -> u64 {
         drop(TcpStream::connect("server:7").await.unwrap());
         sleep(SECOND).await;
     });
+    assert!(was_refused.get());
     sim.hash()
 }
 
