@@ -95,9 +95,9 @@ where
         yield_now().await;
     });
     // From one place: those that spawn are listed, all of the process, when they first do.
-    let run = || reactor.run(ask());
+    let run = || allocation_counter::measure(|| reactor.run(ask()));
     run();
-    let counted = allocation_counter::measure(run);
+    let counted = run();
     assert_eq!(counted.count_total, expected * ROUNDS, "of {ROUNDS} requests, {expected} each");
     assert_eq!(counted.count_current, 0, "an idle connection keeps nothing of them");
 }
