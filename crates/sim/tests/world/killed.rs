@@ -3,10 +3,12 @@
 //! A script is played by two programs, of which one is killed in the middle: on Linux it is another process of this test. That
 //! one does what the other tells it, over a connection of their own. What is expected was found on Linux 6.18.
 
+use std::cell::RefCell;
 use std::env;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::Duration;
 
 use ekiden_reactor::net::{TcpListener, TcpStream};
@@ -177,6 +179,39 @@ impl Drop for Process {
 /// Said to a process that is to be killed.
 const TO_BE_KILLED: &str = "TO_BE_KILLED";
 const PORT: &str = "it listens on port ";
+
+/// Of one that returns, too, whoever still has it: here somebody has who outlives it.
+#[test]
+fn what_a_program_that_returns_has_left_open_is_closed() {
+    for (has_read, expected) in
+        [(true, Ok(b"the first half".to_vec())), (false, Err(ErrorKind::ConnectionReset))]
+    {
+        check(|sim| {
+            let kept = Rc::new(RefCell::new(Vec::new()));
+            let keeper = kept.clone();
+            sim.host("server", async move || {
+                let listener = TcpListener::bind("0.0.0.0:7").await?;
+                let (stream, _) = listener.accept().await?;
+                sleep(Duration::from_secs(1)).await;
+                if has_read {
+                    assert_eq!(stream.read(&mut [0]).await?, 1);
+                }
+                stream.write_all(b"the first half").await?;
+                keeper.borrow_mut().push(stream);
+                io::Result::Ok(())
+            });
+            let expected = expected.clone();
+            sim.run(async move |sim| {
+                sleep(Duration::from_millis(1)).await;
+                let stream = TcpStream::connect("server:7").await.unwrap();
+                stream.write_all(b"?").await.unwrap();
+                assert_eq!(read_to_end(&stream).await.map_err(|error| error.kind()), expected);
+                assert!(!sim.is_up("server") && kept.borrow().len() == 1);
+                assert!(kept.borrow()[0].peer_addr().is_err());
+            });
+        });
+    }
+}
 
 /// The classical bug: who takes what it has read until the end for all that there is.
 #[test]
