@@ -147,6 +147,11 @@ impl Journal {
         self.trace = Some(trace);
     }
 
+    /// The last line of the trace is written.
+    pub(crate) fn end_trace(&mut self) -> Result<(), String> {
+        self.trace.take().map_or(Ok(()), Trace::finish)
+    }
+
     pub(crate) fn is_traced(&self) -> bool {
         self.trace.is_some()
     }
@@ -173,9 +178,6 @@ impl Journal {
 
     /// The first ones, with the hosts' names.
     pub(crate) fn into_first(self) -> (Vec<Event>, Vec<String>) {
-        if let Some(trace) = self.trace {
-            trace.finish();
-        }
         (self.first, self.names)
     }
 }

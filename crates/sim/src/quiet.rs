@@ -11,7 +11,7 @@ thread_local! {
     static IS_QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does something in which no panic of this thread is printed. It must catch them itself.
+/// Does something in which no panic of this thread is printed. It should catch them itself.
 pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -22,8 +22,32 @@ pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
             }
         }));
     });
-    let was_quiet = IS_QUIET.replace(true);
-    let done = f();
-    IS_QUIET.set(was_quiet);
-    done
+    let _quiet = Quiet { was_quiet: IS_QUIET.replace(true) };
+    f()
+}
+
+/// A thread that is quiet until this is dropped, be it by a panic.
+struct Quiet {
+    was_quiet: bool,
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        IS_QUIET.set(self.was_quiet);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_that_gets_out_leaves_no_quiet_behind() {
+        assert!(panic::catch_unwind(|| quietly(|| panic!("it gets out"))).is_err());
+        assert!(!IS_QUIET.get());
+        quietly(|| {
+            quietly(|| ());
+            assert!(IS_QUIET.get(), "the outer one goes on");
+        });
+    }
 }

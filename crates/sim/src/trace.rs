@@ -34,13 +34,12 @@ impl Trace {
 
     /// The run is over.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If not all of it is in the file.
-    pub(crate) fn finish(self) {
-        if let Err(error) = self.file.and_then(|mut file| file.flush()) {
-            panic!("cannot write EKIDEN_TRACE={}: {error}", self.path.display());
-        }
+    /// Not all of it is in the file. Whoever has the run may have worse to say, and says both.
+    pub(crate) fn finish(self) -> Result<(), String> {
+        let written = self.file.and_then(|mut file| file.flush());
+        written.map_err(|error| format!("cannot write EKIDEN_TRACE={}: {error}", self.path.display()))
     }
 }
 

@@ -62,7 +62,7 @@ use shrunk::Shrunk;
 /// # Panics
 ///
 /// If the scenario fails for a seed, with what there is to say about it and how to run it again; or if two runs of a seed
-/// differ, by what happens in them or by how they end. And if the environment does not make sense: a seed or a number that is none, faults that cannot be read or that the scenario has no place for, or an
+/// differ, by what happens in them or by how they end. And if the environment does not make sense: a seed or a number that is none, no seeds at all, faults that cannot be read or that the scenario has no place for, or an
 /// `EKIDEN_TRACE` that cannot be written.
 pub fn check(scenario: impl Fn(Sim)) {
     check_with(&Config::default(), scenario);
@@ -79,6 +79,8 @@ pub fn check_with(config: &Config, scenario: impl Fn(Sim)) {
         Some(seed) => (seed, 1),
         None => (0, from_env("EKIDEN_SEEDS").unwrap_or(SEEDS)),
     };
+    assert!(count > 0, "EKIDEN_SEEDS is 0, by which nothing would be checked");
+    let shrink_max = from_env("EKIDEN_SHRINK").unwrap_or(shrunk::RUNS_MAX);
     let given: Option<Faults> = from_env("EKIDEN_FAULTS");
     let instead = given.map(|given| vec![given]);
     let replay = Replay::here(&scenario);
@@ -97,6 +99,8 @@ pub fn check_with(config: &Config, scenario: impl Fn(Sim)) {
             None => path.clone().filter(|_| first.failure.is_some()),
         };
         let repeated = is_repeated.then(|| quietly(|| play(at, path.map(create))));
+        let untraced = first.untraced.iter().chain(repeated.iter().flat_map(|second| &second.untraced));
+        let untraced: String = untraced.map(|why| format!("{why}\n")).collect();
         if let Some(second) = &repeated
             && let Some(difference) = first.difference(second)
         {
@@ -104,22 +108,24 @@ pub fn check_with(config: &Config, scenario: impl Fn(Sim)) {
             panic!(
                 "two runs of seed {at} differ, so something came in that is not of the seed: a clock, entropy, a thread, \
                  the order of a std HashMap\n{difference}\n\
-                 to hold them against each other: {traced}\n"
+                 to hold them against each other: {traced}\n{untraced}"
             );
         }
         if let Some(failure) = first.failure {
-            let again = format!("to run it again: {}\n", replay.line(&[("EKIDEN_SEED", &at)]));
+            let again = format!("{untraced}to run it again: {}\n", replay.line(&[("EKIDEN_SEED", &at)]));
             let drawn = first.drawn.filter(|drawn| !drawn.is_empty() && instead.is_none());
             let Some(drawn) = drawn else { panic!("{failure}\n{again}") };
-            let shrunk = Shrunk::new(failure, &drawn, config, &scenario);
+            let shrunk = Shrunk::new(failure, &drawn, shrink_max, config, &scenario);
             let least = replay.line(&[("EKIDEN_SEED", &at), ("EKIDEN_FAULTS", &shrunk.line())]);
             panic!("{shrunk}{again}with no more faults: {least}\n");
         }
+        assert!(untraced.is_empty(), "{untraced}");
     }
 }
 
 fn from_env<T: FromStr<Err: Display>>(name: &str) -> Option<T> {
-    let value = env::var(name).ok()?;
+    let value = env::var_os(name)?;
+    let value = value.to_str().unwrap_or_else(|| panic!("{name} is {value:?}, which is no text"));
     Some(value.parse().unwrap_or_else(|error| panic!("{name} is `{value}`: {error}")))
 }
 

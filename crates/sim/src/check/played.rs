@@ -16,6 +16,8 @@ pub(super) struct Played {
     pub(super) drawn: Option<Vec<Faults>>,
     /// Whether faults were given in place of those, and nobody drew any.
     pub(super) has_left_faults: bool,
+    /// Why it is not traced, if it was to be.
+    pub(super) untraced: Option<String>,
     hash: u64,
     count: u64,
     events: Vec<Event>,
@@ -24,10 +26,6 @@ pub(super) struct Played {
 
 impl Played {
     /// `instead` is taken for what would be drawn of faults.
-    ///
-    /// # Panics
-    ///
-    /// If its trace cannot be written.
     pub(super) fn new(
         seed: u64,
         config: &Config,
@@ -47,7 +45,7 @@ impl Played {
             }
         };
         // What the programs do while they are dropped is no part of it.
-        let journal = {
+        let mut journal = {
             let mut world = sim.0.world.lock();
             world.trace_drawn();
             std::mem::take::<Journal>(&mut world.journal)
@@ -55,9 +53,10 @@ impl Played {
         sim.end();
         let drawn = sim.0.plan.borrow_mut().drawn.take();
         let has_left_faults = sim.0.plan.borrow().instead.is_some();
+        let untraced = journal.end_trace().err();
         let (hash, count) = (journal.hash(), journal.count());
         let (events, names) = journal.into_first();
-        Self { failure, drawn, has_left_faults, hash, count, events, names }
+        Self { failure, drawn, has_left_faults, untraced, hash, count, events, names }
     }
 
     /// Where two runs differ: in what happened, or in what came of it.

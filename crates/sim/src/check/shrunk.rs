@@ -4,7 +4,6 @@
 
 use std::fmt::{self, Display};
 
-use super::from_env;
 use super::played::Played;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -22,10 +21,16 @@ pub(super) struct Shrunk {
 }
 
 impl Shrunk {
-    /// Of one that failed with these incidents.
-    pub(super) fn new(failure: Failure, drawn: &[Faults], config: &Config, scenario: &impl Fn(Sim)) -> Self {
+    /// Of one that failed with these incidents, by no more than so many other runs.
+    pub(super) fn new(
+        failure: Failure,
+        drawn: &[Faults],
+        runs_max: u32,
+        config: &Config,
+        scenario: &impl Fn(Sim),
+    ) -> Self {
         let (seed, mut runs, mut least) = (failure.seed(), 0, failure);
-        let left = shrink(drawn, from_env("EKIDEN_SHRINK").unwrap_or(RUNS_MAX), |fewer| {
+        let left = shrink(drawn, runs_max, |fewer| {
             runs += 1;
             let failure = quietly(|| Played::new(seed, config, Some(fewer.to_vec()), None, scenario)).failure;
             let has_failed = failure.is_some();
@@ -63,4 +68,4 @@ impl Display for Shrunk {
 }
 
 /// More than the thirty incidents of the worst profile ever took, and some seconds of most scenarios.
-const RUNS_MAX: u32 = 200;
+pub(super) const RUNS_MAX: u32 = 200;

@@ -2,7 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::ops::RangeInclusive;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::rc::Rc;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use ekiden_reactor::channel::mpsc;
 use ekiden_reactor::net::{TcpStream, UdpSocket, UnixStream};
 use ekiden_reactor::{CoreId, sleep, spawn, spawn_named, spawn_on, sync, timeout, yield_now};
-use ekiden_sim::{Config, Sim, check};
+use ekiden_sim::{Config, Profile, Sim, check};
 
 use super::echo;
 
@@ -112,10 +114,10 @@ fn two_runs_that_end_differently_are_found_though_all_that_happens_is_alike() {
 }
 
 /// Runs that test of this file in another process, where only it does what it does, and returns what it says.
-fn alone(test: &str, envs: &[(&str, &str)], args: &[&str]) -> String {
+fn alone(test: &str, envs: &[(&str, impl AsRef<OsStr>)], args: &[&str]) -> String {
     let mut other = Command::new(std::env::current_exe().unwrap());
     other.args([&format!("discipline::{test}"), "--exact", "--nocapture"]).args(args).env_clear();
-    other.env("ANOTHER_PROCESS", "yes").envs(envs.iter().copied());
+    other.env("ANOTHER_PROCESS", "yes").envs(envs.iter().map(|(name, value)| (name, value)));
     let output = other.output().unwrap();
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
@@ -162,6 +164,55 @@ fn a_trace_has_every_event_who_ran_and_what_was_drawn() {
     assert!(says.contains(&format!("EKIDEN_SEED=1 cargo test discipline::{TEST} -- --exact\n")), "{says}");
     assert_ne!(read(&path), once);
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_takes_nothing_from_a_failure() {
+    if is_alone() {
+        return check(|sim| sim.run(async |sim| assert!(sim.seed() != 1, "one is bad luck")));
+    }
+    let test = "a_trace_that_cannot_be_written_takes_nothing_from_a_failure";
+    let path =
+        std::env::temp_dir().join(format!("ekiden-no-such-folder-{}", std::process::id())).join("trace");
+    let lost = format!("cannot write EKIDEN_TRACE={}", path.display());
+    let says = |seed: &str, value: &str| {
+        alone(test, &[("EKIDEN_TRACE", path.as_os_str()), (seed, OsStr::new(value))], &[])
+    };
+    for (seed, value) in [("EKIDEN_SEEDS", "3"), ("EKIDEN_SEED", "1")] {
+        let says = says(seed, value);
+        assert!(says.contains("panicked: one is bad luck"), "{says}");
+        assert!(says.contains("seed 1, at 0.") && says.contains("to run it again: EKIDEN_SEED=1 "), "{says}");
+        assert!(says.contains(&lost), "{says}");
+    }
+    // Of a run that passes there is nothing else to say.
+    let says_of_zero = says("EKIDEN_SEED", "0");
+    assert!(says_of_zero.contains(&lost) && says_of_zero.contains("test result: FAILED"), "{says_of_zero}");
+}
+
+#[test]
+fn an_environment_that_makes_no_sense_is_refused_before_anything_is_run() {
+    if is_alone() {
+        return check(|sim| {
+            println!("it runs");
+            sim.host("server", echo);
+            sim.draw_faults(Profile::Rough, Duration::from_secs(1));
+            sim.run(async |_sim| panic!("it fails"));
+        });
+    }
+    let test = "an_environment_that_makes_no_sense_is_refused_before_anything_is_run";
+    let wrongs: [(&str, &[u8], &str); 6] = [
+        ("EKIDEN_SEED", b"seven", "EKIDEN_SEED is `seven`: invalid digit"),
+        ("EKIDEN_SEED", b"7\xff", "EKIDEN_SEED is \"7\\xFF\", which is no text"),
+        ("EKIDEN_SEEDS", b"0", "EKIDEN_SEEDS is 0, by which nothing would be checked"),
+        ("EKIDEN_SEEDS", b"-1", "EKIDEN_SEEDS is `-1`: invalid digit"),
+        ("EKIDEN_FAULTS", b"at noon crash server", "EKIDEN_FAULTS is `at noon crash server`: "),
+        ("EKIDEN_SHRINK", b"abc", "EKIDEN_SHRINK is `abc`: invalid digit"),
+    ];
+    for (name, value, wrong) in wrongs {
+        let says = alone(test, &[(name, OsStr::from_bytes(value))], &[]);
+        assert!(says.contains(wrong) && says.contains("test result: FAILED"), "{says}");
+        assert!(!says.contains("it runs"), "{says}");
+    }
 }
 
 #[test]
