@@ -23,7 +23,7 @@ use crate::runtime::{CoreId, Membership, Runtime};
 use crate::task::{JoinError, budget};
 use crate::time::Instant;
 use crate::timing::Turn;
-use crate::turns::Turns;
+use crate::turns::{self, Turns};
 use crate::waiters::wake_each;
 use crate::watchdog::{self, DumpsOnQuit};
 
@@ -34,11 +34,13 @@ use crate::watchdog::{self, DumpsOnQuit};
 /// end are dropped. [`Reactor`] is for those who need a handle or a driver of their own.
 ///
 /// What is opened in one `run` (sockets, timers) is no good in the next: to wait for it there is an error, or panics. A `run`
-/// within another is a world of its own, and while it runs the outer one stands still.
+/// within another is a world of its own, and while it runs the outer one stands still. Within a reactor that is driven [from
+/// outside](Turns), such as a simulated host's, there is none.
 ///
 /// # Panics
 ///
-/// If the system gives no selector or takes it away, or if the future panics.
+/// If the system gives no selector or takes it away, or if the future panics; and within a turn of a reactor that is driven from
+/// outside.
 #[track_caller]
 pub fn run<F: Future>(main: F) -> F::Output {
     Runtime::default().run(main)
@@ -116,9 +118,10 @@ impl Reactor {
     /// # Panics
     ///
     /// If the future panics, if the reactor is running already, or if the driver fails for good, on this core or another of
-    /// the runtime.
+    /// the runtime; and within a turn of a reactor that is driven from outside ([`Turns`]).
     #[track_caller]
     pub fn run<F: Future>(&self, main: F) -> F::Output {
+        turns::assert_may_wait();
         let core = &*self.core;
         let _entered = self.core.enter();
         let _running = Running::begin(&self.core);

@@ -9,7 +9,10 @@
 //!      ▲            └─────────────────────────────────────┘               │
 //!      └───────────────────────────────────────────────────────────────────
 //! ```
+//!
+//! What waited within a turn would hold up the caller and all whom he drives, so no reactor is run there.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -17,6 +20,7 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use crate::context::{self, Context};
+use crate::driver::Job;
 use crate::inspect::Spawned;
 use crate::reactor::{Patience, Reactor, Running};
 use crate::task::table::Lists;
@@ -25,7 +29,7 @@ use crate::time::Instant;
 /// A reactor and the future that it runs, in turns that the caller asks for; made by [`Reactor::start`].
 ///
 /// For a world of many reactors on one thread. Within a turn the reactor is the current one, before and after it is not. No
-/// turn waits, whatever the driver.
+/// turn waits, whatever the driver, and to [run](Reactor::run) another reactor within one is a panic: it would wait.
 ///
 /// ```
 /// use ekiden_reactor::{Config, Instant, Reactor, Turned, driver::hand::Hand, sleep};
@@ -116,7 +120,7 @@ impl<F: Future> Turns<F> {
     /// If the future panics or is over, if the driver fails for good, or if `choose` returns too much.
     pub fn turn(&mut self, mut choose: impl FnMut(&Ready<'_>) -> usize) -> Turned<F::Output> {
         let core = self.reactor.core();
-        let _entered = core.enter();
+        let (_entered, _driven) = (core.enter(), Driven::begin());
         let mut nothing = Context::none();
         let _begins_with = context::swap_in(&mut nothing);
         let main = self.main.as_mut().expect("a future that is over takes no more turns");
@@ -166,6 +170,53 @@ impl<F: Future> Drop for Turns<F> {
         self.main = None;
         self.running = None;
     }
+}
+
+/// Runs a job here and now, for whoever has reactors take [turns](Turns) and has no other thread for what blocks.
+///
+/// To run a reactor in it is a panic, as it is in a turn: it would wait, and nobody would drive the others.
+///
+/// ```
+/// use ekiden_reactor::{driver, run};
+///
+/// let job = || assert!(std::panic::catch_unwind(|| run(async {})).is_err());
+/// driver::run_in_line(Box::new(job));
+/// ```
+pub fn run_in_line(job: Job) {
+    let _driven = Driven::begin();
+    job();
+}
+
+/// For who is about to wait for the world: on a thread on which somebody drives reactors he may not.
+#[track_caller]
+pub(crate) fn assert_may_wait() {
+    assert!(
+        !IS_DRIVEN.get(),
+        "a reactor cannot be run (`run`, `Runtime::run`, `Reactor::run`) within a turn of another that is driven from \
+         outside, as in a simulated world: it would wait for the system, and the world for it. Await the future, or \
+         spawn it"
+    );
+}
+
+/// Within a turn, or what else is done on behalf of those that are driven, until this is dropped.
+struct Driven {
+    was_driven: bool,
+}
+
+impl Driven {
+    fn begin() -> Self {
+        Self { was_driven: IS_DRIVEN.replace(true) }
+    }
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        IS_DRIVEN.set(self.was_driven);
+    }
+}
+
+thread_local! {
+    static IS_DRIVEN: Cell<bool> = const { Cell::new(false) };
 }
 
 impl<F: Future> fmt::Debug for Turns<F> {

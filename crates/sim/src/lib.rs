@@ -73,6 +73,7 @@
 //!
 //! - Files, child processes, standard streams, IPv6, sizes of buffers but the
 //!   configuration's, a port for several sockets, broadcast, multicast: to ask for one is an error that names it, and never something else.
+//! - A reactor of the system: to [`run`](ekiden_reactor::run) one within a host's program, or in a job of it, is a panic that says so.
 //! - A task that never comes back from its poll holds the whole world, as there is one thread. One that goes on and on
 //!   without waiting is found ([`Config::busy_turns_max`]), and so is one that waits only for what comes at once ([`Config::steps_max`]).
 //! - What a program asks of the system and not of the reactor is not of the seed: `std`'s clocks, threads, `HashMap`s and files. [`check()`] finds it by running a seed twice, if it shows; [`leaks`] lists who does so, and what helps.

@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use ekiden_reactor::driver::run_in_line;
 use ekiden_reactor::inspect::{self, CoreStats};
 use ekiden_reactor::notice::{Level, Notice};
 use ekiden_reactor::{Handle, Ready, Runtime, Turned};
@@ -317,7 +318,7 @@ impl Sim {
     fn do_outside(&self, outside: Outside) -> Result<(), Failure> {
         match outside {
             Outside::Lookup(done, found) => done(found),
-            Outside::Job(job) => job(),
+            Outside::Job(job) => run_in_line(job),
             Outside::Fault(number) => self.strike(number)?,
             Outside::Dropped(_) => {}
         }

@@ -36,6 +36,7 @@ use std::time::SystemTime;
 use crate::runtime::CoreSeat;
 use crate::time::Instant;
 
+pub use crate::turns::run_in_line;
 pub use options::{ConnectOptions, Keepalive, ListenOptions, TcpOptions};
 pub use process::{Child, OtherChild, OtherPipe, Pipe, Spawned};
 pub use signal::Signal;
@@ -281,7 +282,7 @@ fn os_of(driver: &dyn Driver) -> io::Result<&os::Os> {
     driver.os().ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "the system's socket elsewhere"))
 }
 
-/// A job for [`Driver::blocking`].
+/// A job for [`Driver::blocking`]. Where there is no other thread for it, [`run_in_line`] runs it.
 pub type Job = Box<dyn FnOnce() + Send>;
 
 /// Waits until a core that was told to end has done so; see [`Driver::start_core`].

@@ -32,6 +32,7 @@ use crate::driver::Driver;
 use crate::driver::os::{Os, threads};
 use crate::handle::RemoteHandle;
 use crate::reactor::Reactor;
+use crate::turns;
 
 pub use core_id::{CoreId, CoreIds, cores};
 pub(crate) use cores::Membership;
@@ -114,9 +115,12 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// If the system gives no selector or takes it away, on any core, or if the future panics.
+    /// If the system gives no selector or takes it away, on any core, or if the future panics; and within a turn of a reactor
+    /// that is driven from outside ([`Turns`](crate::Turns)).
     #[track_caller]
     pub fn run<F: Future>(&self, main: F) -> F::Output {
+        // Before anything is asked of the system.
+        turns::assert_may_wait();
         let reactor = match Os::new() {
             Ok(os) => self.first_reactor(os, self.pin_threads),
             Err(error) => panic!("the system gives no selector to wait for events: {error}"),

@@ -2,14 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
+use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
 use ekiden_reactor::driver::hand::{Clock, Hand};
 use ekiden_reactor::{
-    Config, Handle, Instant, Reactor, Ready, Turned, Turns, inspect, sleep, spawn, spawn_named, sync,
-    yield_now,
+    Config, Handle, Instant, Reactor, Ready, Turned, Turns, driver, inspect, run, sleep, spawn, spawn_named,
+    sync, yield_now,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -35,6 +36,45 @@ fn a_turn_says_how_long_there_is_nothing_to_do() {
     clock.advance(HOUR);
     assert_eq!(turns.turn(first), Turned::Ready);
     assert_eq!(turns.turn(first), Turned::Idle(None));
+}
+
+/// What it says that is refused.
+fn refusal(f: impl FnOnce() + UnwindSafe) -> String {
+    let payload = catch_unwind(f).expect_err("it should be refused");
+    payload.downcast_ref::<&str>().copied().unwrap_or_default().to_owned()
+}
+
+const REFUSED: &str =
+    "a reactor cannot be run (`run`, `Runtime::run`, `Reactor::run`) within a turn of another";
+
+#[test]
+fn no_reactor_is_run_within_a_turn() {
+    let (mut turns, _clock) = start(async {
+        let (hand, _clock) = Hand::new().unwrap();
+        let other = AssertUnwindSafe(Reactor::with_driver(Config::default(), hand));
+        assert!(refusal(|| run(async {})).starts_with(REFUSED));
+        assert!(refusal(move || other.run(async {})).starts_with(REFUSED));
+        assert!(refusal(|| driver::run_in_line(Box::new(|| run(async {})))).starts_with(REFUSED));
+        pending::<()>().await;
+    });
+    assert_eq!(turns.turn(first), Turned::Idle(None));
+    // Whoever drives them may, between two turns and after the last.
+    assert_eq!(run(async { 7 }), 7);
+    drop(turns);
+    assert_eq!(run(async { 8 }), 8);
+}
+
+#[test]
+fn one_that_is_run_may_be_within_nothing_but_drive_others() {
+    let (mut turns, _clock) = start(async { refusal(|| run(async {})) });
+    let refused = run(async move {
+        let Turned::Done(refused) = turns.turn(first) else { panic!("it waits for nothing") };
+        assert_eq!(run(async { 7 }), 7);
+        refused
+    });
+    assert!(refused.starts_with(REFUSED));
+    driver::run_in_line(Box::new(|| assert!(refusal(|| run(async {})).starts_with(REFUSED))));
+    assert_eq!(run(async { 8 }), 8);
 }
 
 #[test]
