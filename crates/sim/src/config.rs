@@ -67,6 +67,10 @@ pub struct Config {
     /// [`Sim::drift`](crate::Sim::drift). Zero; 500,000 is the most.
     pub drift_ppm_max: u32,
     /// How long a job of [`blocking`](fn@ekiden_reactor::blocking) takes. 20 µs to 10 ms.
+    ///
+    /// It is run when that is over, at one moment of the world's and on its one thread: on a machine it could wait meanwhile
+    /// for a task, by a channel of `std`'s or a lock, and here it holds the world for ever, and nobody is told. Such a job is
+    /// to be handed what it waits for, or to be a task.
     pub blocking: RangeInclusive<Duration>,
     /// How many such jobs of a host run at once; more wait for one to end. 64, as the system's driver has threads.
     pub blocking_threads_max: usize,

@@ -67,6 +67,10 @@
 //! To ask a reactor for it is an error of the kind [`Unsupported`](std::io::ErrorKind::Unsupported) that names it, at once: files,
 //! child processes, standard streams, sockets of the system, and what else is listed [on the front page](crate#what-there-is-not).
 //!
+//! To run a reactor of the system (`run`, `Runtime::run`) within a program, or a job of it, is a panic.
+//!
 //! A program that calls what blocks by itself (`std::thread::sleep`, `std::net`, a lock that another thread holds) holds the
-//! world, and no virtual time goes by. The lints that forbid it (`disallowed-methods` of clippy) are the remedy: this repository's `clippy.toml` has a
+//! world, and no virtual time goes by. So does a job of [`blocking`](fn@ekiden_reactor::blocking) that waits for a task, which it
+//! may on a machine: there is one thread, so what it waits for never comes, and the test hangs without a word. To find it, see where
+//! the thread stands (`gdb -p`, `eu-stack -p`): in `run_in_line`. The lints that forbid it (`disallowed-methods` of clippy) are the remedy: this repository's `clippy.toml` has a
 //! list to begin with.

@@ -73,6 +73,8 @@
 //!
 //! - Files, child processes, standard streams, IPv6, sizes of buffers but the
 //!   configuration's, a port for several sockets, broadcast, multicast: to ask for one is an error that names it, and never something else.
+//! - Threads for what blocks: a job of `blocking` is run [in line](Config::blocking), and one that waits for a task holds the
+//!   whole world, and is not found.
 //! - A reactor of the system: to [`run`](ekiden_reactor::run) one within a host's program, or in a job of it, is a panic that says so.
 //! - A task that never comes back from its poll holds the whole world, as there is one thread. One that goes on and on
 //!   without waiting is found ([`Config::busy_turns_max`]), and so is one that waits only for what comes at once ([`Config::steps_max`]).
