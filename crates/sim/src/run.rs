@@ -230,7 +230,7 @@ impl Sim {
             let chosen = if ready.len() > 1 { world.chance.index(ready.len()) } else { 0 };
             let (number, spawned) = ready.task(chosen);
             world.note(host, number.into(), || {
-                let (core, of) = (seat.core, ready.len());
+                let (core, of, spawned) = (seat.core, ready.len(), in_crates(&spawned.to_string()));
                 format!("runs task {number} of core {core}, {spawned}, of {of} that are ready")
             });
             chosen

@@ -29,7 +29,8 @@ use shrunk::Shrunk;
 /// The environment says for which: `EKIDEN_SEED=7` for that one, `EKIDEN_SEEDS=1000` for so many, from zero. By default 250.
 ///
 /// With `EKIDEN_TRACE=file` all that happens in a run is written there, one line each, while it happens: the events, whose turn
-/// it was, which task it was given to, and what was drawn. With `EKIDEN_SEED`, that seed is traced, and its second run
+/// it was, which task it was given to, and what was drawn; places in sources are named from their crates on, so that it is the same
+/// file wherever those are kept. With `EKIDEN_SEED`, that seed is traced, and its second run
 /// in `file.again`, so that the two can be compared; without, it is the second run of the first seed that fails, and if none does there is no file.
 /// One test can be traced at a time.
 ///

@@ -156,7 +156,8 @@ fn a_trace_has_every_event_who_ran_and_what_was_drawn() {
     let (once, again) = (read(&path), read(&folder.join("trace.again")));
     assert!(once == again, "the seed is the same run");
     assert!(once.matches(" writes 1 bytes").count() == 90_000, "all of it is there");
-    assert!(once.contains(" runs task 2 of core 0, clerk, spawned at "), "{}", &once[..10_000]);
+    let clerk = " runs task 2 of core 0, clerk, spawned at sim/tests/world/discipline.rs:";
+    assert!(once.contains(clerk), "wherever that is kept: {}", &once[..10_000]);
     assert!(once.contains(" drawn: "));
     // With many seeds it is the first that fails.
     let says = alone(TEST, &[("EKIDEN_SEEDS", "3"), ("EKIDEN_TRACE", at)], &["--test-threads", "1"]);
