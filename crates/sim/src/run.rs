@@ -33,7 +33,7 @@ impl Sim {
     /// If the run fails, with all that there is to say about it: a program panics or returns an error; nothing can happen
     /// any more and `main` still waits; a host is busy and gets nowhere; the [time](crate::Config::time_max) is up, or
     /// as many [steps](crate::Config::steps_max) are taken as may be.
-    /// And if the world runs already: a program of it cannot run it.
+    /// And if the world runs already, as a program of it cannot run it, or has [ended](Self::end).
     pub fn run<M, T>(&self, main: M) -> T
     where
         M: AsyncFnOnce(Self) -> T + 'static,
@@ -59,12 +59,13 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If the world runs already.
+    /// If the world runs already, or has [ended](Self::end).
     pub fn try_run<M, T>(&self, main: M) -> Result<T, Failure>
     where
         M: AsyncFnOnce(Self) -> T + 'static,
         T: 'static,
     {
+        assert!(!self.0.has_ended.get(), "this world has ended");
         assert!(
             !self.0.is_running.replace(true),
             "this world runs already, so a program of it cannot run it"
@@ -340,8 +341,29 @@ impl Sim {
         Failure::new(self.0.seed, what, &self.0.world.lock(), &tables, &self.scheduled())
     }
 
-    /// Ends all programs, which may hold the world themselves.
-    pub(crate) fn end(&self) {
+    /// Ends the world: the programs of all hosts are dropped with what they hold, and none runs any more.
+    ///
+    /// Whoever makes worlds by himself needs it where a host's function, or a [condition](Self::always), has a clone of its world: the two
+    /// keep each other in memory otherwise, and what the program owns as well. [`check`](crate::check()) does it after each run.
+    ///
+    /// ```
+    /// use ekiden_sim::Sim;
+    ///
+    /// for seed in 0..3 {
+    ///     let sim = Sim::new(seed);
+    ///     let sim_of_host = sim.clone();
+    ///     sim.host("server", async move || assert!(sim_of_host.is_up("server")));
+    ///     sim.run(async |_sim| ekiden_reactor::yield_now().await);
+    ///     sim.end();
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the world runs: a program of it cannot end it.
+    pub fn end(&self) {
+        assert!(!self.0.is_running.get(), "this world runs, so a program of it cannot end it");
+        self.0.has_ended.set(true);
         let programs = std::mem::take(&mut *self.0.programs.borrow_mut());
         for program in programs {
             // What is dropped after the end of a scenario is not of it.

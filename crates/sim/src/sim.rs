@@ -62,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) orders: RefCell<VecDeque<Order>>,
     pub(crate) unparked: Unparked,
     pub(crate) is_running: Cell<bool>,
+    pub(crate) has_ended: Cell<bool>,
     /// Whether whoever runs it asks for the failure, so that nothing need be printed here.
     pub(crate) is_checked: Cell<bool>,
     pub(crate) failure: RefCell<Option<Failure>>,
@@ -99,6 +100,7 @@ impl Sim {
             orders: RefCell::default(),
             unparked: Unparked::default(),
             is_running: Cell::new(false),
+            has_ended: Cell::new(false),
             is_checked: Cell::new(false),
             failure: RefCell::default(),
             plan: RefCell::default(),
@@ -111,6 +113,9 @@ impl Sim {
     /// Its name is its name in DNS, where upper and lower case are the same, and its address the next of 10.0.0.0/8. The function is called again each time that
     /// the host is restarted. When it returns the program has ended; if it returns an error or panics, or a task of it
     /// panics and nobody receives that, the run has failed.
+    ///
+    /// A function that has a clone of the world keeps it in memory until that is [ended](Self::end). Statics and thread locals are
+    /// one for all hosts, which are in one process and on one thread, and no restart sets them back.
     ///
     /// # Panics
     ///
@@ -276,7 +281,8 @@ impl Sim {
         self.0.world.lock().host(id).cores_max = cores;
     }
 
-    /// Starts a host's program again, which is ended before, as by a [crash](Self::crash), if it runs.
+    /// Starts a host's program again, which is ended before, as by a [crash](Self::crash), if it runs. What it keeps in statics or
+    /// thread locals it finds as it left it, unlike on a machine.
     ///
     /// # Panics
     ///

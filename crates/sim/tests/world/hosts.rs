@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -290,4 +291,31 @@ fn a_slow_host_takes_longer_for_the_same() {
             assert!(sim.now() - before >= Duration::from_millis(200));
         });
     });
+}
+
+#[test]
+fn a_world_that_its_own_hosts_know_is_gone_once_it_has_ended() {
+    let held = Rc::new(());
+    let sim = Sim::new(7);
+    let (of_host, of_condition, held_by_host, held_by_condition) =
+        (sim.clone(), sim.clone(), held.clone(), held.clone());
+    sim.host("stays", async move || {
+        let _held = held_by_host.clone();
+        assert!(of_host.is_up("stays"));
+        sleep(Duration::from_secs(1000)).await;
+    });
+    sim.always("there is a host", move || {
+        let _held = &held_by_condition;
+        of_condition.is_up("stays") || of_condition.now() < Duration::from_millis(1)
+    });
+    for _ in 0..2 {
+        sim.run(async |_sim| sleep(Duration::from_secs(1)).await);
+        assert!(Rc::strong_count(&held) > 2, "it goes on");
+    }
+    sim.end();
+    assert_eq!(Rc::strong_count(&held), 1);
+    let again = catch_unwind(AssertUnwindSafe(|| sim.run(async |_sim| {}))).unwrap_err();
+    assert_eq!(again.downcast_ref::<&str>(), Some(&"this world has ended"));
+    let failure = Sim::new(7).try_run(async |sim| sim.end()).unwrap_err().to_string();
+    assert!(failure.contains("a program of it cannot end it"), "{failure}");
 }
