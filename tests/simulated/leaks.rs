@@ -1,12 +1,14 @@
 //! What crates of others ask of the system behind the world's back: that it is so, that it is found or told apart, and that
 //! its remedy is one. The list for readers is `ekiden_sim::leaks`.
 
+use std::cell::Cell;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::hash::BuildHasherDefault;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -138,6 +140,37 @@ fn answer_of(dated: Dated) -> impl AsyncFnOnce(Sim) -> HeaderMap {
         let request = Request::get("/").header("host", "server").body(Body::empty()).unwrap();
         client.send_request(request).await.unwrap().into_parts().0.headers
     }
+}
+
+/// hyper without a timer has none of its time limits, and by the adapter's they are of the world: who says nothing is given up when
+/// the world's clock says so, in no time of ours.
+#[test]
+fn hypers_time_limits_are_the_worlds_by_the_adapters_timer() {
+    check(|sim| {
+        let given_up = Rc::new(Cell::new(None));
+        let (sim_of_host, at) = (sim.clone(), given_up.clone());
+        sim.host("server", async move || {
+            let listener = TcpListener::bind("0.0.0.0:80").await?;
+            let (stream, _peer) = listener.accept().await?;
+            let hello =
+                hyper::service::service_fn(async |_req| Ok::<_, Infallible>(Response::new(Body::empty())));
+            let mut server = hyper::server::conn::http1::Builder::new();
+            server.timer(Timer).auto_date_header(false).header_read_timeout(Duration::from_secs(1000));
+            let error = server.serve_connection(Io::new(stream), hello).await.unwrap_err();
+            assert!(error.is_timeout(), "{error}");
+            at.set(Some(sim_of_host.now()));
+            io::Result::Ok(())
+        });
+        sim.run(async |_sim| {
+            sleep(millis(1)).await;
+            let stream = TcpStream::connect("server:80").await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+        });
+        let limit = Duration::from_secs(1000);
+        let at = given_up.get().expect("it ends before who hears of it");
+        assert!((limit..limit + Duration::from_secs(1)).contains(&at), "{at:?}");
+    });
 }
 
 /// For how long h2 remembers the streams that it has reset it asks the system's clock, and does something else for one that it

@@ -50,10 +50,12 @@
 //! | tower's `balance`, and the jitter of its `retry::backoff` | random keys, as of a `HashMap` | another backend, another pause | a generator of the program's own: `Balance::from_rng`, `ExponentialBackoffMaker::new` |
 //! | tower's `load::PeakEwma`, `hedge` and the budget of its retries | the monotonic clock | | our limits and time-outs, around the whole |
 //! | `uuid`, `rand` and whoever else uses `getrandom` | entropy of the system | | a generator that is seeded by [`entropy`](fn@ekiden_reactor::entropy) |
-//! | statics and thread locals that a run leaves changed | what the run before has left | the second run of a seed differs from the first | to begin each run with new ones |
+//! | statics and thread locals that a run leaves changed | what the run before has left | the second run of a seed differs from the first | to begin each run with new ones, or to give a program what it counts |
 //!
 //! Each of the first four is a test of ours, which shows the leak and that its remedy is one; when a new release of theirs has
-//! closed it, the test says so.
+//! closed it, the test says so. That the remedy for hyper's timers is one is a test, too, and so are our limits and time-outs, in worlds; for
+//! generators and for statics it is shown [below](#remedies). What is said of tower's `balance` and `backoff` is read from their
+//! sources, and not tested: with these features tower brings tokio.
 //!
 //! h2 under hyper's server is the one without a remedy. It shows only where a stream was reset by the server, and something
 //! comes for it more than a second of **real** time later; in a world that second is minutes or hours away. Where it does, `check` has
@@ -61,6 +63,78 @@
 //!
 //! What insists on tokio's runtime (tower's and tower-http's time-outs, `tokio::time`) fails in a world as it does anywhere
 //! without that runtime: by a panic that names it.
+//!
+//! Statics and thread locals are not only of all runs but of all hosts of one: those are in one process and on one thread. A crash
+//! or a [restart](crate::Sim::restart) of a host, by which a process would lose them, leaves them as they are.
+//!
+//! # Remedies
+//!
+//! A generator that is seeded by [`entropy`](fn@ekiden_reactor::entropy) is of the seed, and on a machine as good as before:
+//!
+//! ```
+//! use ekiden_reactor::{entropy, net::UdpSocket};
+//!
+//! /// SplitMix64; `rand`'s generators take such a seed by `SeedableRng::from_seed`.
+//! struct Dice(u64);
+//!
+//! impl Dice {
+//!     fn new() -> std::io::Result<Self> {
+//!         let mut seed = [0; 8];
+//!         entropy(&mut seed)?;
+//!         Ok(Self(u64::from_le_bytes(seed)))
+//!     }
+//!
+//!     fn roll(&mut self) -> u64 {
+//!         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+//!         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+//!         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+//!         (mixed ^ (mixed >> 31)) % 6 + 1
+//!     }
+//! }
+//!
+//! // Each seed twice is the same run, or this says where they differ.
+//! ekiden_sim::check(|sim| {
+//!     sim.run(async |_sim| {
+//!         let mut dice = Dice::new().unwrap();
+//!         let socket = UdpSocket::bind("127.0.0.1:7").await.unwrap();
+//!         for _ in 0..10 {
+//!             socket.send_to(&[dice.roll() as u8], "127.0.0.1:7".parse().unwrap()).await.unwrap();
+//!         }
+//!     });
+//! });
+//! ```
+//!
+//! What counts in a static goes on in the next run, where the first began at zero:
+//!
+//! ```should_panic
+//! # use ekiden_reactor::net::UdpSocket;
+//! use std::sync::atomic::{AtomicU8, Ordering};
+//!
+//! static NEXT_ID: AtomicU8 = AtomicU8::new(0);
+//!
+//! ekiden_sim::check(|sim| {
+//!     sim.run(async |_sim| {
+//!         let socket = UdpSocket::bind("127.0.0.1:7").await.unwrap();
+//!         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+//!         socket.send_to(&[id], "127.0.0.1:7".parse().unwrap()).await.unwrap();
+//!     });
+//! });
+//! ```
+//!
+//! Where a program is given what it counts in, each run begins with a new one:
+//!
+//! ```
+//! # use ekiden_reactor::net::UdpSocket;
+//! use std::sync::atomic::{AtomicU8, Ordering};
+//!
+//! async fn program(next_id: &AtomicU8) {
+//!     let socket = UdpSocket::bind("127.0.0.1:7").await.unwrap();
+//!     let id = next_id.fetch_add(1, Ordering::Relaxed);
+//!     socket.send_to(&[id], "127.0.0.1:7".parse().unwrap()).await.unwrap();
+//! }
+//!
+//! ekiden_sim::check(|sim| sim.run(async |_sim| program(&AtomicU8::new(0)).await));
+//! ```
 //!
 //! # What a world does not have
 //!
