@@ -14,34 +14,56 @@ thread_local! {
     static NOTES: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Asked {
+/// The kinds of what is asked for, and how a listing names each: one list, by which a note is also read, so that none that
+/// can be left can be missing there.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
+        /// What was asked for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Asked {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Asked {
+            /// By their numbers, from zero.
+            const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// As a listing names it.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// What the core's own tables tell: a socket, a timer.
-    Listed = 1,
-    OneshotRecv,
-    OneshotClosed,
-    MpscRecv,
-    MpscSend,
-    MpscClosed,
-    WatchChanged,
-    WatchClosed,
-    BroadcastRecv,
-    Semaphore,
-    Mutex,
-    Notify,
-    Latch,
-    Shutdown,
-    Signal,
-    Join,
-    Group,
-    Remote,
-    Blocking,
-    Lookup,
-    Input,
+    Listed = "source",
+    OneshotRecv = "oneshot recv",
+    OneshotClosed = "oneshot closed",
+    MpscRecv = "mpsc recv",
+    MpscSend = "mpsc send",
+    MpscClosed = "mpsc closed",
+    WatchChanged = "watch changed",
+    WatchClosed = "watch closed",
+    BroadcastRecv = "broadcast recv",
+    Semaphore = "semaphore",
+    Mutex = "mutex",
+    Notify = "notify",
+    Latch = "latch",
+    Shutdown = "shutdown",
+    Signal = "signal",
+    Join = "join",
+    Group = "group join",
+    Remote = "join of a remote task",
+    Blocking = "blocking job",
+    Lookup = "name look-up",
+    Input = "standard input",
     /// A timer is in the core's table too, but not whose it is when something within the task waits for it.
-    Timer,
+    Timer = "timer",
 }
 
 /// The notes of one poll: the last seven, the latest first.
@@ -51,13 +73,13 @@ pub(crate) struct Notes(u64);
 /// Leaves a note.
 #[inline]
 pub(crate) fn note(asked: Asked) {
-    leave(asked as u8);
+    leave(asked.note());
 }
 
 /// Leaves a note of what is between threads.
 #[inline]
 pub(crate) fn note_between_threads(asked: Asked) {
-    leave(asked as u8 | BETWEEN_THREADS);
+    leave(asked.note() | BETWEEN_THREADS);
 }
 
 #[inline]
@@ -118,67 +140,19 @@ impl Notes {
         iter::from_fn(move || {
             let note = (left & 0xff) as u8;
             left >>= 8;
-            let asked = *ASKED.get(usize::from((note & !BETWEEN_THREADS).checked_sub(1)?))?;
-            Some((asked, note & BETWEEN_THREADS != 0))
+            let number = (note & !BETWEEN_THREADS).checked_sub(1)?;
+            Some((Asked::ALL[usize::from(number)], note & BETWEEN_THREADS != 0))
         })
     }
 }
 
 impl Asked {
-    /// As a listing names it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Listed => "source",
-            Self::OneshotRecv => "oneshot recv",
-            Self::OneshotClosed => "oneshot closed",
-            Self::MpscRecv => "mpsc recv",
-            Self::MpscSend => "mpsc send",
-            Self::MpscClosed => "mpsc closed",
-            Self::WatchChanged => "watch changed",
-            Self::WatchClosed => "watch closed",
-            Self::BroadcastRecv => "broadcast recv",
-            Self::Semaphore => "semaphore",
-            Self::Mutex => "mutex",
-            Self::Notify => "notify",
-            Self::Latch => "latch",
-            Self::Shutdown => "shutdown",
-            Self::Signal => "signal",
-            Self::Join => "join",
-            Self::Group => "group join",
-            Self::Remote => "join of a remote task",
-            Self::Blocking => "blocking job",
-            Self::Lookup => "name look-up",
-            Self::Input => "standard input",
-            Self::Timer => "timer",
-        }
+    /// Its note: its number from one, since a byte of zero is none.
+    #[inline]
+    fn note(self) -> u8 {
+        self as u8 + 1
     }
 }
-
-/// By their numbers, from one.
-const ASKED: [Asked; 22] = [
-    Asked::Listed,
-    Asked::OneshotRecv,
-    Asked::OneshotClosed,
-    Asked::MpscRecv,
-    Asked::MpscSend,
-    Asked::MpscClosed,
-    Asked::WatchChanged,
-    Asked::WatchClosed,
-    Asked::BroadcastRecv,
-    Asked::Semaphore,
-    Asked::Mutex,
-    Asked::Notify,
-    Asked::Latch,
-    Asked::Shutdown,
-    Asked::Signal,
-    Asked::Join,
-    Asked::Group,
-    Asked::Remote,
-    Asked::Blocking,
-    Asked::Lookup,
-    Asked::Input,
-    Asked::Timer,
-];
 
 const BETWEEN_THREADS: u8 = 0x80;
 /// Seven bytes are notes.
@@ -195,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_note_is_read_as_it_was_left() {
-        for asked in ASKED {
+        for &asked in Asked::ALL {
             begin();
             note(asked);
             note_between_threads(asked);
