@@ -97,9 +97,10 @@ impl Core {
         let id = inbox.reactor;
         pulse::add(&inbox);
         let now = driver.now();
-        let is_real = driver.spins();
-        let is_watched = is_real && config.held_max.is_some() && watchdog::begin();
-        if is_real {
+        let time_passes = driver.time_passes();
+        let is_watched = time_passes && config.held_max.is_some() && watchdog::begin();
+        if time_passes {
+            inbox.handle_time_passes();
             inbox.watched.begin(config.held_max, config.on_held);
         }
         if let Some(os) = driver.os() {
@@ -109,7 +110,7 @@ impl Core {
         if is_watched {
             watchdog::look_now();
         }
-        let spin_max = if driver.spins() { config.spin_max } else { Duration::ZERO };
+        let spin_max = if time_passes { config.spin_max } else { Duration::ZERO };
         Rc::new(Self {
             id,
             tasks: TaskTable::new(inbox.clone()),
@@ -127,7 +128,7 @@ impl Core {
             on_notice: config.on_notice,
             on_lost_panic: config.on_lost_panic,
             is_watched,
-            dumps_on_quit: is_real && config.dump_on_quit && watchdog::begin(),
+            dumps_on_quit: time_passes && config.dump_on_quit && watchdog::begin(),
             trace_ids: TraceIds::default(),
             turn_began: Cell::new(now),
             rest_began: Cell::new(None),

@@ -8,6 +8,7 @@ use std::any::Any;
 use std::collections::HashSet;
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::core::ReactorId;
@@ -30,6 +31,8 @@ pub(crate) struct Inbox {
     /// What the core publishes for whoever looks at it from outside.
     pub(crate) pulse: Pulse,
     pub(crate) watched: Watched,
+    /// Set when the reactor begins, on a driver of which that is so.
+    time_passes: AtomicBool,
     /// Set when the reactor begins, on the system's driver.
     pub(crate) pools: OnceLock<PoolGauges>,
 }
@@ -120,8 +123,19 @@ impl Inbox {
             unparker,
             pulse: Pulse::default(),
             watched: Watched::default(),
+            time_passes: AtomicBool::default(),
             pools: OnceLock::new(),
         }
+    }
+
+    /// The reactor begins on a driver whose [time passes](crate::driver::Driver::time_passes) by itself.
+    pub(crate) fn handle_time_passes(&self) {
+        self.time_passes.store(true, Ordering::Release);
+    }
+
+    /// Whether the reactor's time passes by itself; no before it has begun.
+    pub(crate) fn time_passes(&self) -> bool {
+        self.time_passes.load(Ordering::Acquire)
     }
 
     /// A foreign thread wakes a task. Forgotten when the reactor has ended, as the task then has too.
@@ -280,6 +294,15 @@ mod tests {
             spawn_on(CoreId::current(), || async {}).await.unwrap();
             assert_eq!(LOCKS.get(), 2, "to write a letter, and to read it");
         });
+    }
+
+    #[test]
+    fn whether_time_passes_is_for_the_driver_to_say() {
+        let (hand, _clock) = Hand::new().unwrap();
+        assert!(!Reactor::with_driver(Config::default(), hand).handle().inbox.time_passes());
+        // It has nothing to do with whether somebody watches.
+        let config = Config { held_max: None, ..Config::default() };
+        assert!(Reactor::new(config).unwrap().handle().inbox.time_passes());
     }
 
     /// The lock and the bell are a model's, what is done under the one and when the other is rung is as above.

@@ -34,8 +34,8 @@ impl Driver for Slow {
         self.0.park(park, happened)
     }
 
-    fn spins(&self) -> bool {
-        self.0.spins()
+    fn time_passes(&self) -> bool {
+        self.0.time_passes()
     }
 
     fn os(&self) -> Option<&Os> {

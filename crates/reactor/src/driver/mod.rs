@@ -73,9 +73,22 @@ pub trait Driver: 'static {
     /// When the world can no longer be asked. The reactor ends by it.
     fn park(&self, park: Park, happened: &mut dyn FnMut(Event)) -> io::Result<()>;
 
-    /// Whether time goes on while the reactor asks again and again what has happened, so that to do so for a moment
-    /// before it parks may be worth it (see [`Config::spin_max`](crate::Config::spin_max)). By default it does not.
-    fn spins(&self) -> bool {
+    /// Whether time passes by itself, as the system's does, be the reactor in a turn or parked: not by the hand of a test, nor
+    /// only when all have nothing to do. By default it does not.
+    ///
+    /// Only where it does:
+    ///
+    /// - the reactor looks again and again for a moment before it parks ([`Config::spin_max`](crate::Config::spin_max)),
+    ///   as there something may come meanwhile;
+    /// - the watchdog looks at it ([`Config::held_max`](crate::Config::held_max)), and another core takes over from one that
+    ///   accepts and is held ([`Spread`](crate::net::Spread));
+    /// - `SIGQUIT` prints the table of tasks ([`Config::dump_on_quit`](crate::Config::dump_on_quit)), and who makes one from
+    ///   another thread or core asks this one for its tasks and waits ([`inspect::dump`](crate::inspect::dump()));
+    /// - the counters show how long the turn has gone on that is not over ([`CoreStats`](crate::inspect::CoreStats)).
+    ///
+    /// For how long a turn has gone on that is not over is reckoned by the system's monotonic clock, so [`now`](Self::now) should
+    /// be that one.
+    fn time_passes(&self) -> bool {
         false
     }
 

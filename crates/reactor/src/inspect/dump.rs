@@ -95,7 +95,7 @@ impl Dump {
 impl CoreDump {
     fn new(reactor: &Inbox, before: CoreStats, listing: Option<Arc<Listing>>) -> Self {
         let now = CoreStats::of(reactor);
-        let is_held = listing.is_none() && now.state == CoreState::Running && reactor.watched.is_real();
+        let is_held = listing.is_none() && now.state == CoreState::Running && reactor.time_passes();
         let held = is_held.then(|| os::now() - now.turn_began);
         let stats = if is_held { now } else { before };
         let (tasks, more) = listing.map(Arc::unwrap_or_clone).map(|all| (all.tasks, all.more)).unzip();

@@ -56,7 +56,7 @@ impl Round {
     /// Asks a core, by a letter; false if nobody would read it.
     pub(super) fn ask(&self, reactor: &Arc<Inbox>) -> bool {
         // In a world made up for a test nothing goes on while we wait.
-        if !reactor.watched.is_real() || reactor.life() == Life::Out {
+        if !reactor.time_passes() || reactor.life() == Life::Out {
             return false;
         }
         let round = self.0;

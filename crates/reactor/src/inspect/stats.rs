@@ -214,7 +214,7 @@ impl Times {
     fn of(reactor: &Inbox, beat: &Beat) -> Self {
         let pulse = &reactor.pulse;
         let (busy, idle) = (pulse.counters.busy_nanos.get(), pulse.counters.idle_nanos.get());
-        if !reactor.watched.is_real() || beat.life == Life::Out {
+        if !reactor.time_passes() || beat.life == Life::Out {
             return Self { busy, idle };
         }
         let (began, now) = (beat.turn_began.as_nanos(), os::now().as_nanos());

@@ -36,11 +36,6 @@ impl Watched {
         drop(self.settings.set(Settings { held_max, on_held }));
     }
 
-    /// Whether the reactor's time passes by itself.
-    pub(crate) fn is_real(&self) -> bool {
-        self.settings.get().is_some()
-    }
-
     /// For how long one poll may hold the core; `None` if nobody cares.
     pub(super) fn held_max(&self) -> Option<Duration> {
         self.settings.get()?.held_max

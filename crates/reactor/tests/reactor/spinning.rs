@@ -46,7 +46,7 @@ impl Driver for World {
         Instant::from_nanos(self.0.micros.get() * 1000)
     }
 
-    fn spins(&self) -> bool {
+    fn time_passes(&self) -> bool {
         true
     }
 

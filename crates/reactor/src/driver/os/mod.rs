@@ -300,7 +300,7 @@ impl Driver for Os {
         Ok(())
     }
 
-    fn spins(&self) -> bool {
+    fn time_passes(&self) -> bool {
         true
     }
 

@@ -121,7 +121,7 @@ pub(super) fn spread<L: Spread>(
     let places = Arc::new(Places::new(inboxes, connections_max));
     let shares = 0..places.len();
     let shared = Arc::new(Shared::new(places, socket, local_addr));
-    if here.inbox.watched.is_real() {
+    if here.inbox.time_passes() {
         relief::add(shared.clone());
     }
     shares.map(|seat| Share { shared: Some(shared.clone()), seat }).collect()
@@ -161,7 +161,7 @@ impl<L: Spread> Share<L> {
             true => Some(Door::open(shared, self.seat, token)?),
             false => {
                 // From now on somebody may take over; the thread that sees to it may have nothing else to look at for long.
-                if registration.core().inbox.watched.is_real() {
+                if registration.core().inbox.time_passes() {
                     watchdog::look_now();
                 }
                 None
