@@ -75,8 +75,8 @@ impl Handle {
     {
         let ((sender, receiver), (abort, aborted)) = (oneshot::channel(), oneshot::channel());
         let context = context::departing();
+        let origin = Origin { name: None, place };
         let make = Box::new(move || {
-            let origin = Origin { name: None, place };
             // An error of sending only says that nobody waits for the result.
             let tell = move |result: Result<F::Output, JoinError>| {
                 if let Err(Err(failure)) = sender.send(result) {
@@ -92,7 +92,7 @@ impl Handle {
         });
         // Given back by a reactor that has ended: dropping it here closes the channel, which the handle reports.
         drop(self.inbox.send(Maker { make, place }));
-        RemoteHandle { receiver, abort: Mutex::new(Some(abort)) }
+        RemoteHandle { receiver, abort: Mutex::new(Some(abort)), origin }
     }
 }
 
@@ -127,6 +127,9 @@ impl fmt::Debug for Handle {
 
 /// Waits for a task that runs on another thread's reactor; see [`Handle::spawn`] and [`spawn_on`](crate::spawn_on).
 ///
+/// A panic of the task is the handle's to tell, by [`JoinError`]. If the handle is gone, the operator is told instead, on the
+/// task's core; and if it is dropped when the task has panicked already, on the core that drops it.
+///
 /// # Cancel safety
 ///
 /// Dropping it detaches the task, which goes on.
@@ -134,13 +137,14 @@ pub struct RemoteHandle<T> {
     receiver: oneshot::Receiver<Result<T, JoinError>>,
     /// Taken when it is used.
     abort: Mutex<Option<oneshot::Sender<()>>>,
+    origin: Origin,
 }
 
 impl<T> RemoteHandle<T> {
     /// Of a task that could not even be sent.
-    pub(crate) fn aborted() -> Self {
+    pub(crate) fn aborted(place: &'static Location<'static>) -> Self {
         let (_gone, receiver) = oneshot::channel();
-        Self { receiver, abort: Mutex::default() }
+        Self { receiver, abort: Mutex::default(), origin: Origin { name: None, place } }
     }
 
     /// Ends the task: its future is dropped on its own core, and the handle then says that it was aborted. Nothing happens
@@ -172,6 +176,14 @@ impl<T> Future for RemoteHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let result = ready!(waits::poll_as(Asked::Remote, || Pin::new(&mut self.receiver).poll(cx)));
         Poll::Ready(result.unwrap_or_else(|_closed| Err(JoinError::aborted())))
+    }
+}
+
+impl<T> Drop for RemoteHandle<T> {
+    fn drop(&mut self) {
+        if let Some(Err(failure)) = self.receiver.close() {
+            failure.report(self.origin);
+        }
     }
 }
 

@@ -210,7 +210,7 @@ where
     let place = Location::caller();
     match core::current().runtime.handle_of(core) {
         Some(handle) => handle.spawn_from(make, place),
-        None => RemoteHandle::aborted(),
+        None => RemoteHandle::aborted(place),
     }
 }
 
@@ -245,7 +245,7 @@ where
             let make = make.clone();
             handle.spawn_from(move || make(), place)
         }
-        None => RemoteHandle::aborted(),
+        None => RemoteHandle::aborted(place),
     };
     cores().map(spawn).collect()
 }

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use ekiden_reactor::{
-    Config, Reactor, Sleep, Task, Tick, inspect, request_shutdown, run, schedule, sleep, spawn, spawn_named,
-    sync, yield_now,
+    Config, Handle, Reactor, Sleep, Task, Tick, inspect, request_shutdown, run, schedule, sleep, spawn,
+    spawn_named, sync, yield_now,
 };
 
 /// Runs a test and returns the notices that it caused, each without the place.
@@ -48,9 +48,32 @@ fn a_panic_for_which_nobody_waits_is_told() {
 }
 
 #[test]
+fn a_panic_of_a_task_from_elsewhere_is_told_by_whoever_drops_its_handle() {
+    let told = notices(async || {
+        let here = Handle::current();
+        let (before, after) =
+            (here.spawn(|| async { panic!("lost") }), here.spawn(|| async { panic!("left in its handle") }));
+        drop(before);
+        // Both have ended when this has.
+        here.spawn(|| async {}).await.unwrap();
+        drop(after);
+        assert_eq!(here.stats().panics, 2);
+    });
+    assert_eq!(
+        told,
+        [
+            "error: task: a task, spawned at HERE, panicked: lost",
+            "error: task: a task, spawned at HERE, panicked: left in its handle",
+        ]
+    );
+}
+
+#[test]
 fn a_panic_that_somebody_saw_is_not_told() {
     let told = notices(async || {
         let error = spawn(async { panic!("seen") }).await.unwrap_err();
+        assert!(error.is_panic());
+        let error = Handle::current().spawn(|| async { panic!("seen from elsewhere") }).await.unwrap_err();
         assert!(error.is_panic());
     });
     assert_eq!(told, [""; 0]);

@@ -90,11 +90,18 @@ impl<T, F: Sharing> Receiver<T, F> {
     }
 }
 
-impl<T, F: Sharing> Drop for Receiver<T, F> {
-    fn drop(&mut self) {
+impl<T, F: Sharing> Receiver<T, F> {
+    /// Refuses the value from now on; or gives it, if it has come and was not taken.
+    pub(crate) fn close(&mut self) -> Option<T> {
         let (value, leaving) = self.parcel.with(Parcel::handle_receiver_gone);
         leaving.wake();
-        drop(value);
+        value
+    }
+}
+
+impl<T, F: Sharing> Drop for Receiver<T, F> {
+    fn drop(&mut self) {
+        drop(self.close());
     }
 }
 
