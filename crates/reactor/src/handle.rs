@@ -12,7 +12,7 @@ use crate::core;
 use crate::inbox::{Inbox, Maker};
 use crate::sync::oneshot;
 use crate::task::waits::{self, Asked};
-use crate::task::{JoinError, Origin, spawn_from};
+use crate::task::{At, JoinError, Origin, spawn_from};
 
 /// Speaks to a reactor from any thread.
 ///
@@ -79,6 +79,7 @@ impl Handle {
         let make = Box::new(move || {
             // An error of sending only says that nobody waits for the result.
             let tell = move |result: Result<F::Output, JoinError>| {
+                let result = result.map_err(|failure| failure.put_into(At::Large, || origin));
                 if let Err(Err(failure)) = sender.send(result) {
                     failure.report(origin);
                 }
@@ -164,7 +165,7 @@ impl<T> RemoteHandle<T> {
     /// As when it is awaited: the task panicked or was aborted.
     pub fn try_join(&mut self) -> Result<Option<T>, JoinError> {
         match waits::try_as(Asked::Remote, || self.receiver.try_recv()) {
-            Ok(result) => result.transpose(),
+            Ok(result) => result.transpose().map_err(JoinError::taken),
             Err(_closed) => Err(JoinError::aborted()),
         }
     }
@@ -175,7 +176,7 @@ impl<T> Future for RemoteHandle<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let result = ready!(waits::poll_as(Asked::Remote, || Pin::new(&mut self.receiver).poll(cx)));
-        Poll::Ready(result.unwrap_or_else(|_closed| Err(JoinError::aborted())))
+        Poll::Ready(result.unwrap_or_else(|_closed| Err(JoinError::aborted())).map_err(JoinError::taken))
     }
 }
 

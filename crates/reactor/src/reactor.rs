@@ -485,6 +485,7 @@ impl Drop for Reactor {
             self.core.tasks.report_left();
         }
         self.core.end_tasks();
+        self.core.tasks.unread.tell_left();
         self.core.has_ended.set(true);
         self.core.abandon_orphans();
         pulse::remove(&self.core.inbox);

@@ -146,6 +146,26 @@ impl<F: Future> Turns<F> {
         self.reactor.core().tasks.wake_spuriously(index);
     }
 
+    /// Panics of tasks that nobody has received, as they are in handles that nobody has asked: of each, in the order in which
+    /// they came, who it was and what it said. Whoever waited for one has had its turn when this one has ended
+    /// [idle](Turned::Idle); on another core it may be about to be woken.
+    ///
+    /// ```
+    /// use ekiden_reactor::{Config, Reactor, Turned, spawn};
+    ///
+    /// let mut turns = Reactor::new(Config::default())?.start(async {
+    ///     let _never_asked = spawn(async { panic!("no seats left") });
+    ///     std::future::pending::<()>().await;
+    /// });
+    /// assert_eq!(turns.turn(|_ready| 0), Turned::Idle(None));
+    /// assert!(turns.unread_panics()[0].ends_with("panicked: no seats left"));
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[must_use]
+    pub fn unread_panics(&self) -> Vec<String> {
+        self.reactor.core().tasks.unread.list()
+    }
+
     /// Does something for which the reactor is to be the current one, such as to list its tasks.
     ///
     /// ```

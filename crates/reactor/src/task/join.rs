@@ -14,6 +14,7 @@ use super::entry::{TaskId, TaskWaker};
 use super::join_error::JoinError;
 use super::origin::OriginId;
 use super::tick::try_poll_if;
+use super::unread::At;
 use super::waits::{self, Asked};
 use crate::core::Core;
 use crate::wakers::wake_the_same;
@@ -21,7 +22,8 @@ use crate::wakers::wake_the_same;
 /// Waits for a task's result; a future of it.
 ///
 /// Dropping the handle detaches the task, which goes on. A panic of the task is the handle's to tell, by
-/// [`JoinError`]; if the handle is gone, the operator is told instead.
+/// [`JoinError`]; if the handle is gone, the operator is told instead, and so he is if the handle is there when the reactor
+/// has ended, and nobody has asked it.
 ///
 /// # Cancel safety
 ///
@@ -129,7 +131,7 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Pending;
         }
         match mem::replace(&mut *state, State::Taken) {
-            State::Ended(result) => Poll::Ready(result),
+            State::Ended(result) => Poll::Ready(result.map_err(JoinError::taken)),
             _ => panic!("a join handle was polled after it had given its result"),
         }
     }
@@ -191,6 +193,7 @@ impl<T> Outcome<T> {
 
     /// The task has ended.
     pub(super) fn tell(&self, result: Result<T, JoinError>) {
+        let result = result.map_err(|failure| failure.put_into(At::Home, || self.origin.known()));
         self.state.replace(State::Ended(result));
         if let Some(joiner) = self.joiner.take() {
             joiner.wake();

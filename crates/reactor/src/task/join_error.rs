@@ -2,9 +2,11 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::origin::{Origin, OriginId};
+use super::unread::{At, Unread};
+use crate::core;
 
 /// Why a task gave no result: it panicked, or it was aborted.
 pub struct JoinError {
@@ -16,6 +18,8 @@ struct Panic {
     /// Behind a lock that is never taken, so that the error is `Sync` like any other.
     payload: Mutex<Box<dyn Any + Send + 'static>>,
     message: Option<String>,
+    /// As long as it is in a handle.
+    unread: Option<Arc<Unread>>,
 }
 
 impl JoinError {
@@ -25,7 +29,7 @@ impl JoinError {
 
     pub(crate) fn panicked(payload: Box<dyn Any + Send + 'static>) -> Self {
         let message = message_of(&*payload).map(str::to_owned);
-        Self { panic: Some(Box::new(Panic { payload: Mutex::new(payload), message })) }
+        Self { panic: Some(Box::new(Panic { payload: Mutex::new(payload), message, unread: None })) }
     }
 
     /// Whether the task panicked.
@@ -52,10 +56,29 @@ impl JoinError {
         self.panic.as_ref()?.message.as_deref()
     }
 
+    /// It goes into a handle. Its core, which is this one, keeps it in mind if it is a panic.
+    pub(crate) fn put_into(mut self, at: At, origin: impl FnOnce() -> Origin) -> Self {
+        if let Some(panic) = &mut self.panic {
+            let message = panic.message.clone();
+            panic.unread = core::try_with(|core| core.tasks.unread.add(origin(), message, at));
+        }
+        self
+    }
+
+    /// Somebody has asked the handle for it.
+    pub(crate) fn taken(mut self) -> Self {
+        if let Some(panic) = &mut self.panic {
+            panic.unread = None;
+        }
+        self
+    }
+
     /// Tells the operator of a panic for which nobody waits; that a task was aborted is no news.
     pub(crate) fn report(&self, origin: Origin) {
-        if self.is_panic() {
-            origin.report_panic("", self.panic_message());
+        match self.panic.as_deref() {
+            Some(Panic { unread: Some(unread), .. }) => unread.tell(),
+            Some(_) => origin.report_panic("", self.panic_message()),
+            None => {}
         }
     }
 

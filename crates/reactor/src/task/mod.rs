@@ -10,7 +10,7 @@
 //!
 //! In reading order: `table` knows all tasks and which are ready, `entry` is what it keeps of one, `listed` what others may
 //! see of them, `job` is one future, `in_context` one that begins with a context, `join` is how its end is waited for and
-//! `join_error` what a panic leaves, `origin` where it comes from, `tick` makes a future of a task that ticks, `budget` keeps
+//! `join_error` what a panic leaves, `unread` the panics that nobody has asked for yet, `origin` where it comes from, `tick` makes a future of a task that ticks, `budget` keeps
 //! one task from using the whole turn, `account` counts how often and how long it ran, `waits` notes what it asked for,
 //! `group` owns children.
 
@@ -21,6 +21,7 @@ pub(crate) mod job;
 mod in_context;
 mod join;
 mod join_error;
+mod unread;
 pub(crate) mod origin;
 pub(crate) mod tick;
 pub(crate) mod budget;
@@ -47,6 +48,7 @@ pub(crate) use join_error::message_of;
 pub(crate) use origin::{Origin, OriginId};
 pub(crate) use table::TaskTable;
 pub(crate) use tick::{tick_waker, try_poll_if};
+pub(crate) use unread::At;
 
 /// Spawns a future as a task on this thread's reactor.
 ///

@@ -22,6 +22,7 @@ use super::job::{self, Job, Report};
 use super::join::Outcome;
 use super::origin::{Origin, OriginCache, OriginId};
 use super::tick::TickScope;
+use super::unread::UnreadPanics;
 use super::waits;
 use crate::context;
 use crate::core::Core;
@@ -43,6 +44,7 @@ pub(crate) struct TaskTable {
     /// Its number; zero if nobody runs.
     running_number: Cell<u32>,
     pub(crate) tick: TickScope,
+    pub(crate) unread: UnreadPanics,
     origins: OriginCache,
     /// Who ran last in this turn, if it is to be timed by the end of that.
     last: Cell<Option<TaskId>>,
@@ -85,6 +87,7 @@ impl TaskTable {
             running: RefCell::default(),
             running_number: Cell::default(),
             tick: TickScope::default(),
+            unread: UnreadPanics::default(),
             origins: OriginCache::default(),
             last: Cell::default(),
             spawned: Cell::new(0),

@@ -1,6 +1,6 @@
 //! What the operator is told, and what not.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::io;
 use std::rc::Rc;
@@ -66,6 +66,28 @@ fn a_panic_of_a_task_from_elsewhere_is_told_by_whoever_drops_its_handle() {
             "error: task: a task, spawned at HERE, panicked: left in its handle",
         ]
     );
+}
+
+#[test]
+fn a_panic_in_a_handle_that_is_there_after_the_reactor_is_told_once() {
+    let kept = Rc::new(Cell::new(None));
+    let keeps = kept.clone();
+    let told = notices(async move || {
+        std::mem::forget(spawn(async { panic!("forgotten") }));
+        std::mem::forget(spawn(async { "no panic" }));
+        keeps.set(Some(spawn(async { panic!("kept") })));
+        // Another thread may read it later, so it is left to its owner.
+        std::mem::forget(Handle::current().spawn(|| async { panic!("elsewhere") }));
+        Handle::current().spawn(|| async {}).await.unwrap();
+    });
+    assert_eq!(
+        told,
+        [
+            "error: task: a task, spawned at HERE, panicked: forgotten",
+            "error: task: a task, spawned at HERE, panicked: kept",
+        ]
+    );
+    assert_eq!(notices(async || drop(kept.take())), [""; 0]);
 }
 
 #[test]

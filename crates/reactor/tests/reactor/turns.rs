@@ -243,3 +243,28 @@ fn one_whose_future_panics_is_dropped_as_well() {
     drop(turns);
     assert_eq!(ekiden_reactor::run(async { 6 * 7 }), 42);
 }
+
+#[test]
+fn a_panic_is_unread_until_its_handle_is_asked() {
+    let (mut turns, clock) = start(async {
+        let local = spawn_named("local", async { panic!("here") });
+        let remote = Handle::current().spawn(|| async { panic!("there") });
+        let read = spawn(async { panic!("read at once") }).await;
+        assert!(read.is_err());
+        sleep(HOUR).await;
+        assert!(local.await.is_err());
+        sleep(HOUR).await;
+        let read = remote.await;
+        assert!(read.is_err());
+        pending::<()>().await;
+    });
+    let mut unread = || {
+        while turns.turn(first) == Turned::Ready {}
+        clock.advance(HOUR);
+        let panics = turns.unread_panics();
+        panics.iter().map(|said| said.rsplit_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(unread(), ["here", "there"]);
+    assert_eq!(unread(), ["there"]);
+    assert_eq!(unread(), [""; 0]);
+}
