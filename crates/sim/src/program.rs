@@ -55,13 +55,15 @@ impl Program {
 /// A core that has begun.
 pub(crate) struct RunningCore {
     pub(crate) turns: Turns<Main>,
+    /// Whether its last turn left nothing to do.
+    pub(crate) is_idle: bool,
     /// How often each of its tasks had been polled when it began to look as if it got nowhere.
     pub(crate) polls: BTreeMap<u32, u32>,
 }
 
 impl RunningCore {
     pub(crate) fn new(turns: Turns<Main>) -> Self {
-        Self { turns, polls: BTreeMap::new() }
+        Self { turns, is_idle: false, polls: BTreeMap::new() }
     }
 }
 

@@ -85,7 +85,7 @@ impl Sim {
         loop {
             self.carry_out_orders()?;
             if let Some(output) = is_over() {
-                return Ok(output);
+                return self.missed_panic_of_any().map_or(Ok(output), Err);
             }
             let next = self.0.world.lock().next();
             match next {
@@ -131,7 +131,7 @@ impl Sim {
             let order = self.0.orders.borrow_mut().pop_front();
             match order {
                 Some(Order::Start(host)) => self.start(host),
-                Some(Order::Crash(host)) => self.crash_now(host),
+                Some(Order::Crash(host)) => self.crash_now(host)?,
                 None => return Ok(()),
             }
         }
@@ -177,37 +177,42 @@ impl Sim {
         self.0.programs.borrow_mut()[seat.host.index()].cores.insert(seat.core, core);
     }
 
-    fn crash_now(&self, host: HostId) {
+    fn crash_now(&self, host: HostId) -> Result<(), Failure> {
         let is_up = self.0.world.lock().host(host).is_up;
+        let missed = self.missed_panic(host, "had when it crashed");
         if is_up {
             // Before its sockets are dropped, which would close them in good order.
             self.0.world.lock().crash(host);
         }
         // What it does at its end reaches nobody, a panic neither: on a machine it would not be done at all.
         drop(self.drop_cores(host));
+        missed.map_or(Ok(()), Err)
     }
 
     /// Ends the cores of a program that are left, in their order: the first has told the others of its end by then, and
     /// their tasks die with it.
     fn drop_cores(&self, host: HostId) -> Result<(), Failure> {
+        let lost = match self.unread_panic(host) {
+            Some(panic) => format!("had at its end {panic}; nobody has received that"),
+            None => "panicked in what a task of it owned, when that was dropped at its end".to_owned(),
+        };
         let cores = std::mem::take(&mut self.0.programs.borrow_mut()[host.index()].cores);
         let mut dropped = Ok(());
         for (core, running) in cores {
-            dropped = dropped.and(self.drop_core(Seat { host, core }, running));
+            dropped = dropped.and(self.drop_core(Seat { host, core }, running, &lost));
         }
         dropped
     }
 
-    /// Ends a core. What its tasks own is dropped, and may panic as in a turn.
-    fn drop_core(&self, seat: Seat, core: RunningCore) -> Result<(), Failure> {
+    /// Ends a core. What its tasks own is dropped, and may panic as in a turn; `lost` says what it is if a panic of a task is
+    /// told of then.
+    fn drop_core(&self, seat: Seat, core: RunningCore, lost: &str) -> Result<(), Failure> {
         let handle = core.turns.within(Handle::current);
         let panics = handle.stats().panics;
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(core)));
         dropped.map_err(|payload| self.failed_by(seat.host, &*payload))?;
         if handle.stats().panics > panics {
-            return Err(self.fail(
-                &self.of(seat.host, "panicked in what a task of it owned, when that was dropped at its end"),
-            ));
+            return Err(self.fail(&self.of(seat.host, lost)));
         }
         Ok(())
     }
@@ -244,25 +249,27 @@ impl Sim {
                 self.start_cores();
                 // While it is there to be shown.
                 self.put_back(seat, core);
-                let failed = result
-                    .err()
-                    .map(|error| self.fail(&self.of(host, &format!("ended by an error: {error}"))));
+                let wrong = match result {
+                    Ok(()) => self.wrong_in_turn(host, stats.panics),
+                    Err(error) => Some(self.of(host, &format!("ended by an error: {error}"))),
+                };
+                let failed = wrong.map(|wrong| self.fail(&wrong));
                 // Its cores are dropped in their order, so this one, the first, before the others.
                 let dropped = self.drop_cores(host);
                 world.lock().end(host);
-                dropped?;
-                return failed.map_or(Ok(()), Err);
+                return failed.map_or(dropped, Err);
             }
             Ok(Turned::Ready) => Ok(Again::AtOnce),
             Ok(Turned::Idle(until)) => Ok(Again::At(until.map(|until| until.as_nanos()))),
             Err(payload) => Err(payload),
         };
+        core.is_idle = matches!(again, Ok(Again::At(_)));
         self.put_back(seat, core);
         world.lock().running = None;
         self.start_cores();
         let again = again.map_err(|payload| self.failed_by(host, &*payload))?;
-        if stats.panics > 0 {
-            return Err(self.fail(&self.of(host, "has a task that panicked, and nobody received that")));
+        if let Some(wrong) = self.wrong_in_turn(host, stats.panics) {
+            return Err(self.fail(&wrong));
         }
         if let Some(wrong) = self.wrong_after_turn(host) {
             return Err(self.fail(&wrong));
@@ -272,6 +279,11 @@ impl Sim {
             (world.end_turn(seat, again), world.config.busy_turns_max)
         };
         self.look_for_progress(seat, turns_busy, turns_max)
+    }
+
+    /// What is wrong in a turn of a host, up to which nobody has received so many panics of tasks.
+    fn wrong_in_turn(&self, host: HostId, panics: u64) -> Option<String> {
+        (panics > 0).then(|| self.of(host, "has a task that panicked, and nobody received that"))
     }
 
     /// A core that is busy for very long gets nowhere. Who it is that runs is seen in the last of its turns.
@@ -400,7 +412,7 @@ fn handle_notice(world: &crate::world::Shared, host: HostId, notice: &Notice<'_>
 }
 
 /// A text with its files named from their crates on: where those are is the machine's.
-fn in_crates(text: &str) -> String {
+pub(crate) fn in_crates(text: &str) -> String {
     let short = |word: &str| {
         let begins = word.find(|c: char| c == '/' || c.is_alphanumeric())?;
         let (before, path) = word.split_at(begins);

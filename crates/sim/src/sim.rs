@@ -112,7 +112,8 @@ impl Sim {
     ///
     /// Its name is its name in DNS, where upper and lower case are the same, and its address the next of 10.0.0.0/8. The function is called again each time that
     /// the host is restarted. When it returns the program has ended; if it returns an error or panics, or a task of it
-    /// panics and nobody receives that, the run has failed.
+    /// panics and nobody receives that, the run has failed. Nobody has received it when its handle is dropped unasked; nor when
+    /// the handle is there and the program ends, its host crashes, or the run is over.
     ///
     /// A function that has a clone of the world keeps it in memory until that is [ended](Self::end). Statics and thread locals are
     /// one for all hosts, which are in one process and on one thread, and no restart sets them back.

@@ -12,12 +12,13 @@
 //! The first two are told what happens by whoever sees it, from any host and any core of it. They are clones of one book, and
 //! `Send`, as what goes to another core has to be. The others look at the world itself.
 //!
-//! In reading order: `ledger`, `writes`, `waits` for nothing, `bounds`.
+//! In reading order: `ledger`, `writes`, `waits` for nothing, `bounds`; and `panics`, of which every run is to be free.
 
 mod ledger;
 mod writes;
 mod waits;
 mod bounds;
+mod panics;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

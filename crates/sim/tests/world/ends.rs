@@ -112,3 +112,110 @@ fn a_panic_of_what_is_dropped_when_a_program_ends_fails_the_run() {
     let says = complaint(|sim| sim.run(async |_sim| leave(|| panic!("a slip at the end"))));
     assert!(says.contains("`main` panicked in what a task of it owned"), "{says}");
 }
+
+/// Breaks a promise in a task, and keeps its handle.
+async fn slips() {
+    let _never_asked = spawn(async {
+        sleep(SECOND).await;
+        panic!("a slip in a task");
+    });
+    sleep(3 * SECOND).await;
+}
+
+/// The same, and stays.
+async fn slips_and_stays() {
+    let _never_asked = spawn(slips());
+    pending::<()>().await;
+}
+
+#[test]
+fn a_panic_in_a_handle_that_is_kept_to_the_end_fails_the_run() {
+    let says = |ends: fn(Sim)| {
+        let says = complaint(ends);
+        assert!(says.contains("a slip in a task"), "{says}");
+        says
+    };
+    // Dropped in the last turn.
+    let said = says(|sim| sim.run(async |_sim| slips().await));
+    assert!(said.contains("`main` has a task that panicked"), "{said}");
+    let said = says(|sim| {
+        sim.host("server", slips);
+        sim.run(async |_sim| sleep(9 * SECOND).await);
+    });
+    assert!(said.contains("`server` has a task that panicked"), "{said}");
+    // Dropped with a task that has it.
+    let said = says(|sim| {
+        sim.run(async |_sim| {
+            drop(spawn(slips_and_stays()));
+            sleep(2 * SECOND).await;
+        });
+    });
+    assert!(said.contains("`main` had at its end a task, spawned at"), "{said}");
+    // Forgotten.
+    let said = says(|sim| {
+        sim.run(async |_sim| {
+            std::mem::forget(spawn(async { panic!("a slip in a task") }));
+            sleep(SECOND).await;
+        });
+    });
+    assert!(said.contains("`main` had at its end a task, spawned at"), "{said}");
+    // There when all is over, on another core too, and when its host crashes.
+    let said = says(|sim| {
+        sim.host("server", slips_and_stays);
+        sim.run(async |_sim| sleep(2 * SECOND).await);
+    });
+    assert!(
+        said.contains("`server` has at the run's end a task, spawned at sim/tests/world/ends.rs"),
+        "{said}"
+    );
+    let said = says(|sim| {
+        sim.host("server", async || {
+            let _never_asked = spawn_on(CoreId::new(1), async || panic!("a slip in a task"));
+            pending::<()>().await;
+        });
+        sim.set_cores("server", 2);
+        sim.run(async |_sim| sleep(2 * SECOND).await);
+    });
+    assert!(
+        said.contains("`server` has at the run's end a task, spawned at sim/tests/world/ends.rs"),
+        "{said}"
+    );
+    let said = says(|sim| {
+        sim.host("server", slips_and_stays);
+        sim.run(async |sim| {
+            sleep(2 * SECOND).await;
+            sim.restart("server");
+            sleep(SECOND / 2).await;
+        });
+    });
+    assert!(said.contains("`server` had when it crashed a task, spawned at"), "{said}");
+}
+
+#[test]
+fn a_panic_that_somebody_receives_fails_no_run() {
+    check(|sim| {
+        sim.host("server", async || {
+            loop {
+                let child = spawn(async {
+                    sleep(SECOND / 100).await;
+                    panic!("seen");
+                });
+                assert!(child.await.is_err());
+                let child = spawn_on(CoreId::new(1), async || panic!("seen from another core"));
+                assert!(child.await.is_err());
+            }
+            #[expect(unreachable_code, reason = "what it would return")]
+            ()
+        });
+        sim.set_cores("server", 2);
+        // So that it crashes when one has panicked and is about to be received, too.
+        sim.slow_down("server", 1000);
+        sim.run(async |sim| {
+            for _ in 0..10 {
+                sleep(sim.draw(1..=50) as u32 * SECOND / 1000).await;
+                sim.restart("server");
+            }
+            sleep(SECOND).await;
+        });
+    });
+}
