@@ -275,7 +275,7 @@ impl Core {
 
     /// Says how many there are of what a core has, while it rests.
     #[inline]
-    fn publish(&self) {
+    pub(crate) fn publish(&self) {
         let counters = &self.inbox.pulse.counters;
         counters.tasks.set(self.tasks.len() as u64);
         counters.timers.set(self.timers.borrow().len() as u64);

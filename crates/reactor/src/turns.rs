@@ -128,6 +128,8 @@ impl<F: Future> Turns<F> {
         let polled = core.work(main.as_mut(), || core.tasks.bring_forward(&mut choose));
         if let Poll::Ready(output) = polled {
             self.main = None;
+            // There is no park in which its last counts would be told.
+            core.publish();
             return Turned::Done(output);
         }
         // Who leaves a letter from now on wakes the driver; what has been left is for the next turn.

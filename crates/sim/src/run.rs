@@ -271,9 +271,6 @@ impl Sim {
         if let Some(wrong) = self.wrong_in_turn(host, stats.panics) {
             return Err(self.fail(&wrong));
         }
-        if let Some(wrong) = self.wrong_after_turn(host) {
-            return Err(self.fail(&wrong));
-        }
         let (turns_busy, turns_max) = {
             let mut world = world.lock();
             (world.end_turn(seat, again), world.config.busy_turns_max)
@@ -283,7 +280,8 @@ impl Sim {
 
     /// What is wrong in a turn of a host, up to which nobody has received so many panics of tasks.
     fn wrong_in_turn(&self, host: HostId, panics: u64) -> Option<String> {
-        (panics > 0).then(|| self.of(host, "has a task that panicked, and nobody received that"))
+        let lost = (panics > 0).then(|| self.of(host, "has a task that panicked, and nobody received that"));
+        lost.or_else(|| self.wrong_after_turn(host))
     }
 
     /// A core that is busy for very long gets nowhere. Who it is that runs is seen in the last of its turns.

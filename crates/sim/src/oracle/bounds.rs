@@ -9,7 +9,7 @@ use crate::failure::message;
 use crate::journal::HostId;
 use crate::sim::Sim;
 
-/// What a host's program may have at most as one of its turns begins: [`Sim::bound`].
+/// What a host's program may have at most as one of its turns begins, and when the last has ended: [`Sim::bound`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bounds {
@@ -100,7 +100,7 @@ impl Sim {
         self.0.watched.borrow_mut().bounds.push((id, bounds));
     }
 
-    /// The run has failed as soon as this does not hold, after any turn of any host: for what only a program knows of itself, such
+    /// The run has failed as soon as this does not hold, after any turn of any host, its last one included: for what only a program knows of itself, such
     /// as how long its queues are.
     ///
     /// It is asked very often, so it should be quick. It must not use the `Sim`. If it panics, the run has failed, too.

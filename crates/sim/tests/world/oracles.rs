@@ -1,6 +1,6 @@
 //! Common promises, and that it is seen when they are broken.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -310,4 +310,29 @@ fn a_store_that_forgets_is_found() {
 fn a_request_that_is_sent_again_and_done_twice_is_found() {
     let says = complaint(|sim| books(sim, true, 3));
     assert!(says.contains("was begun 2 times, ended 2 times, and its caller told"), "{says}");
+}
+
+#[test]
+fn the_last_turn_of_a_program_is_watched_too() {
+    let says = complaint(|sim| {
+        let queue = Rc::new(RefCell::new(Vec::new()));
+        let watched = queue.clone();
+        sim.always("the queue has at most ten places", move || watched.borrow().len() <= 10);
+        sim.run(async move |_sim| {
+            sleep(SECOND).await;
+            queue.borrow_mut().extend(0..11);
+        });
+    });
+    assert!(says.contains("it does not hold any more that the queue has at most ten places"), "{says}");
+    let says = complaint(|sim| {
+        sim.host("greedy", async || {
+            sleep(SECOND).await;
+            (0..11).for_each(|_| drop(spawn(sleep(SECOND))));
+        });
+        let mut bounds = Bounds::default();
+        bounds.tasks_max = 10;
+        sim.bound("greedy", bounds);
+        sim.run(async |_sim| sleep(2 * SECOND).await);
+    });
+    assert!(says.contains("`greedy` has 11 tasks, of at most 10"), "{says}");
 }
