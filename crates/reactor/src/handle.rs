@@ -7,12 +7,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use crate::channel::parts::{self, Threads};
 use crate::context;
 use crate::core;
 use crate::inbox::{Inbox, Maker};
 use crate::sync::oneshot;
 use crate::task::waits::{self, Asked};
-use crate::task::{At, JoinError, Origin, spawn_from};
+use crate::task::{At, JoinError, Origin, spawn_from, tick_waker};
 
 /// Speaks to a reactor from any thread.
 ///
@@ -73,7 +74,7 @@ impl Handle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        let ((sender, receiver), (abort, aborted)) = (oneshot::channel(), oneshot::channel());
+        let ((sender, receiver), (abort, aborted)) = (parts::oneshot::channel(), oneshot::channel());
         let context = context::departing();
         let origin = Origin { name: None, place };
         let make = Box::new(move || {
@@ -135,7 +136,7 @@ impl fmt::Debug for Handle {
 ///
 /// Dropping it detaches the task, which goes on.
 pub struct RemoteHandle<T> {
-    receiver: oneshot::Receiver<Result<T, JoinError>>,
+    receiver: parts::oneshot::Receiver<Result<T, JoinError>, Threads>,
     /// Taken when it is used.
     abort: Mutex<Option<oneshot::Sender<()>>>,
     origin: Origin,
@@ -144,7 +145,7 @@ pub struct RemoteHandle<T> {
 impl<T> RemoteHandle<T> {
     /// Of a task that could not even be sent.
     pub(crate) fn aborted(place: &'static Location<'static>) -> Self {
-        let (_gone, receiver) = oneshot::channel();
+        let (_gone, receiver) = parts::oneshot::channel();
         Self { receiver, abort: Mutex::default(), origin: Origin { name: None, place } }
     }
 
@@ -164,7 +165,7 @@ impl<T> RemoteHandle<T> {
     ///
     /// As when it is awaited: the task panicked or was aborted.
     pub fn try_join(&mut self) -> Result<Option<T>, JoinError> {
-        match waits::try_as(Asked::Remote, || self.receiver.try_recv()) {
+        match waits::try_as(Asked::Remote, || self.receiver.try_recv(tick_waker)) {
             Ok(result) => result.transpose().map_err(JoinError::taken),
             Err(_closed) => Err(JoinError::aborted()),
         }
@@ -175,7 +176,7 @@ impl<T> Future for RemoteHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = ready!(waits::poll_as(Asked::Remote, || Pin::new(&mut self.receiver).poll(cx)));
+        let result = ready!(waits::poll_as(Asked::Remote, || self.receiver.poll_recv(cx)));
         Poll::Ready(result.unwrap_or_else(|_closed| Err(JoinError::aborted())).map_err(JoinError::taken))
     }
 }

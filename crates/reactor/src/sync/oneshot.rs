@@ -70,11 +70,6 @@ impl<T> Receiver<T> {
     pub fn try_recv(&mut self) -> Result<Option<T>, Closed> {
         self.0.try_recv(tick_waker)
     }
-
-    /// Refuses the value from now on; or gives it, if it has come and was not taken.
-    pub(crate) fn close(&mut self) -> Option<T> {
-        self.0.close()
-    }
 }
 
 /// Fails with [`Closed`] if the sender is gone without a word.
