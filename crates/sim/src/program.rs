@@ -1,8 +1,11 @@
 //! A host's program: the asynchronous function that it runs, from the beginning each time that it is started.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::future::Future;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -65,6 +68,21 @@ impl RunningCore {
     pub(crate) fn new(turns: Turns<Main>) -> Self {
         Self { turns, is_idle: false, polls: BTreeMap::new() }
     }
+}
+
+/// Ends programs one by one, whatever of what they own panics then. Returns the first panic.
+pub(crate) fn end_all(programs: Vec<Program>) -> Option<Box<dyn Any + Send>> {
+    let mut panics = Vec::new();
+    for Program { begin, cores } in programs {
+        // Each for itself, as a panic within a panic would end the process.
+        panics.extend(catch_unwind(AssertUnwindSafe(|| drop(begin))).err());
+        for core in cores.into_values() {
+            panics.extend(catch_unwind(AssertUnwindSafe(|| drop(core))).err());
+        }
+    }
+    let first = (!panics.is_empty()).then(|| panics.swap_remove(0));
+    panics.into_iter().for_each(mem::forget); // what they panicked with may panic when it is dropped
+    first
 }
 
 /// What calls an asynchronous function each time that its program begins.

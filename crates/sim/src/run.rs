@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::driver::HostDriver;
 use crate::failure::{Failure, busiest, line, message, table};
 use crate::journal::{Digest, HostId, What};
 use crate::oracle::{Roll, Watched};
-use crate::program::{MAIN, Main, RunningCore, begins_once};
+use crate::program::{MAIN, Main, RunningCore, begins_once, end_all};
 use crate::sim::{Order, Sim};
 use crate::world::{Again, Next, Outside, Seat};
 
@@ -156,7 +157,7 @@ impl Sim {
 
     /// Cores that programs have asked for begin.
     fn start_cores(&self) {
-        let new_cores = std::mem::take(&mut self.0.world.lock().new_cores);
+        let new_cores = mem::take(&mut self.0.world.lock().new_cores);
         for (seat, core) in new_cores {
             let driver = HostDriver::new(self.0.world.clone(), seat, self.0.unparked.clone());
             let (reactor, ended) = core.into_reactor(driver);
@@ -196,7 +197,7 @@ impl Sim {
             Some(panic) => format!("had at its end {panic}; nobody has received that"),
             None => "panicked in what a task of it owned, when that was dropped at its end".to_owned(),
         };
-        let cores = std::mem::take(&mut self.0.programs.borrow_mut()[host.index()].cores);
+        let cores = mem::take(&mut self.0.programs.borrow_mut()[host.index()].cores);
         let mut dropped = Ok(());
         for (core, running) in cores {
             dropped = dropped.and(self.drop_core(Seat { host, core }, running, &lost));
@@ -374,11 +375,9 @@ impl Sim {
     pub fn end(&self) {
         assert!(!self.0.is_running.get(), "this world runs, so a program of it cannot end it");
         self.0.has_ended.set(true);
-        let programs = std::mem::take(&mut *self.0.programs.borrow_mut());
-        for program in programs {
-            // What is dropped after the end of a scenario is not of it.
-            drop(catch_unwind(AssertUnwindSafe(|| drop(program))));
-        }
+        let programs = mem::take(&mut *self.0.programs.borrow_mut());
+        // What is dropped after the end of a scenario is not of it, and what its panic is may panic in turn.
+        mem::forget(end_all(programs));
         *self.0.watched.borrow_mut() = Watched::default();
     }
 }

@@ -3,10 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::mem;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::rc::Rc;
+use std::thread;
 use std::time::Duration;
 
 use ekiden_reactor::{Instant, Signal};
@@ -17,7 +20,7 @@ use crate::failure::Failure;
 use crate::faults::Plan;
 use crate::journal::HostId;
 use crate::oracle::Watched;
-use crate::program::{Begin, MAIN, Outcome, Program, begins, begins_once};
+use crate::program::{Begin, MAIN, Outcome, Program, begins, begins_once, end_all};
 use crate::world::{Host, Shared, World};
 
 /// A world of hosts, each with a program and a reactor of its own, on one thread, on a virtual clock, out of one seed.
@@ -68,6 +71,18 @@ pub(crate) struct Inner {
     pub(crate) failure: RefCell<Option<Failure>>,
     pub(crate) plan: RefCell<Plan>,
     pub(crate) watched: RefCell<Watched>,
+}
+
+impl Drop for Inner {
+    /// What its programs own may panic. After a run that has failed the failure goes on, and of that the panic's hook has told.
+    fn drop(&mut self) {
+        let panicked = end_all(mem::take(self.programs.get_mut()));
+        match panicked {
+            Some(payload) if thread::panicking() => mem::forget(payload),
+            Some(payload) => resume_unwind(payload),
+            None => {}
+        }
+    }
 }
 
 /// What is done when no reactor is in the way.

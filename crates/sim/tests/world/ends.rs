@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -218,4 +219,30 @@ fn a_panic_that_somebody_receives_fails_no_run() {
             sleep(SECOND).await;
         });
     });
+}
+
+#[test]
+fn what_panics_when_a_world_is_dropped_hides_no_failure() {
+    let says = |fails: bool| {
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            let sim = Sim::new(7);
+            for name in ["one", "another"] {
+                sim.host(name, async || {
+                    let _slips = Finally(|| panic!("a slip at the end"));
+                    pending::<()>().await;
+                });
+            }
+            sim.run(async move |_sim| {
+                sleep(SECOND).await;
+                assert!(!fails, "the failure");
+            });
+        }));
+        let payload = ran.unwrap_err();
+        match payload.downcast::<String>() {
+            Ok(text) => *text,
+            Err(payload) => (*payload.downcast::<&str>().unwrap()).to_owned(),
+        }
+    };
+    assert!(says(true).contains("the failure"));
+    assert_eq!(says(false), "a slip at the end");
 }
