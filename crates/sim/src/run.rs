@@ -133,6 +133,19 @@ impl Sim {
             match order {
                 Some(Order::Start(host)) => self.start(host),
                 Some(Order::Crash(host)) => self.crash_now(host)?,
+                Some(Order::Pause(host)) => self.0.world.lock().set_paused(host, true),
+                Some(Order::Resume(host)) => {
+                    let ends = self.0.world.lock().resume(host);
+                    if ends {
+                        self.crash_now(host)?;
+                    }
+                }
+                Some(Order::Signal(host, signal)) => {
+                    let ends = self.0.world.lock().signal(host, signal);
+                    if ends {
+                        self.crash_now(host)?;
+                    }
+                }
                 None => return Ok(()),
             }
         }

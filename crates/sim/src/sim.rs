@@ -30,7 +30,7 @@ use crate::world::{Host, Shared, World};
 /// be said before.
 ///
 /// Clones are the same world. What scripts do to it holds from that moment on; what begins or ends a program does so when the
-/// task that asks for it next waits.
+/// task that asks for it next waits, and so does what is asked of that program after that: a pause, its end, or a signal.
 ///
 /// ```
 /// use ekiden_reactor::net::{TcpListener, TcpStream};
@@ -90,6 +90,21 @@ impl Drop for Inner {
 pub(crate) enum Order {
     Start(HostId),
     Crash(HostId),
+    Pause(HostId),
+    Resume(HostId),
+    Signal(HostId, Signal),
+}
+
+impl Order {
+    fn host(self) -> HostId {
+        match self {
+            Self::Start(host)
+            | Self::Crash(host)
+            | Self::Pause(host)
+            | Self::Resume(host)
+            | Self::Signal(host, _) => host,
+        }
+    }
 }
 
 impl Sim {
@@ -165,6 +180,14 @@ impl Sim {
         world.journal.add_host(name);
         world.draw_clock(HostId(number));
         HostId(number)
+    }
+
+    /// Whether this has to wait: the program that is meant is not there, as others are still to be carried out for its host.
+    fn puts_off(&self, order: Order) -> bool {
+        let mut orders = self.0.orders.borrow_mut();
+        let waits = orders.iter().any(|before| before.host() == order.host());
+        orders.extend(waits.then_some(order));
+        waits
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<HostId> {
@@ -320,7 +343,9 @@ impl Sim {
     #[track_caller]
     pub fn pause(&self, host: &str) {
         let id = self.id(host);
-        self.0.world.lock().set_paused(id, true);
+        if !self.puts_off(Order::Pause(id)) {
+            self.0.world.lock().set_paused(id, true);
+        }
     }
 
     /// A host's program goes on; or ends, if a [signal](Self::signal) has come that ends it.
@@ -331,8 +356,7 @@ impl Sim {
     #[track_caller]
     pub fn resume(&self, host: &str) {
         let id = self.id(host);
-        let ends = self.0.world.lock().resume(id);
-        if ends {
+        if !self.puts_off(Order::Resume(id)) && self.0.world.lock().resume(id) {
             self.crash(host);
         }
     }
@@ -395,8 +419,7 @@ impl Sim {
     #[track_caller]
     pub fn signal(&self, host: &str, signal: Signal) {
         let id = self.id(host);
-        let ends = self.0.world.lock().signal(id, signal);
-        if ends {
+        if !self.puts_off(Order::Signal(id, signal)) && self.0.world.lock().signal(id, signal) {
             self.crash(host);
         }
     }

@@ -242,3 +242,41 @@ fn names_are_not_found_or_found_late() {
     });
     assert!(failed.get() > 50 && found.get() > 50);
 }
+
+#[test]
+fn what_is_asked_after_a_restart_is_asked_of_the_program_that_begins() {
+    check(|sim| {
+        let ticks = Rc::new(Cell::new(0));
+        let of_host = ticks.clone();
+        sim.host("clock", async move || {
+            loop {
+                sleep(Duration::from_millis(100)).await;
+                of_host.set(of_host.get() + 1);
+            }
+            #[expect(unreachable_code, reason = "what it would return")]
+            ()
+        });
+        let passes = async move |ticks: &Cell<u32>| {
+            let before = ticks.get();
+            sleep(Duration::from_secs(1)).await;
+            ticks.get() - before
+        };
+        sim.run(async move |sim| {
+            assert!(passes(&ticks).await > 5);
+            sim.restart("clock");
+            sim.pause("clock");
+            assert_eq!(passes(&ticks).await, 0);
+            sim.restart("clock");
+            sim.pause("clock");
+            sim.resume("clock");
+            assert!(passes(&ticks).await > 5);
+            sim.restart("clock");
+            sim.signal("clock", Signal::TerminalStop);
+            assert_eq!(passes(&ticks).await, 0);
+            sim.restart("clock");
+            sim.signal("clock", Signal::Terminate);
+            assert_eq!(passes(&ticks).await, 0);
+            assert!(!sim.is_up("clock"));
+        });
+    });
+}
