@@ -140,7 +140,12 @@ impl Reactor {
     /// Begins to run a future in turns that the caller asks for, so that one thread can run many reactors: see [`Turns`].
     #[track_caller]
     pub fn start<F: Future>(self, main: F) -> Turns<F> {
-        Turns::new(self, main, Location::caller())
+        self.start_from(main, Location::caller())
+    }
+
+    /// The same, for whoever starts it in another's name: `place` is where the future is said to come from.
+    pub fn start_from<F: Future>(self, main: F, place: &'static Location<'static>) -> Turns<F> {
+        Turns::new(self, main, place)
     }
 
     pub(crate) fn core(&self) -> &Rc<Core> {

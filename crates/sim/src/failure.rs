@@ -71,27 +71,52 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The tasks of a program, a line each.
-pub(crate) fn table(roll: &Roll) -> String {
+/// The tasks of a program, a line each; of each core so many at most, the worst if there are more.
+pub(crate) fn table(roll: &Roll, tasks_max: usize) -> String {
     let (mut text, vain) = (String::new(), roll.in_vain());
     for (core, tasks) in &roll.cores {
         if *core > 0 {
             let _ = writeln!(text, "    on core {core}");
         }
-        for task in tasks {
-            let state = match task.state {
-                TaskState::Running => "running",
-                TaskState::Ready => "ready",
-                TaskState::Stuck => "STUCK",
-                _ if vain.contains(&(*core, task.id)) => "IN VAIN",
-                _ => "waiting",
-            };
+        let main = tasks.first().map(|main| main.id);
+        let mut listed: Vec<_> = tasks
+            .iter()
+            .map(|task| {
+                let is_main = main == Some(task.id);
+                let over = if is_main { roll.over.get(core).copied() } else { None };
+                match (over, &task.state) {
+                    (Some(over), _) => (0, over, task),
+                    (_, TaskState::Stuck) => (1, "STUCK", task),
+                    _ if vain.contains(&(*core, task.id)) => (2, "IN VAIN", task),
+                    (_, TaskState::Running) => (3, "running", task),
+                    (_, TaskState::Ready) => (if is_main { 3 } else { 4 }, "ready", task),
+                    _ => (if is_main { 3 } else { 5 }, "waiting", task),
+                }
+            })
+            .collect();
+        if listed.len() > tasks_max {
+            listed.sort_by_key(|(rank, ..)| *rank);
+        }
+        let left = listed.split_off(tasks_max.min(listed.len()));
+        for (_, state, task) in listed {
             let _ = write!(text, "    {:>4} {state:<7} for {:?}: {}", task.id, task.since, task.spawned);
             let waits = waits(task);
             let _ = if waits.is_empty() { writeln!(text) } else { writeln!(text, "\n           {waits}") };
         }
+        if !left.is_empty() {
+            let mut states = BTreeMap::new();
+            left.iter().for_each(|(_, state, _)| *states.entry(*state).or_insert(0) += 1);
+            let states: Vec<String> =
+                states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+            let _ = writeln!(text, "    and {} more: {}", left.len(), states.join(", "));
+        }
     }
     text
+}
+
+/// How many tasks are told of each core, of so many.
+pub(crate) fn tasks_max(cores: usize) -> usize {
+    (TASKS_MAX / cores.max(1)).max(1)
 }
 
 /// A task and what it waits for.
@@ -132,6 +157,9 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
+
+/// Of all hosts: as many as one looks through.
+const TASKS_MAX: usize = 100;
 
 /// As many as one reads.
 const BUSIEST_MAX: usize = 5;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::future::Future;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -44,6 +44,8 @@ pub(crate) type Begin = Rc<dyn Fn() -> Main>;
 /// A host's program.
 pub(crate) struct Program {
     pub(crate) begin: Begin,
+    /// Where a scenario says what it runs.
+    pub(crate) place: &'static Location<'static>,
     /// Those of its cores that have begun, by their numbers, but for one that takes a turn. It runs as long as it has the first.
     pub(crate) cores: BTreeMap<u16, RunningCore>,
 }
@@ -60,20 +62,22 @@ pub(crate) struct RunningCore {
     pub(crate) turns: Turns<Main>,
     /// Whether its last turn left nothing to do.
     pub(crate) is_idle: bool,
+    /// What has become of its first future, if it is no more.
+    pub(crate) over: Option<&'static str>,
     /// How often each of its tasks had been polled when it began to look as if it got nowhere.
     pub(crate) polls: BTreeMap<u32, u32>,
 }
 
 impl RunningCore {
     pub(crate) fn new(turns: Turns<Main>) -> Self {
-        Self { turns, is_idle: false, polls: BTreeMap::new() }
+        Self { turns, is_idle: false, over: None, polls: BTreeMap::new() }
     }
 }
 
 /// Ends programs one by one, whatever of what they own panics then. Returns the first panic.
 pub(crate) fn end_all(programs: Vec<Program>) -> Option<Box<dyn Any + Send>> {
     let mut panics = Vec::new();
-    for Program { begin, cores } in programs {
+    for Program { begin, place: _, cores } in programs {
         // Each for itself, as a panic within a panic would end the process.
         panics.extend(catch_unwind(AssertUnwindSafe(|| drop(begin))).err());
         for core in cores.into_values() {

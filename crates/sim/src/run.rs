@@ -7,7 +7,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use ekiden_reactor::notice::{Level, Notice};
 use ekiden_reactor::{Handle, Ready, Runtime, Turned};
 
 use crate::driver::HostDriver;
-use crate::failure::{Failure, busiest, line, message, table};
+use crate::failure::{Failure, busiest, line, message, table, tasks_max};
 use crate::journal::{Digest, HostId, What};
 use crate::oracle::{Roll, Watched};
 use crate::program::{MAIN, Main, RunningCore, begins_once, end_all};
@@ -35,6 +35,7 @@ impl Sim {
     /// any more and `main` still waits; a host is busy and gets nowhere; the [time](crate::Config::time_max) is up, or
     /// as many [steps](crate::Config::steps_max) are taken as may be.
     /// And if the world runs already, as a program of it cannot run it, or has [ended](Self::end).
+    #[track_caller]
     pub fn run<M, T>(&self, main: M) -> T
     where
         M: AsyncFnOnce(Self) -> T + 'static,
@@ -61,6 +62,7 @@ impl Sim {
     /// # Panics
     ///
     /// If the world runs already, or has [ended](Self::end).
+    #[track_caller]
     pub fn try_run<M, T>(&self, main: M) -> Result<T, Failure>
     where
         M: AsyncFnOnce(Self) -> T + 'static,
@@ -75,7 +77,10 @@ impl Sim {
         let (here, sim) = (output.clone(), self.clone());
         let main = begins_once(async move { here.set(Some(main(sim).await)) });
         let id = self.id(MAIN);
-        self.0.programs.borrow_mut()[id.index()].begin = main;
+        {
+            let program = &mut self.0.programs.borrow_mut()[id.index()];
+            (program.begin, program.place) = (main, Location::caller());
+        }
         self.0.orders.borrow_mut().push_back(Order::Start(id));
         // Also by a panic, as of what a script's fault does.
         let _runs = Runs(&self.0.is_running);
@@ -163,8 +168,11 @@ impl Sim {
             config.on_notice = Rc::new(move |notice| handle_notice(&told, host, notice));
             config
         });
-        let begin = self.0.programs.borrow()[host.index()].begin.clone();
-        let turns = runtime.reactor(driver).start(begin());
+        let (begin, place) = {
+            let program = &self.0.programs.borrow()[host.index()];
+            (program.begin.clone(), program.place)
+        };
+        let turns = runtime.reactor(driver).start_from(begin(), place);
         self.put_back(seat, RunningCore::new(turns));
     }
 
@@ -174,10 +182,12 @@ impl Sim {
         for (seat, core) in new_cores {
             let driver = HostDriver::new(self.0.world.clone(), seat, self.0.unparked.clone());
             let (reactor, ended) = core.into_reactor(driver);
-            let turns = reactor.start(Box::pin(async {
+            let main = Box::pin(async {
                 ended.await;
                 Ok(())
-            }) as Main);
+            });
+            let place = self.0.programs.borrow()[seat.host.index()].place;
+            let turns = reactor.start_from(main as Main, place);
             self.put_back(seat, RunningCore::new(turns));
             self.0.world.lock().wake(seat);
         }
@@ -262,6 +272,7 @@ impl Sim {
                 world.lock().running = None;
                 self.start_cores();
                 // While it is there to be shown.
+                core.over = Some(if result.is_ok() { "over" } else { "failed" });
                 self.put_back(seat, core);
                 let wrong = match result {
                     Ok(()) => self.wrong_in_turn(host, stats.panics),
@@ -277,6 +288,7 @@ impl Sim {
             Ok(Turned::Idle(until)) => Ok(Again::At(until.map(|until| until.as_nanos()))),
             Err(payload) => Err(payload),
         };
+        core.over = again.is_err().then_some("panicked");
         core.is_idle = matches!(again, Ok(Again::At(_)));
         self.put_back(seat, core);
         world.lock().running = None;
@@ -337,7 +349,11 @@ impl Sim {
     pub(crate) fn roll(&self, host: HostId) -> Roll {
         let has_letters = self.stats_of(host).iter().any(|core| core.letters > 0);
         let has_errands = has_letters || self.0.world.lock().has_jobs(host);
-        Roll { cores: self.on_each_core(host, inspect::tasks), has_errands }
+        let programs = self.0.programs.borrow();
+        let cores = programs[host.index()].cores.iter();
+        let over = cores.filter_map(|(number, core)| Some((*number, core.over?))).collect();
+        drop(programs);
+        Roll { cores: self.on_each_core(host, inspect::tasks), over, has_errands }
     }
 
     fn do_outside(&self, outside: Outside) -> Result<(), Failure> {
@@ -361,7 +377,9 @@ impl Sim {
     /// What there is to say when something is wrong.
     pub(crate) fn fail(&self, what: &str) -> Failure {
         let count = self.0.programs.borrow().len() as u32;
-        let tables: Vec<String> = (0..count).map(|id| table(&self.roll(HostId(id)))).collect();
+        let rolls: Vec<Roll> = (0..count).map(|id| self.roll(HostId(id))).collect();
+        let tasks_max = tasks_max(rolls.iter().map(|roll| roll.cores.len()).sum());
+        let tables: Vec<String> = rolls.iter().map(|roll| table(roll, tasks_max)).collect();
         Failure::new(self.0.seed, what, &self.0.world.lock(), &tables, &self.scheduled())
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::path::Path;
 use std::rc::Rc;
 use std::thread;
@@ -167,16 +167,16 @@ impl Sim {
         let is_same = |host: &Host| host.name.eq_ignore_ascii_case(name);
         let is_had = self.0.world.lock().hosts.iter().any(is_same);
         assert!(!is_had, "there is a host `{name}` already");
-        let id = self.add_host(name, begins(main));
+        let id = self.add_host(name, begins(main), Location::caller());
         self.0.orders.borrow_mut().push_back(Order::Start(id));
     }
 
-    pub(crate) fn add_host(&self, name: &str, begin: Begin) -> HostId {
+    pub(crate) fn add_host(&self, name: &str, begin: Begin, place: &'static Location<'static>) -> HostId {
         let mut world = self.0.world.lock();
         let number = world.hosts.len() as u32;
         let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 1)) + number);
         world.hosts.push(Host::new(name, ip));
-        self.0.programs.borrow_mut().push(Program { begin, cores: BTreeMap::new() });
+        self.0.programs.borrow_mut().push(Program { begin, place, cores: BTreeMap::new() });
         world.journal.add_host(name);
         world.draw_clock(HostId(number));
         HostId(number)
@@ -200,7 +200,7 @@ impl Sim {
     pub(crate) fn id(&self, name: &str) -> HostId {
         match self.find(name) {
             Some(id) => id,
-            None if name == MAIN => self.add_host(MAIN, begins_once(async {})),
+            None if name == MAIN => self.add_host(MAIN, begins_once(async {}), Location::caller()),
             None => panic!("there is no host `{name}`"),
         }
     }

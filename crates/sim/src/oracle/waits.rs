@@ -33,6 +33,8 @@ use crate::sim::Sim;
 pub(crate) struct Roll {
     /// The tasks of each of its cores that has begun.
     pub(crate) cores: BTreeMap<u16, Vec<TaskInfo>>,
+    /// What has become of the first futures of those cores where it is no more.
+    pub(crate) over: BTreeMap<u16, &'static str>,
     /// Whether something of it is still to be run that is no task: a job, or what makes a task on another core.
     pub(crate) has_errands: bool,
 }

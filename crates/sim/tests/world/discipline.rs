@@ -660,3 +660,26 @@ fn ready_tasks_run_in_every_order_and_are_woken_for_nothing() {
     assert_eq!(orders.borrow().len(), 6);
     assert!(polls.get() > 275, "{} polls in 275 runs, each of one that was never woken", polls.get());
 }
+
+#[test]
+fn a_report_names_who_has_ended_and_where_each_was_begun_and_of_very_many_tasks_the_worst() {
+    let sim = Sim::new(7);
+    sim.host("crowd", async || {
+        (0..1000).for_each(|_| drop(spawn(sleep(Duration::from_secs(60)))));
+        drop(spawn(std::future::poll_fn(|_| std::task::Poll::<()>::Pending)));
+        sleep(Duration::from_secs(60)).await;
+    });
+    let failure = sim.try_run(async |_sim| {
+        sleep(Duration::from_secs(1)).await;
+        panic!("enough");
+    });
+    let failure = failure.unwrap_err().to_string();
+    let lines: Vec<&str> = failure.lines().collect();
+    assert!(lines.len() < 400, "{}", lines.len());
+    let main = lines.iter().find(|line| line.contains(" panicked for ")).unwrap();
+    assert!(main.contains("spawned at crates/sim/tests/world/discipline.rs"), "{main}");
+    let crowd = lines.iter().position(|line| line.contains("crowd (")).unwrap();
+    assert!(lines[crowd + 1].contains("STUCK") && lines[crowd + 2].contains("main, spawned at"), "{failure}");
+    assert!(lines[crowd + 2].contains("crates/sim/tests/world/discipline.rs"), "{failure}");
+    assert!(lines.contains(&"    and 952 more: 952 waiting"), "{failure}");
+}
