@@ -214,7 +214,7 @@ const NAMED: usize = 3;
 const OF_ANY_CORE: &str = "join of a remote task";
 
 /// What is for a task to end, as the table names it: of the same core, or of any if it is between threads.
-const OF_TASKS: [&str; 12] = [
+const OF_TASKS: [&str; 13] = [
     "oneshot recv",
     "oneshot closed",
     "mpsc recv",
@@ -227,4 +227,5 @@ const OF_TASKS: [&str; 12] = [
     "latch",
     "group join",
     "semaphore",
+    "mutex",
 ];

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ekiden_reactor::channel::{Mutex, Semaphore, mpsc, oneshot};
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::{shutdown, sleep, spawn, spawn_named};
+use ekiden_reactor::{Task, Tick, schedule, shutdown, sleep, spawn, spawn_named};
 use ekiden_sim::oracle::{Bounds, Ledger, Told, Writes};
 use ekiden_sim::{Fault, Faults, Sim, check};
 
@@ -139,6 +139,48 @@ fn whom_nobody_can_wake_is_told() {
         "{says}"
     );
     assert_eq!(says.lines().count(), 1, "{says}");
+}
+
+#[test]
+fn who_ticks_for_a_mutex_needs_one_of_its_core_that_can_go_on() {
+    struct Clerk {
+        log: Rc<Mutex<()>>,
+        _tells: Option<oneshot::Sender<()>>,
+    }
+    impl Task for Clerk {
+        fn tick(&mut self) -> io::Result<Tick> {
+            let Some(_locked) = self.log.try_lock() else { return Ok(Tick::WouldBlock) };
+            Ok(Tick::Final)
+        }
+    }
+    let looked = |is_told_in_time: bool| {
+        let sim = Sim::new(7);
+        sim.host("office", async move || {
+            let (tells, told) = oneshot::channel();
+            let log = Rc::new(Mutex::new(()));
+            let held = log.clone();
+            drop(spawn_named("holder", async move {
+                let _held = held.lock().await;
+                let _told = told.await;
+            }));
+            sleep(SECOND / 4).await;
+            let (_tells, clock) = if is_told_in_time { (None, Some(tells)) } else { (Some(tells), None) };
+            drop(schedule(Clerk { log, _tells }));
+            if let Some(clock) = clock {
+                sleep(9 * SECOND).await;
+                drop(clock);
+            }
+            std::future::pending::<()>().await
+        });
+        sim.run(async move |sim| {
+            sleep(SECOND).await;
+            catch_unwind(AssertUnwindSafe(|| sim.assert_nobody_waits_in_vain()))
+        })
+    };
+    looked(true).unwrap();
+    let says = *looked(false).unwrap_err().downcast::<String>().unwrap();
+    assert!(says.contains("a task of `office` waits in vain: for mutex: task 3, "), "{says}");
+    assert!(says.contains("a task of `office` waits in vain: for oneshot recv: task 2, holder"), "{says}");
 }
 
 #[test]
