@@ -15,3 +15,5 @@ pub use stats::{CoreState, CoreStats, PoolStats, Spawned, stats};
 pub use tasks::{Parent, TaskInfo, TaskState, tasks};
 pub(crate) use units::Brief;
 pub use waits::{HeldBy, Wait};
+
+pub use crate::task::waits::Asked;

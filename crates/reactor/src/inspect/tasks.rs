@@ -183,7 +183,7 @@ fn describe(core: &Core, now: u64, found: Vec<Found>, looked_at_max: usize) -> V
     core.claims.each(|claim| {
         if let Some(&index) = by_number.get(&claim.task) {
             let by = claim.held.holders().into_iter().map(|hold| HeldBy::new(hold, now)).collect();
-            waits[index].push(Wait::Held { what: claim.asked.name(), by });
+            waits[index].push(Wait::Held { what: claim.asked, by });
         }
     });
     let (mut joining, mut left) = (vec![false; tasks.len()], looked_at_max);

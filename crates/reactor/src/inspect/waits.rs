@@ -37,8 +37,8 @@ pub enum Wait {
     /// Permits of a semaphore, or a mutex.
     #[non_exhaustive]
     Held {
-        /// `semaphore` or `mutex`.
-        what: &'static str,
+        /// [`Asked::Semaphore`] or [`Asked::Mutex`].
+        what: Asked,
         /// The first few of those who hold it.
         by: Vec<HeldBy>,
     },
@@ -46,7 +46,7 @@ pub enum Wait {
     #[non_exhaustive]
     Channel {
         /// What it asked for.
-        what: &'static str,
+        what: Asked,
         /// Whether it is one between threads, of [`sync`](crate::sync).
         between_threads: bool,
         /// Whether it was not in its last poll that it asked. Then it may be something within the task that has not
@@ -79,7 +79,7 @@ impl HeldBy {
 
 impl Wait {
     pub(super) fn noted(asked: Asked, between_threads: bool, earlier: bool) -> Self {
-        Self::Channel { what: asked.name(), between_threads, earlier }
+        Self::Channel { what: asked, between_threads, earlier }
     }
 }
 
@@ -106,7 +106,7 @@ impl fmt::Display for Wait {
             }
             Self::Channel { what, between_threads, earlier } => {
                 write!(f, "{what}")?;
-                if *between_threads && !matches!(*what, "blocking job" | "name look-up") {
+                if *between_threads && !matches!(what, Asked::Blocking | Asked::Lookup) {
                     write!(f, " between threads")?;
                 }
                 if *earlier { write!(f, " (asked before its last poll)") } else { Ok(()) }

@@ -5,6 +5,7 @@
 //! takes it at the end of the poll. A note is a few instructions, and only on the way to a wait.
 
 use std::cell::Cell;
+use std::fmt;
 use std::iter;
 use std::task::Poll;
 
@@ -18,10 +19,11 @@ thread_local! {
 /// can be left can be missing there.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
-        /// What was asked for.
+        /// What a task asked for and did not get yet. As a text it is what the table of tasks says: `mpsc recv`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
         #[repr(u8)]
-        pub(crate) enum Asked {
+        pub enum Asked {
             $($(#[$doc])* $kind,)*
         }
 
@@ -29,8 +31,7 @@ macro_rules! kinds {
             /// By their numbers, from zero.
             const ALL: &[Self] = &[$(Self::$kind,)*];
 
-            /// As a listing names it.
-            pub(crate) fn name(self) -> &'static str {
+            fn name(self) -> &'static str {
                 match self {
                     $(Self::$kind => $name,)*
                 }
@@ -40,29 +41,50 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// What the core's own tables tell: a socket, a timer.
+    /// What the core's own tables tell, a socket or a timer, and better: it is no [`Wait`](crate::inspect::Wait).
+    #[doc(hidden)]
     Listed = "source",
+    /// The value of a `oneshot`.
     OneshotRecv = "oneshot recv",
+    /// That nobody waits for the value of a `oneshot` any more.
     OneshotClosed = "oneshot closed",
+    /// An item of an `mpsc`.
     MpscRecv = "mpsc recv",
+    /// A place for an item in an `mpsc`.
     MpscSend = "mpsc send",
+    /// That nobody receives from an `mpsc` any more.
     MpscClosed = "mpsc closed",
+    /// Another value of a `watch`.
     WatchChanged = "watch changed",
+    /// That nobody looks at a `watch` any more.
     WatchClosed = "watch closed",
+    /// An item of a `broadcast`.
     BroadcastRecv = "broadcast recv",
+    /// Permits of a semaphore.
     Semaphore = "semaphore",
+    /// A mutex.
     Mutex = "mutex",
+    /// A `Notify`.
     Notify = "notify",
+    /// A `Latch`.
     Latch = "latch",
+    /// The shutdown.
     Shutdown = "shutdown",
+    /// A signal of the system.
     Signal = "signal",
+    /// The end of a task of the same reactor.
     Join = "join",
+    /// The end of a task of a group, or a place in it.
     Group = "group join",
+    /// The end of a task that was spawned from without its reactor.
     Remote = "join of a remote task",
+    /// The end of a job that blocks.
     Blocking = "blocking job",
+    /// What a name stands for.
     Lookup = "name look-up",
+    /// A piece of the standard input.
     Input = "standard input",
-    /// A timer is in the core's table too, but not whose it is when something within the task waits for it.
+    /// A timer, of something within the task: the core's own table does not tell whose that is.
     Timer = "timer",
 }
 
@@ -143,6 +165,12 @@ impl Notes {
             let number = (note & !BETWEEN_THREADS).checked_sub(1)?;
             Some((Asked::ALL[usize::from(number)], note & BETWEEN_THREADS != 0))
         })
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

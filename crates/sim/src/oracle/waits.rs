@@ -22,7 +22,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ekiden_reactor::inspect::{TaskInfo, TaskState, Wait};
+use ekiden_reactor::inspect::{Asked, TaskInfo, TaskState, Wait};
 
 use super::assert_none;
 use crate::failure::line;
@@ -175,7 +175,7 @@ impl Roll {
         let may_give = |core: u16, id: u32| able.contains(&(core, id)) || is_over(core, id);
         match wait {
             Wait::Join { id, .. } => may_give(core, *id),
-            Wait::Held { what: "mutex", by, .. } => {
+            Wait::Held { what: Asked::Mutex, by, .. } => {
                 by.is_empty() || by.iter().any(|by| may_give(core, by.id))
             }
             // A semaphore may be one between threads, whose holders are of any core. Who waits for what he holds himself has
@@ -193,7 +193,7 @@ impl Roll {
                 self.has_errands
                     || match () {
                         () if is_of_tasks && !between_threads => is_any_able(core),
-                        () if is_of_tasks || *what == OF_ANY_CORE => {
+                        () if is_of_tasks || *what == Asked::Remote => {
                             self.cores.len() == 1 || !able.is_empty()
                         }
                         () => true,
@@ -210,22 +210,19 @@ const FIRST: u32 = 1;
 /// So many holders of a semaphore are named.
 const NAMED: usize = 3;
 
-/// What is for a task of any core to end, as the table names it.
-const OF_ANY_CORE: &str = "join of a remote task";
-
-/// What is for a task to end, as the table names it: of the same core, or of any if it is between threads.
-const OF_TASKS: [&str; 13] = [
-    "oneshot recv",
-    "oneshot closed",
-    "mpsc recv",
-    "mpsc send",
-    "mpsc closed",
-    "watch changed",
-    "watch closed",
-    "broadcast recv",
-    "notify",
-    "latch",
-    "group join",
-    "semaphore",
-    "mutex",
+/// What is for a task to end: of the same core, or of any if it is between threads.
+const OF_TASKS: [Asked; 13] = [
+    Asked::OneshotRecv,
+    Asked::OneshotClosed,
+    Asked::MpscRecv,
+    Asked::MpscSend,
+    Asked::MpscClosed,
+    Asked::WatchChanged,
+    Asked::WatchClosed,
+    Asked::BroadcastRecv,
+    Asked::Notify,
+    Asked::Latch,
+    Asked::Group,
+    Asked::Semaphore,
+    Asked::Mutex,
 ];
