@@ -4,6 +4,7 @@
 //! Being current is a scope that can be swapped: a test may run many reactors on one thread.
 
 use std::cell::{Cell, RefCell};
+use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,15 +75,28 @@ pub(crate) struct Core {
     pub(crate) polls_before: Cell<u64>,
 }
 
-/// Names a reactor among all of this process.
+/// Names a reactor among all of this process. It is never zero, so that where there may be none it takes no more room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ReactorId(pub(crate) u64);
+pub(crate) struct ReactorId(NonZeroU64);
 
 impl ReactorId {
+    /// That of no reactor.
+    pub(crate) const NONE: Self = Self(NonZeroU64::MAX);
+
     /// One that no other reactor has.
     pub(crate) fn new() -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
-        Self(IDS.fetch_add(1, Ordering::Relaxed))
+        Self::of(IDS.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// That of the reactor with this number, from one.
+    pub(crate) fn of(number: u64) -> Self {
+        Self(NonZeroU64::new(number).expect("reactors are numbered from one"))
+    }
+
+    /// As the counters of the reactor number it.
+    pub(crate) fn number(self) -> u64 {
+        self.0.get()
     }
 }
 

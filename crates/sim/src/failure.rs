@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use ekiden_reactor::inspect::{TaskInfo, TaskState};
+use ekiden_reactor::inspect::{HeldBy, TaskInfo, TaskState, Wait};
 
 use crate::faults::Faults;
 use crate::journal::{At, Line};
@@ -129,8 +129,28 @@ pub(crate) fn line(task: &TaskInfo) -> String {
 }
 
 fn waits(task: &TaskInfo) -> String {
-    let waits: Vec<String> = task.waits.iter().map(ToString::to_string).collect();
+    let waits: Vec<String> = task.waits.iter().map(text_of).collect();
     waits.join(" · ")
+}
+
+/// As the reactor has it; but a holder elsewhere is of a core, as reactors are numbered among all of this process.
+fn text_of(wait: &Wait) -> String {
+    let Wait::Held { what, by, more, .. } = wait else { return wait.to_string() };
+    if by.iter().all(|by| by.elsewhere.is_none()) {
+        return wait.to_string();
+    }
+    let holder = |by: &HeldBy| match (by.elsewhere, by.spawned) {
+        (Some(elsewhere), Some(spawned)) => {
+            let of = elsewhere.core.map_or("another program".to_owned(), |core| core.to_string());
+            format!("task {} of {of}, {spawned} for {:?}", by.id, by.time)
+        }
+        _ => by.to_string(),
+    };
+    let mut holders: Vec<String> = by.iter().map(holder).collect();
+    if *more > 0 {
+        holders.push(format!("{more} more"));
+    }
+    format!("{what} between threads (held by {})", holders.join(", "))
 }
 
 /// Who is busy: the tasks that ran most often since each had been polled so often, by their numbers.

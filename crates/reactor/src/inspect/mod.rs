@@ -14,6 +14,6 @@ pub use dump::{CoreDump, Dump, dump};
 pub use stats::{CoreState, CoreStats, PoolStats, Spawned, stats};
 pub use tasks::{Parent, TaskInfo, TaskState, tasks};
 pub(crate) use units::Brief;
-pub use waits::{HeldBy, Wait};
+pub use waits::{Elsewhere, HeldBy, Wait};
 
 pub use crate::task::waits::Asked;

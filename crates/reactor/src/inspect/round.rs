@@ -166,7 +166,7 @@ mod tests {
         }
 
         fn put(&mut self, round: u64, reactor: u64, is_shown: bool) {
-            let answer = (ReactorId(reactor), Arc::new(Listing { tasks: Vec::new(), more: 0 }));
+            let answer = (ReactorId::of(reactor), Arc::new(Listing { tasks: Vec::new(), more: 0 }));
             self.answers.push(Posted { round, is_shown, last: None, answer });
         }
     }
@@ -176,12 +176,12 @@ mod tests {
         let mut board = board();
         let first = board.begin(1);
         let second = board.begin(2);
-        assert!(board.answer_of(ReactorId(1), second).is_some());
-        assert!(board.answer_of(ReactorId(2), first).is_some());
+        assert!(board.answer_of(ReactorId::of(1), second).is_some());
+        assert!(board.answer_of(ReactorId::of(2), first).is_some());
         assert!(board.end(second).is_empty(), "the first may not have looked");
         let third = board.begin(3);
-        assert!(board.answer_of(ReactorId(2), first).is_some());
-        assert!(board.answer_of(ReactorId(2), third).is_none(), "it is old");
+        assert!(board.answer_of(ReactorId::of(2), first).is_some());
+        assert!(board.answer_of(ReactorId::of(2), third).is_none(), "it is old");
         assert_eq!(board.end(first).len(), 1, "that of the second; the third may look at this one");
         assert_eq!(board.end(third).len(), 2);
         assert!(board.answers.is_empty() && board.going_on.is_empty());
@@ -192,8 +192,8 @@ mod tests {
         let mut board = board();
         let (first, second) = (board.begin(1), board.begin(2));
         board.put(first, 7, false);
-        assert!(board.answer_of(ReactorId(7), first).is_some());
-        assert!(board.answer_of(ReactorId(7), second).is_none());
+        assert!(board.answer_of(ReactorId::of(7), first).is_some());
+        assert!(board.answer_of(ReactorId::of(7), second).is_none());
         assert_eq!(board.end(first).len(), 1);
         assert_eq!(board.end(second).len(), 2);
     }

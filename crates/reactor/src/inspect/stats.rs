@@ -155,7 +155,7 @@ impl CoreStats {
             (beat, times) = (again, Times::of(reactor, &again));
         }
         Self {
-            reactor: reactor.reactor.0,
+            reactor: reactor.reactor.number(),
             state: beat.life.into(),
             turn_began: beat.turn_began,
             running: beat.poll_of.origin().map(Spawned::from),

@@ -9,7 +9,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
 use super::stats::Spawned;
-use super::waits::{HeldBy, Wait};
+use super::waits::Wait;
 use crate::core::{self, Core};
 use crate::task::account::Statement;
 use crate::task::listed::Listed;
@@ -182,8 +182,7 @@ fn describe(core: &Core, now: u64, found: Vec<Found>, looked_at_max: usize) -> V
     });
     core.claims.each(|claim| {
         if let Some(&index) = by_number.get(&claim.task) {
-            let by = claim.held.holders().into_iter().map(|hold| HeldBy::new(hold, now)).collect();
-            waits[index].push(Wait::Held { what: claim.asked, by });
+            waits[index].push(Wait::held(core, claim, now));
         }
     });
     let (mut joining, mut left) = (vec![false; tasks.len()], looked_at_max);

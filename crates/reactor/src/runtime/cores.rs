@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::CoreId;
 use super::seat::CoreSeat;
 use crate::config::Config;
-use crate::core;
+use crate::core::{self, ReactorId};
 use crate::driver::JoinCore;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, Maker};
@@ -77,6 +77,12 @@ impl Membership {
             None => self.cores.start(core)?,
         };
         Some(Handle { inbox })
+    }
+
+    /// Which core of this runtime that reactor is; `None` if it is none.
+    pub(crate) fn core_of(&self, reactor: ReactorId) -> Option<CoreId> {
+        let is_it = |inbox: &OnceLock<Arc<Inbox>>| inbox.get().is_some_and(|inbox| inbox.reactor == reactor);
+        self.cores.inboxes.iter().position(is_it).map(CoreId::new)
     }
 
     /// Whether this core is the first of its runtime that wants to watch for signals, and so should.

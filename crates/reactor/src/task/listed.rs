@@ -65,7 +65,7 @@ impl TaskTable {
     /// What the running task holds from now on.
     pub(crate) fn hold_by_running(&self) -> Hold {
         let (task, origin) = self.running().unwrap_or_default();
-        Hold { task, origin, since: self.now() }
+        Hold { task, origin, reactor: self.inbox.reactor, since: self.now() }
     }
 
     /// Tells the operator of the tasks that are about to be dropped: how many, and who the first are.

@@ -151,7 +151,7 @@ mod tests {
             };
             let beat =
                 Beat { life, turn_began: Instant::ORIGIN, polls, turns: polls, poll_of: OriginId::NONE };
-            Sample { reactor: ReactorId(number), beat, held_max: Duration::from_millis(100) }
+            Sample { reactor: ReactorId::of(number), beat, held_max: Duration::from_millis(100) }
         };
         for (index, (a, b)) in first.chars().zip(second.chars()).enumerate() {
             let samples = [sample(1, a), sample(2, b)];
@@ -228,7 +228,7 @@ mod tests {
                 turns: 7,
                 poll_of: OriginId::NONE,
             };
-            let sample = Sample { reactor: ReactorId(1), beat, held_max: Duration::from_millis(100) };
+            let sample = Sample { reactor: ReactorId::of(1), beat, held_max: Duration::from_millis(100) };
             let held = detector.handle_samples(Duration::from_millis(millis), &[sample]);
             held.first().map(|held| held.time.as_millis())
         };

@@ -13,7 +13,7 @@ pub(super) fn report(reactor: &Inbox, held: &Held) {
     }
     if held.tells {
         let time = Brief(held.time);
-        let id = held.reactor.0;
+        let id = held.reactor.number();
         match held.by.origin().map(Spawned::from) {
             Some(by) => watched.tell(format_args!(
                 "{by}, holds reactor {id} for {time} by one poll: nothing else runs there"

@@ -15,12 +15,14 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use ekiden_reactor::channel::Notify;
 use ekiden_reactor::driver::hand::Hand;
-use ekiden_reactor::inspect::{self, CoreState, Dump, PoolStats, TaskInfo, TaskState};
+use ekiden_reactor::inspect::{self, Asked, CoreState, Dump, PoolStats, TaskInfo, TaskState, Wait};
 use ekiden_reactor::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use ekiden_reactor::{
-    Config, Handle, Instant, Latch, Reactor, Signal, Task, TaskGroup, Tick, blocking, channel,
-    notice::Notice, schedule, shutdown, signals, sleep, spawn, spawn_named, sync, yield_now,
+    Config, CoreId, Handle, Instant, Latch, Reactor, Signal, Task, TaskGroup, Tick, blocking, channel,
+    notice::Notice, schedule, shutdown, signals, sleep, spawn, spawn_named, spawn_on, sync, yield_now,
 };
+
+use super::cores::runtime;
 
 /// Runs a test on a clock set by hand, which stands still but for what the test does.
 fn run<F: Future>(test: F) -> F::Output {
@@ -321,6 +323,34 @@ fn a_task_shows_which_channel_it_waits_for() {
 }
 
 #[test]
+fn a_task_shows_on_which_core_somebody_holds_what_it_waits_for() {
+    runtime(2).run(async {
+        let between = sync::Semaphore::new(1);
+        let (theirs, (tell, told)) = (between.clone(), sync::oneshot::channel());
+        let holder = async move || {
+            let _held = theirs.acquire(1).await.unwrap();
+            tell.send(Handle::current().stats().reactor).unwrap();
+            pending::<()>().await;
+        };
+        let _holder = spawn_on(CoreId::new(1), holder);
+        let reactor = told.await.unwrap();
+        assert_ne!(reactor, Handle::current().stats().reactor);
+        let waits = spawn_named("waits", async move { between.acquire(1).await.is_ok() });
+        yield_now().await;
+        let wait = task("waits").waits.pop().unwrap();
+        let Wait::Held { what: Asked::Semaphore, between_threads: true, by, .. } = &wait else {
+            panic!("{wait}")
+        };
+        let elsewhere = by[0].elsewhere.unwrap();
+        assert_eq!((elsewhere.reactor, elsewhere.core), (reactor, Some(CoreId::new(1))));
+        let text = wait.to_string();
+        let by = format!("(held by task {} of reactor {reactor}, {}:", by[0].id, file!());
+        assert!(text.starts_with(&format!("semaphore between threads {by}")), "{text}");
+        waits.abort();
+    });
+}
+
+#[test]
 fn a_task_shows_who_holds_what_it_waits_for() {
     let (hand, clock) = Hand::new().unwrap();
     Reactor::with_driver(Config::default(), hand).run(async {
@@ -337,7 +367,8 @@ fn a_task_shows_who_holds_what_it_waits_for() {
         let line = line!() - 7;
         let by = format!("(held by task {id}, holder, {}:{line} for 31 s)", file!());
         assert_eq!(waits_of(lanes.acquire(1)).await, [format!("semaphore {by}")]);
-        assert_eq!(waits_of(between.acquire(1)).await, [format!("semaphore {by}")]);
+        let waits = waits_of(between.acquire(1)).await;
+        assert_eq!(waits, [format!("semaphore between threads {by}")]);
         assert_eq!(waits_of(async move { drop(log.lock().await) }).await, [format!("mutex {by}")]);
         // Who waits no longer is not listed any more, and neither is who holds no longer.
         let lane = lanes.acquire(1);

@@ -12,7 +12,8 @@
 //!   lost  ── nobody has its waker            in vain
 //! ```
 //!
-//! It accuses nobody wrongly. It does not see who holds which end of a channel, so as long as any other task can go on, who
+//! It accuses nobody wrongly. A permit it thinks to be with the task that took it, of whichever core that is, unless that one is
+//! over or waits for more of the same itself: then it was handed on. It does not see who holds which end of a channel, so as long as any other task can go on, who
 //! waits for one is thought to be able to: any of his core, or, if it is between threads, any of the program. So are all
 //! while a job that blocks, or a function that is sent to another core, is still to be run, as either may hold anything.
 //!
@@ -22,7 +23,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ekiden_reactor::inspect::{Asked, TaskInfo, TaskState, Wait};
+use ekiden_reactor::inspect::{Asked, Elsewhere, HeldBy, TaskInfo, TaskState, Wait};
 
 use super::assert_none;
 use crate::failure::line;
@@ -170,23 +171,34 @@ impl Roll {
     /// Whether something that a task of that core waits for may come.
     fn can_end(&self, core: u16, task: &TaskInfo, wait: &Wait, able: &BTreeSet<TaskId>) -> bool {
         let is_any_able = |core: u16| able.range((core, 0)..).next().is_some_and(|(of, _)| *of == core);
-        let is_over = |core: u16, id: u32| !self.cores[&core].iter().any(|task| task.id == id);
+        let is_over = |core: u16, id: u32| {
+            self.cores.get(&core).is_none_or(|tasks| !tasks.iter().any(|task| task.id == id))
+        };
         // What was taken by a task that is over is held by whomever it was given to.
         let may_give = |core: u16, id: u32| able.contains(&(core, id)) || is_over(core, id);
         match wait {
             Wait::Join { id, .. } => may_give(core, *id),
-            Wait::Held { what: Asked::Mutex, by, .. } => {
-                by.is_empty() || by.iter().any(|by| may_give(core, by.id))
-            }
-            // A semaphore may be one between threads, whose holders are of any core. Who waits for what he holds himself has
-            // handed it on, as who accepts connections does; and when as many are named as can be there may be more.
-            Wait::Held { by, .. } => {
-                let may_be_given = |id: u32| self.cores.keys().any(|core| may_give(*core, id));
-                let is_anyones = by.len() >= NAMED || by.iter().any(|by| by.id == task.id);
-                self.has_errands
-                    || by.is_empty()
-                    || by.iter().any(|by| may_be_given(by.id))
-                    || (is_anyones && !able.is_empty())
+            Wait::Held { what, between_threads, by, more, free, .. } => {
+                let gives = |by: &HeldBy| match by.elsewhere {
+                    // Who is no task, or of another program, is not looked at.
+                    _ if by.id == 0 => true,
+                    Some(Elsewhere { core: None, .. }) => true,
+                    Some(Elsewhere { core: Some(core), .. }) => may_give(core.index() as u16, by.id),
+                    None => may_give(core, by.id),
+                };
+                // Who waits for what he holds himself has handed it on, as who accepts connections does; more may hold it than
+                // are named; and what is free is for who came before, and may have lost interest.
+                let is_own = |by: &HeldBy| by.elsewhere.is_none() && by.id == task.id;
+                let is_handed_on = *what != Asked::Mutex && by.iter().any(is_own);
+                let is_anyones = is_handed_on || *more > 0 || *free > 0;
+                let may_anyone = || match between_threads {
+                    true => self.has_errands || self.cores.len() == 1 || !able.is_empty(),
+                    false => self.has_errands || is_any_able(core),
+                };
+                (by.is_empty() && *more == 0)
+                    || by.iter().any(gives)
+                    || (*between_threads && self.has_errands)
+                    || (is_anyones && may_anyone())
             }
             Wait::Channel { what, between_threads, .. } => {
                 let is_of_tasks = OF_TASKS.contains(what);
@@ -206,9 +218,6 @@ impl Roll {
 
 /// The future that a reactor was asked to run.
 const FIRST: u32 = 1;
-
-/// So many holders of a semaphore are named.
-const NAMED: usize = 3;
 
 /// What is for a task to end: of the same core, or of any if it is between threads.
 const OF_TASKS: [Asked; 13] = [

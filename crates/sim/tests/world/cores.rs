@@ -384,6 +384,81 @@ fn a_semaphore_is_given_back_by_any_core() {
     assert!(lost.contains("task 2, lost, spawned at"), "{lost}");
 }
 
+/// What is said of who waits in vain, without where it was spawned.
+fn accused(looked: Result<(), String>) -> Vec<String> {
+    let says = looked.err().unwrap_or_default();
+    let lines = says.lines().filter(|line| line.contains("waits in vain: for "));
+    lines.map(|line| line.split(", spawned at ").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn two_that_wait_for_each_other_within_one_core_of_several_are_told() {
+    let looked = in_vain(async || {
+        let deadlock = async || {
+            let (left, right) = (channel::Semaphore::new(1), Rc::new(channel::Mutex::new(())));
+            let (of_left, of_right) = (left.clone(), right.clone());
+            drop(spawn_named("left", async move {
+                let _left = left.acquire(1).await.unwrap();
+                sleep(Duration::from_millis(100)).await;
+                drop(of_right.lock().await);
+            }));
+            drop(spawn_named("right", async move {
+                let _right = right.lock().await;
+                sleep(Duration::from_millis(100)).await;
+                drop(of_left.acquire(1).await);
+            }));
+            sleep(Duration::from_secs(9)).await;
+        };
+        drop(spawn_on(CoreId::new(1), deadlock));
+        // The first core has no task of their numbers.
+        sleep(Duration::from_secs(9)).await;
+    });
+    let says = looked.clone().unwrap_err();
+    let accused = accused(looked);
+    assert_eq!(accused.len(), 2, "{says}");
+    for line in accused {
+        assert!(line.contains("a task of `office` on core 1 waits in vain: for "), "{line}");
+        assert!(
+            line.contains(": for semaphore (held by task ") || line.contains(": for mutex (held by task ")
+        );
+    }
+}
+
+#[test]
+fn two_that_wait_for_each_other_across_cores_are_told_and_who_holds_what_on_which() {
+    let looked = |is_deadlock: bool| {
+        in_vain(async move || {
+            let (left, right) = (Semaphore::new(1), Semaphore::new(1));
+            let (of_left, of_right) = (left.clone(), right.clone());
+            // It has the number of the one who holds the permit on the other core, and can go on.
+            drop(spawn(sleep(Duration::from_secs(9))));
+            drop(spawn_on(CoreId::new(1), move || async move {
+                let _right = right.acquire(1).await.unwrap();
+                sleep(Duration::from_millis(500)).await;
+                if is_deadlock {
+                    drop(of_left.acquire(1).await);
+                }
+                sleep(Duration::from_secs(9)).await;
+            }));
+            drop(spawn_named("left", async move {
+                let _left = left.acquire(1).await.unwrap();
+                sleep(Duration::from_millis(500)).await;
+                drop(of_right.acquire(1).await);
+            }));
+            // Who can go on says nothing of those two.
+            sleep(Duration::from_secs(9)).await;
+        })
+    };
+    assert_eq!(looked(false), Ok(()));
+    let says = looked(true).unwrap_err();
+    let [left, right] = &accused(Err(says.clone()))[..] else { panic!("{says}") };
+    let vain = "waits in vain: for semaphore between threads";
+    let told = format!("a task of `office` {vain} (held by task 2 of core 1, a task");
+    assert!(left.ends_with(&told), "{left}");
+    let told = format!("a task of `office` on core 1 {vain} (held by task 3 of core 0, left");
+    assert!(right.ends_with(&told), "{right}");
+}
+
 #[test]
 fn a_program_of_one_core_is_told_by_another_between_threads() {
     let sim = Sim::new(3);

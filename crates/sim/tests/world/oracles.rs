@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ekiden_reactor::channel::{Mutex, Semaphore, mpsc, oneshot};
 use ekiden_reactor::net::{TcpListener, TcpStream};
-use ekiden_reactor::{Task, Tick, schedule, shutdown, sleep, spawn, spawn_named};
+use ekiden_reactor::{Task, Tick, schedule, shutdown, sleep, spawn, spawn_named, timeout};
 use ekiden_sim::oracle::{Bounds, Ledger, Told, Writes};
 use ekiden_sim::{Fault, Faults, Sim, check};
 
@@ -101,6 +101,56 @@ fn more_may_hold_a_semaphore_than_are_named() {
         }));
     });
     assert_eq!(looked, Ok(()));
+}
+
+#[test]
+fn one_who_is_not_named_may_hold_a_semaphore_when_named_ones_do_no_more() {
+    let looked = in_vain(async || {
+        let (limit, latch) = (Semaphore::new(4), Rc::new(Mutex::new(())));
+        for name in ["one", "two", "three"] {
+            let (limit, latch) = (limit.clone(), latch.clone());
+            drop(spawn_named(name, async move {
+                let _permit = limit.acquire(1).await.unwrap();
+                sleep(SECOND / 4).await;
+                // One of the named gives way, so that fewer are named than could be.
+                if name != "one" {
+                    drop(latch.lock().await);
+                }
+            }));
+        }
+        let fourth = limit.clone();
+        drop(spawn(async move {
+            sleep(SECOND / 8).await;
+            let _permit = fourth.acquire(1).await.unwrap();
+            sleep(9 * SECOND).await;
+        }));
+        drop(spawn_named("waits", async move {
+            let _latch = latch.lock().await;
+            sleep(SECOND / 2).await;
+            drop(limit.acquire(2).await);
+        }));
+    });
+    assert_eq!(looked, Ok(()));
+}
+
+#[test]
+fn who_stands_behind_one_who_may_lose_interest_is_not_accused() {
+    let looked = in_vain(async || {
+        let limit = Semaphore::new(2);
+        let (holds, wants_both, wants_one) = (limit.clone(), limit.clone(), limit);
+        drop(spawn_named("left", async move {
+            let _permit = holds.acquire(1).await.unwrap();
+            drop(spawn(std::future::pending::<()>()));
+            std::future::pending::<()>().await;
+        }));
+        sleep(SECOND / 4).await;
+        drop(spawn(async move { timeout(9 * SECOND, wants_both.acquire(2)).await.is_ok() }));
+        sleep(SECOND / 4).await;
+        drop(spawn_named("behind", async move { wants_one.acquire(1).await.is_ok() }));
+    });
+    let says = looked.unwrap_err();
+    assert!(says.contains(", left, spawned at"), "{says}");
+    assert!(!says.contains(", behind, spawned at"), "{says}");
 }
 
 #[test]

@@ -14,18 +14,34 @@ use crate::task::OriginId;
 use crate::task::waits::Asked;
 
 /// A task that holds something: which, and since when.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hold {
     /// Zero if it was no task.
     pub(crate) task: u32,
     pub(crate) origin: OriginId,
+    /// The task's, or where it was no task the one that ran.
+    pub(crate) reactor: ReactorId,
     /// Nanoseconds, by the clock of the turn in which it began.
     pub(crate) since: u64,
 }
 
-/// The first few of those who hold.
+/// Those who hold: the first few by name, and how many more there are.
 #[derive(Debug, Default)]
-pub(crate) struct Holders([Option<Hold>; NAMED]);
+pub(crate) struct Holders {
+    named: [Option<Hold>; NAMED],
+    unnamed: usize,
+}
+
+/// How it stands with what is held.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Those who hold it, as far as they are named.
+    pub(crate) by: Vec<Hold>,
+    /// How many more do.
+    pub(crate) more: usize,
+    /// How many permits are free.
+    pub(crate) free: usize,
+}
 
 /// Which of the named holders one is; more than there are for one who is not named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,34 +78,47 @@ impl Hold {
     }
 }
 
+impl Default for Hold {
+    /// By whoever runs where no reactor does.
+    fn default() -> Self {
+        Self { task: 0, origin: OriginId::default(), reactor: ReactorId::NONE, since: 0 }
+    }
+}
+
 impl Holders {
     pub(crate) fn add(&mut self, hold: Hold) -> Seat {
-        let free = self.0.iter().position(Option::is_none).unwrap_or(NAMED);
-        if let Some(seat) = self.0.get_mut(free) {
-            *seat = Some(hold);
+        let free = self.named.iter().position(Option::is_none).unwrap_or(NAMED);
+        match self.named.get_mut(free) {
+            Some(seat) => *seat = Some(hold),
+            None => self.unnamed += 1,
         }
         Seat(free as u8)
     }
 
     pub(crate) fn remove(&mut self, seat: Seat) {
-        if let Some(seat) = self.0.get_mut(usize::from(seat.0)) {
-            *seat = None;
+        match self.named.get_mut(usize::from(seat.0)) {
+            Some(seat) => *seat = None,
+            None => self.unnamed -= 1,
         }
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = Hold> {
-        self.0.iter().flatten().copied()
+    /// How it stands if so many permits are free.
+    pub(crate) fn standing(&self, free: usize) -> Standing {
+        Standing { by: self.named.iter().flatten().copied().collect(), more: self.unnamed, free }
     }
 }
 
 impl Held {
-    /// Those who hold it, as far as they are named.
-    pub(crate) fn holders(&self) -> Vec<Hold> {
-        let holders = |permits: &mut Permits| permits.holders().all().collect();
+    pub(crate) fn standing(&self) -> Standing {
+        let standing = |permits: &mut Permits| permits.standing();
         match self {
-            Self::OneCore(permits) => permits.with(holders),
-            Self::Threads(permits) => permits.with(holders),
+            Self::OneCore(permits) => permits.with(standing),
+            Self::Threads(permits) => permits.with(standing),
         }
+    }
+
+    pub(crate) fn is_between_threads(&self) -> bool {
+        matches!(self, Self::Threads(_))
     }
 }
 
@@ -126,12 +155,22 @@ mod tests {
     fn the_first_few_holders_are_named_and_seats_are_given_again() {
         let mut holders = Holders::default();
         let seats: Vec<Seat> = (1..=5).map(|task| holders.add(Hold { task, ..Hold::default() })).collect();
-        let named = |holders: &Holders| holders.all().map(|hold| hold.task).collect::<Vec<_>>();
-        assert_eq!(named(&holders), [1, 2, 3]);
+        let named = |holders: &Holders| {
+            let Standing { by, more, .. } = holders.standing(0);
+            (by.iter().map(|hold| hold.task).collect::<Vec<_>>(), more)
+        };
+        assert_eq!(named(&holders), (vec![1, 2, 3], 2));
         holders.remove(seats[4]);
         holders.remove(seats[1]);
-        assert_eq!(named(&holders), [1, 3]);
+        assert_eq!(named(&holders), (vec![1, 3], 1));
         holders.add(Hold { task: 6, ..Hold::default() });
-        assert_eq!(named(&holders), [1, 6, 3]);
+        assert_eq!(named(&holders), (vec![1, 6, 3], 1));
+        holders.remove(seats[3]);
+        assert_eq!(named(&holders), (vec![1, 6, 3], 0));
+    }
+
+    #[test]
+    fn a_seat_that_may_be_free_is_no_larger_than_a_hold() {
+        assert_eq!(size_of::<Option<Hold>>(), 24);
     }
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 
 use super::Step;
-use super::claims::{Hold, Holders, Seat};
+use super::claims::{Hold, Holders, Seat, Standing};
 use super::queue::Turns;
 use crate::channel::Closed;
 use crate::waiters::{Key, Progress, Taken, Waiters};
@@ -47,9 +47,9 @@ impl Permits {
         }
     }
 
-    /// The first few of those who hold permits.
-    pub(super) fn holders(&self) -> &Holders {
-        &self.holders
+    /// Who holds permits, for whoever lists tasks.
+    pub(super) fn standing(&self) -> Standing {
+        self.holders.standing(self.free)
     }
 
     pub(super) fn free(&self) -> usize {
