@@ -186,7 +186,7 @@ impl<F: Future> Turns<F> {
 impl<F: Future> Drop for Turns<F> {
     /// In the order in which `run` ends: the future, which belongs to this reactor, then all that is left of it.
     fn drop(&mut self) {
-        let _entered = self.reactor.core().enter();
+        let (_entered, _driven) = (self.reactor.core().enter(), Driven::begin());
         let mut nothing = Context::none();
         let _ends_with = context::swap_in(&mut nothing);
         self.main = None;

@@ -92,7 +92,7 @@ pub struct Config {
     /// where nothing can happen any more but probes, of a connection's keepalive or of who wants room to write and gets none, it
     /// is found by this.
     pub time_max: Duration,
-    /// How many steps a run may take: turns of cores, and what else happens, such as a segment that arrives. Ten million, a
+    /// How many steps a world may take, in all of its runs: turns of cores, and what else happens, such as a segment that arrives. Ten million, a
     /// minute or some of a machine: a thousand hosts that ask each other a request a second for a minute take 1.5 million, the
     /// heaviest of our own scenarios that are run for many seeds some thousand. Beyond that the failure names the tasks that
     /// have run most. Thus is found who turns in circles by way of the world: two tasks that send each other the same byte for

@@ -20,7 +20,7 @@ use crate::driver::HostDriver;
 use crate::failure::{Failure, busiest, line, message, table, tasks_max};
 use crate::journal::{Digest, HostId, What};
 use crate::oracle::{Roll, Watched};
-use crate::program::{MAIN, Main, RunningCore, begins_once, end_all};
+use crate::program::{MAIN, Main, Program, RunningCore, begins_once, end_all};
 use crate::sim::{Order, Sim};
 use crate::world::{Again, Next, Outside, Seat};
 
@@ -348,7 +348,9 @@ impl Sim {
     /// The tasks of a host's program, and whether it has more to do than they.
     pub(crate) fn roll(&self, host: HostId) -> Roll {
         let has_letters = self.stats_of(host).iter().any(|core| core.letters > 0);
-        let has_errands = has_letters || self.0.world.lock().has_jobs(host);
+        // Whose they are is not known, so anybody may go on by them.
+        let timers: usize = self.on_each_core(host, inspect::timers_within_tasks).into_values().sum();
+        let has_errands = has_letters || timers > 0 || self.0.world.lock().has_jobs(host);
         let programs = self.0.programs.borrow();
         let cores = programs[host.index()].cores.iter();
         let over = cores.filter_map(|(number, core)| Some((*number, core.over?))).collect();
@@ -406,7 +408,16 @@ impl Sim {
     pub fn end(&self) {
         assert!(!self.0.is_running.get(), "this world runs, so a program of it cannot end it");
         self.0.has_ended.set(true);
-        let programs = mem::take(&mut *self.0.programs.borrow_mut());
+        let gone = |program: &Program| Program {
+            begin: begins_once(async {}),
+            place: program.place,
+            cores: BTreeMap::new(),
+        };
+        let nothing: Vec<Program> = self.0.programs.borrow().iter().map(gone).collect();
+        let programs = mem::replace(&mut *self.0.programs.borrow_mut(), nothing);
+        for host in &mut self.0.world.lock().hosts {
+            host.is_up = false;
+        }
         // What is dropped after the end of a scenario is not of it, and what its panic is may panic in turn.
         mem::forget(end_all(programs));
         *self.0.watched.borrow_mut() = Watched::default();

@@ -192,7 +192,12 @@ impl Sim {
 
     pub(crate) fn find(&self, name: &str) -> Option<HostId> {
         let world = self.0.world.lock();
-        world.hosts.iter().zip(0..).find(|(host, _)| host.name == name).map(|(_, id)| HostId(id))
+        world
+            .hosts
+            .iter()
+            .zip(0..)
+            .find(|(host, _)| host.name.eq_ignore_ascii_case(name))
+            .map(|(_, id)| HostId(id))
     }
 
     /// The host of that name. That of the scenario is there as soon as anybody speaks of it, though it begins with a run.
@@ -200,7 +205,9 @@ impl Sim {
     pub(crate) fn id(&self, name: &str) -> HostId {
         match self.find(name) {
             Some(id) => id,
-            None if name == MAIN => self.add_host(MAIN, begins_once(async {}), Location::caller()),
+            None if name.eq_ignore_ascii_case(MAIN) => {
+                self.add_host(MAIN, begins_once(async {}), Location::caller())
+            }
             None => panic!("there is no host `{name}`"),
         }
     }
@@ -434,6 +441,12 @@ impl fmt::Debug for Sim {
 /// Whether a host can be found by a name, and a schedule can say it.
 fn is_name(name: &str) -> bool {
     let is_of_it = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    let is_taken = name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok();
+    // As Linux does, which takes `127.1` and `0x7f.1` for addresses.
+    let last = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_number = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit());
+    let is_hex =
+        |word: &str| word.strip_prefix("0x").is_some_and(|word| word.chars().all(|c| c.is_ascii_hexdigit()));
+    let is_address = name.parse::<IpAddr>().is_ok() || is_number(&last) || is_hex(&last);
+    let is_taken = name.eq_ignore_ascii_case("localhost") || is_address;
     !name.is_empty() && name.chars().all(is_of_it) && !is_taken
 }

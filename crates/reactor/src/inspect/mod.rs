@@ -12,7 +12,7 @@ mod dump;
 
 pub use dump::{CoreDump, Dump, dump};
 pub use stats::{CoreState, CoreStats, PoolStats, Spawned, stats};
-pub use tasks::{Parent, TaskInfo, TaskState, tasks};
+pub use tasks::{Parent, TaskInfo, TaskState, tasks, timers_within_tasks};
 pub(crate) use units::Brief;
 pub use waits::{Elsewhere, HeldBy, Wait};
 

@@ -130,6 +130,39 @@ pub(super) fn list(core: &Core) -> Vec<TaskInfo> {
     describe(core, core.driver.now().as_nanos(), found, usize::MAX)
 }
 
+/// How many timers of the reactor that runs on this thread wake something within a task, such as a child of a
+/// `FuturesUnordered`, and not the task itself: of such a timer the table does not tell whose it is.
+///
+/// ```
+/// use ekiden_reactor::{inspect, sleep, spawn, yield_now};
+/// use futures_util::future::join_all;
+/// use std::time::Duration;
+///
+/// ekiden_reactor::run(async {
+///     let second = Duration::from_secs(1);
+///     let one = spawn(sleep(second));
+///     let many = spawn(join_all((0..40).map(|_| sleep(second))));
+///     yield_now().await;
+///     assert_eq!(inspect::timers_within_tasks(), 40);
+/// });
+/// ```
+///
+/// # Panics
+///
+/// If no reactor runs on this thread.
+#[must_use]
+pub fn timers_within_tasks() -> usize {
+    core::with(|core| {
+        let mut wakers = HashSet::new();
+        core.tasks.each(|task| {
+            wakers.insert(task.waker_data);
+        });
+        let mut count = 0;
+        core.timers.borrow().each(|_, waker| count += usize::from(!wakers.contains(&waker.data())));
+        count
+    })
+}
+
 /// The worst tasks, so many at most, in that order. Of very many the first are looked at, so that whoever asks is no worse
 /// for the core than what he looks for.
 pub(super) fn worst(core: &Core, max: usize) -> Listing {
@@ -209,6 +242,9 @@ fn describe(core: &Core, now: u64, found: Vec<Found>, looked_at_max: usize) -> V
             if !is_told {
                 waits[index].push(Wait::noted(asked, between_threads, notes.are_earlier()));
             }
+        }
+        if notes.are_full() {
+            waits[index].push(Wait::More);
         }
     }
     for (task, waits) in tasks.iter_mut().zip(waits) {

@@ -61,6 +61,8 @@ pub enum Wait {
         /// been polled since, such as a child of a `FuturesUnordered`.
         earlier: bool,
     },
+    /// Perhaps something else: of what a poll asks of channels and their like the last seven are known.
+    More,
 }
 
 /// Who holds what another waits for.
@@ -147,6 +149,7 @@ impl fmt::Display for Wait {
                 }
                 if *earlier { write!(f, " (asked before its last poll)") } else { Ok(()) }
             }
+            Self::More => write!(f, "perhaps more"),
         }
     }
 }

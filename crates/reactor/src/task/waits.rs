@@ -151,6 +151,11 @@ impl Notes {
         if self.0 == 0 { Self(earlier.0 | EARLIER) } else { self }
     }
 
+    /// Whether there may have been more before them.
+    pub(crate) fn are_full(self) -> bool {
+        (self.0 & ALL) >> (6 * 8) != 0
+    }
+
     /// Whether they are of an earlier poll than the last one.
     pub(crate) fn are_earlier(self) -> bool {
         self.0 & EARLIER != 0
@@ -211,6 +216,10 @@ mod tests {
         note(Asked::Latch);
         (0..7).for_each(|_| note(Asked::Notify));
         assert_eq!(names(taken()), ["notify"; 7]);
+        assert!(taken().are_full());
+        begin();
+        (0..6).for_each(|_| note(Asked::Notify));
+        assert!(!taken().are_full());
     }
 
     #[test]

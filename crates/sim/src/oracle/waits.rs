@@ -12,14 +12,17 @@
 //!   lost  ── nobody has its waker            in vain
 //! ```
 //!
-//! It accuses nobody wrongly. A permit it thinks to be with the task that took it, of whichever core that is, unless that one is
-//! over or waits for more of the same itself: then it was handed on. It does not see who holds which end of a channel, so as long as any other task can go on, who
-//! waits for one is thought to be able to: any of his core, or, if it is between threads, any of the program. So are all
-//! while a job that blocks, or a function that is sent to another core, is still to be run, as either may hold anything.
+//! It does not see who holds which end of a channel, so as long as any other task can go on, who waits for one is thought to be
+//! able to: any of his core, or, if it is between threads, any of the program. So are all while a job that blocks, a function that
+//! is sent to another core, or a timer of something within a task is still to come, as whoever that wakes may hold anything.
 //!
-//! In a program of one core a channel between threads leads out of it: to a job, or to another host's program, with which it shares
-//! memory and no network. Among several cores it is taken for one between them, so there, and only there, who waits for another
-//! host's program and for nothing else is accused.
+//! It rather lets somebody go than accuse him wrongly, but for these, of which it does not know:
+//!
+//! - A permit or a guard is thought to be with the task that took it, of whichever core that is, unless that one is over or waits
+//!   for more of the same itself: then it was handed on. Of one that is handed on otherwise nobody may wait.
+//! - Hosts that share memory (an `Rc` of the scenario, or a channel whose end it keeps) wake each other by no network. In a
+//!   program of one core what is between threads is thought to lead out of it; all else is thought to be within.
+//! - Something that is not ours beside something that is, in one task: what will wake that is not in the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,7 +88,8 @@ impl Sim {
     /// future of a program is no such one when nobody has its waker: by `pending` it stays on purpose.
     ///
     /// What is between threads is thought to be between the cores of a program, if that has several; if it has one, it may be
-    /// for another host's to end, and is never in vain.
+    /// for another host's to end, and is never in vain. Who waits for what another host has by other memory that they share, or
+    /// for a permit that its task has handed to somebody else, may be accused wrongly.
     ///
     /// ```should_panic
     /// use ekiden_reactor::channel::Mutex;
@@ -192,12 +196,12 @@ impl Roll {
                 let is_handed_on = *what != Asked::Mutex && by.iter().any(is_own);
                 let is_anyones = is_handed_on || *more > 0 || *free > 0;
                 let may_anyone = || match between_threads {
-                    true => self.has_errands || self.cores.len() == 1 || !able.is_empty(),
-                    false => self.has_errands || is_any_able(core),
+                    true => self.cores.len() == 1 || !able.is_empty(),
+                    false => is_any_able(core),
                 };
-                (by.is_empty() && *more == 0)
+                self.has_errands
+                    || (by.is_empty() && *more == 0)
                     || by.iter().any(gives)
-                    || (*between_threads && self.has_errands)
                     || (is_anyones && may_anyone())
             }
             Wait::Channel { what, between_threads, .. } => {

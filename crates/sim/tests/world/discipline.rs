@@ -494,9 +494,23 @@ fn a_configuration_that_cannot_be_is_refused() {
 
 #[test]
 fn a_name_by_which_no_host_could_be_found_is_refused() {
-    for name in
-        ["", " ", "my server", "a\tb", "localhost", "LocalHost", "10.9.9.9", "::1", "a|b", ">", "a;b", "it's"]
-    {
+    for name in [
+        "",
+        " ",
+        "my server",
+        "a\tb",
+        "localhost",
+        "LocalHost",
+        "10.9.9.9",
+        "::1",
+        "127.1",
+        "0x7f.1",
+        "a.7",
+        "a|b",
+        ">",
+        "a;b",
+        "it's",
+    ] {
         let said = complaint_of(|| Sim::new(7).host(name, echo));
         assert!(said.contains("is no name of a host"), "{name:?}: {said}");
     }
@@ -507,6 +521,9 @@ fn a_name_by_which_no_host_could_be_found_is_refused() {
         sim.host("Shop_1.Example", echo);
     });
     assert!(said.contains("there is a host `Shop_1.Example` already"), "{said}");
+    let sim = Sim::new(7);
+    sim.host("shop", echo);
+    assert!(!sim.is_up("Shop"), "and it is the same one, which has not begun");
     let said = complaint_of(|| Sim::new(7).host("Main", echo));
     assert!(said.contains("is the host of the scenario itself"), "{said}");
 }

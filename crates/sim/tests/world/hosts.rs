@@ -314,6 +314,9 @@ fn a_world_that_its_own_hosts_know_is_gone_once_it_has_ended() {
     }
     sim.end();
     assert_eq!(Rc::strong_count(&held), 1);
+    assert!(!sim.is_up("stays"));
+    assert_eq!(sim.tasks("stays").len(), 0);
+    sim.assert_nobody_waits_in_vain();
     let again = catch_unwind(AssertUnwindSafe(|| sim.run(async |_sim| {}))).unwrap_err();
     assert_eq!(again.downcast_ref::<&str>(), Some(&"this world has ended"));
     let failure = Sim::new(7).try_run(async |sim| sim.end()).unwrap_err().to_string();

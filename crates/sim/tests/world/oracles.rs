@@ -1,8 +1,10 @@
 //! Common promises, and that it is seen when they are broken.
 
 use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use ekiden_reactor::net::{TcpListener, TcpStream};
 use ekiden_reactor::{Task, Tick, schedule, shutdown, sleep, spawn, spawn_named, timeout};
 use ekiden_sim::oracle::{Bounds, Ledger, Told, Writes};
 use ekiden_sim::{Fault, Faults, Sim, check};
+use futures_util::future::join_all;
 
 use super::discipline::complaint;
 use super::echo;
@@ -52,6 +55,54 @@ fn who_waits_for_what_may_still_happen_is_not_accused() {
             stream.read(&mut [0]).await.unwrap();
         }));
         drop(spawn(async { shutdown().await }));
+    });
+    looked.unwrap();
+}
+
+/// The same of a host whose tasks are these alone: nobody else of it can go on.
+fn in_vain_at_a_host(main: impl AsyncFn() + 'static) -> Result<(), String> {
+    let sim = Sim::new(7);
+    sim.host("alone", main);
+    let looked = sim.run(async move |sim| {
+        sleep(SECOND).await;
+        catch_unwind(AssertUnwindSafe(|| sim.assert_nobody_waits_in_vain()))
+    });
+    looked.map_err(|payload| *payload.downcast::<String>().unwrap())
+}
+
+#[test]
+fn who_waits_beside_a_timer_within_its_task_is_not_accused() {
+    let looked = in_vain_at_a_host(async || {
+        let (sender, receiver) = oneshot::channel::<u32>();
+        let rings: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async {
+            sleep(10 * SECOND).await;
+            sender.send(7).unwrap();
+        });
+        let hears: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async {
+            sleep(SECOND / 2).await;
+            assert_eq!(receiver.await, Ok(7));
+        });
+        // So many that each has a waker of its own.
+        let others = (0..30).map(|_| Box::pin(async {}) as Pin<Box<dyn Future<Output = ()>>>);
+        join_all([rings, hears].into_iter().chain(others)).await;
+    });
+    looked.unwrap();
+}
+
+#[test]
+fn who_asked_for_more_than_is_known_is_not_accused() {
+    let looked = in_vain_at_a_host(async || {
+        let channels: Vec<_> = (0..7).map(|_| mpsc::channel::<u32>(1)).collect();
+        let mut stops = pin!(shutdown());
+        let (_senders, mut receivers): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
+        poll_fn(|cx| {
+            let stops = stops.as_mut().poll(cx).map(drop);
+            for receiver in &mut receivers {
+                assert!(receiver.poll_recv(cx).is_pending());
+            }
+            stops
+        })
+        .await;
     });
     looked.unwrap();
 }
