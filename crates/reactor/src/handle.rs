@@ -79,8 +79,10 @@ impl Handle {
         let origin = Origin { name: None, place };
         let make = Box::new(move || {
             // An error of sending only says that nobody waits for the result.
-            let tell = move |result: Result<F::Output, JoinError>| {
-                let result = result.map_err(|failure| failure.put_into(At::Large, || origin));
+            let tell = move |mut result: Result<F::Output, JoinError>| {
+                if let Err(failure) = &mut result {
+                    failure.put_into(At::Large, || origin);
+                }
                 if let Err(Err(failure)) = sender.send(result) {
                     failure.report(origin);
                 }

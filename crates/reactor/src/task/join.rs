@@ -115,6 +115,8 @@ impl<T> JoinHandle<T> {
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
+    // A call of it costs as much as what it does.
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = &self.outcome;
         let mut state = outcome.state.borrow_mut();
@@ -131,7 +133,8 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Pending;
         }
         match mem::replace(&mut *state, State::Taken) {
-            State::Ended(result) => Poll::Ready(result.map_err(JoinError::taken)),
+            State::Ended(Ok(value)) => Poll::Ready(Ok(value)),
+            State::Ended(Err(failure)) => Poll::Ready(Err(failure.taken())),
             _ => panic!("a join handle was polled after it had given its result"),
         }
     }
@@ -192,8 +195,10 @@ impl<T> Outcome<T> {
     }
 
     /// The task has ended.
-    pub(super) fn tell(&self, result: Result<T, JoinError>) {
-        let result = result.map_err(|failure| failure.put_into(At::Home, || self.origin.known()));
+    pub(super) fn tell(&self, mut result: Result<T, JoinError>) {
+        if let Err(failure) = &mut result {
+            failure.put_into(At::Home, || self.origin.known());
+        }
         self.state.replace(State::Ended(result));
         if let Some(joiner) = self.joiner.take() {
             joiner.wake();

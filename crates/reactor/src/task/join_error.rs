@@ -57,15 +57,17 @@ impl JoinError {
     }
 
     /// It goes into a handle. Its core, which is this one, keeps it in mind if it is a panic.
-    pub(crate) fn put_into(mut self, at: At, origin: impl FnOnce() -> Origin) -> Self {
+    #[cold]
+    pub(crate) fn put_into(&mut self, at: At, origin: impl FnOnce() -> Origin) {
         if let Some(panic) = &mut self.panic {
             let message = panic.message.clone();
             panic.unread = core::try_with(|core| core.tasks.unread.add(origin(), message, at));
         }
-        self
     }
 
     /// Somebody has asked the handle for it.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn taken(mut self) -> Self {
         if let Some(panic) = &mut self.panic {
             panic.unread = None;
