@@ -13,18 +13,16 @@ impl World {
 
     /// The program of a host has ended, by itself; what it had open it has closed.
     pub(crate) fn end(&mut self, id: HostId) {
-        self.tell(id, What::Ends);
-        self.each_core(id, |world, seat| world.schedule(seat, None));
-        self.host(id).end();
-        self.close_sockets(id);
-        self.forget_udp_sockets(id);
-        self.forget_unix_sockets(id);
-        self.forget_jobs(id);
+        self.is_over(id, What::Ends);
     }
 
     /// The program of a host ends at once: what it had open its system closes.
     pub(crate) fn crash(&mut self, id: HostId) {
-        self.tell(id, What::Crashes);
+        self.is_over(id, What::Crashes);
+    }
+
+    fn is_over(&mut self, id: HostId, by: What) {
+        self.tell(id, by);
         self.each_core(id, |world, seat| world.schedule(seat, None));
         self.host(id).end();
         self.close_sockets(id);
