@@ -455,14 +455,31 @@ pub(crate) fn in_crates(text: &str) -> String {
     let short = |word: &str| {
         let begins = word.find(|c: char| c == '/' || c.is_alphanumeric())?;
         let (before, path) = word.split_at(begins);
-        let folder =
-            ["/src/", "/tests/", "/examples/", "/benches/"].iter().filter_map(|of| path.rfind(of)).max()?;
+        let folder = FOLDERS.iter().filter_map(|of| path.rfind(of)).max()?;
         let name = path[..folder].rfind('/')?;
         path.contains(".rs:").then(|| format!("{before}{}", &path[name + 1..]))
     };
+    // Where a path is said to be a place it begins there, though it may have blanks in it.
+    let mut pieces = text.split("at /");
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let path = piece.find(".rs:").map_or("", |end| &piece[..end]);
+        let is_path = !path.contains(", ") && !path.contains(" at ");
+        let folder = FOLDERS.iter().filter_map(|of| path.rfind(of)).max().filter(|_| is_path);
+        match folder {
+            Some(folder) => {
+                let name = path[..folder].rfind('/').map_or(0, |slash| slash + 1);
+                text.extend(["at ", &piece[name..]]);
+            }
+            None => text.extend(["at /", piece]),
+        }
+    }
     let words = text.split_inclusive(char::is_whitespace);
     words.map(|word| short(word).unwrap_or_else(|| word.to_owned())).collect()
 }
+
+/// Where cargo looks for a crate's files.
+const FOLDERS: [&str; 4] = ["/src/", "/tests/", "/examples/", "/benches/"];
 
 /// Of the turns of a host that is busy the last so many show who runs.
 const LOOKED_AT_TURNS: u32 = 1000;
@@ -483,6 +500,14 @@ mod tests {
             ),
             ("at crates/sim/tests/world/main.rs:1", "at sim/tests/world/main.rs:1"),
             ("at /opt/registry/src/index-1/h2-0.4.5/src/proto/go.rs:9", "at h2-0.4.5/src/proto/go.rs:9"),
+            (
+                "a task, spawned at /home/a b/work shop/src/lib.rs:9:1, panicked",
+                "a task, spawned at work shop/src/lib.rs:9:1, panicked",
+            ),
+            (
+                "at /1/2 it stopped, spawned at /a b/c/src/d.rs:1",
+                "at /1/2 it stopped, spawned at c/src/d.rs:1",
+            ),
             ("at src/main.rs:9, /tmp/x /src/ a.rs", "at src/main.rs:9, /tmp/x /src/ a.rs"),
         ] {
             assert_eq!(in_crates(text), said);
