@@ -18,7 +18,8 @@ use crate::task::waits::Asked;
 /// Every task of the reactor that runs on this thread, the future that it was asked to run included.
 ///
 /// It takes a look at every task, socket and timer of the core: some milliseconds for ten thousand, in which nothing
-/// else runs. Those that are gone cost nothing, however many there once were.
+/// else runs. Those that are gone cost nothing, however many there once were; but for
+/// places of tasks that waited for locks and semaphores, which are passed over one by one.
 ///
 /// ```
 /// use ekiden_reactor::{inspect, run, sleep, spawn_named, yield_now};

@@ -10,9 +10,9 @@
 //!
 //! In reading order: `table` knows all tasks and which are ready, `entry` is what it keeps of one, `listed` what others may
 //! see of them, `job` is one future, `in_context` one that begins with a context, `join` is how its end is waited for and
-//! `join_error` what a panic leaves, `unread` the panics that nobody has asked for yet, `origin` where it comes from, `tick` makes a future of a task that ticks, `budget` keeps
-//! one task from using the whole turn, `account` counts how often and how long it ran, `waits` notes what it asked for,
-//! `group` owns children.
+//! `join_error` what a panic leaves, `unread` the panics that nobody has asked for yet, `origin` where it comes from,
+//! `tick` makes a future of a task that ticks, `budget` keeps one task from using the whole turn, `account` counts how often
+//! and how long it ran, `waits` notes what it asked for, `group` owns children.
 
 pub(crate) mod table;
 pub(crate) mod entry;
